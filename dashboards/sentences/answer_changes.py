@@ -62,6 +62,10 @@ def _lacking(change: AnswerChange, part: Lacking, sign: int) -> str:
     return f"{AGAINST[part.contrast]}{why}"
 
 
+DECIDED_UNIT = "share of items"
+"""Of the accuracy that decides."""
+
+
 def denial(denied: Mapping[Contrast, Iterable[str]], at_prompts: AnswerChange) -> str:
     """What the measures at the prompts show against a generated answer."""
     return "; ".join(f"{AGAINST[contrast]} {_each(at_prompts, contrast, names)}" for contrast, names in denied.items())

@@ -23,8 +23,12 @@ class Caveat:
     text: str
 
 
-def caveats(comparison: Comparison, failed_self_tests: Mapping[str, Sequence[str]] | None = None) -> list[Caveat]:
-    """`failed_self_tests`: names of tests by whose they are (`the comparison`, `the base`)."""
+FailedSelfTests = Mapping[Role | None, Sequence[str]]
+"""Their names by model; None: of the comparison itself."""
+
+
+def caveats(comparison: Comparison, failed_self_tests: FailedSelfTests | None = None) -> list[Caveat]:
+    """Each once, however often it was found."""
     told: list[Caveat] = []
     for caveat in _caveats(comparison, failed_self_tests or {}):
         if all(caveat.text != known.text for known in told):
@@ -32,7 +36,7 @@ def caveats(comparison: Comparison, failed_self_tests: Mapping[str, Sequence[str
     return told
 
 
-def _caveats(comparison: Comparison, failed_self_tests: Mapping[str, Sequence[str]]) -> Iterator[Caveat]:
+def _caveats(comparison: Comparison, failed_self_tests: FailedSelfTests) -> Iterator[Caveat]:
     if comparison.quick:
         yield Caveat(
             "quick",
@@ -41,7 +45,10 @@ def _caveats(comparison: Comparison, failed_self_tests: Mapping[str, Sequence[st
     if comparison.limited:
         yield Caveat("limited", "This is a --limit run: good for trying out, not for conclusions.")
     for owner, tests in failed_self_tests.items():
-        yield Caveat("self_test", f"Self-test of {owner} failed: {', '.join(tests)}. No number below can be trusted.")
+        yield Caveat(
+            "self_test",
+            f"Self-test of the {owner or 'comparison'} failed: {', '.join(tests)}. No number below can be trusted.",
+        )
     for role, check in comparison.pair_check.items():
         if not check.ok:
             yield Caveat(

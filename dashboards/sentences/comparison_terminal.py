@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from strata.dashboards.sentences.comparison import verdict_sentences
-from strata.dashboards.sentences.comparison_caveats import caveats
+from strata.dashboards.sentences.comparison_caveats import FailedSelfTests, caveats
 from strata.dashboards.sentences.comparison_reasons import ALL, split_words
 from strata.dashboards.sentences.headline import headline_lines
 from strata.dashboards.text import path_free
@@ -13,8 +13,8 @@ from strata.experiments.results.answer_measures import GENERATED
 from strata.experiments.results.comparison import Comparison
 
 
-def told(comparison: Comparison, failed_self_tests: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Line by line; `failed_self_tests`: their names by whose they are."""
+def told(comparison: Comparison, failed_self_tests: FailedSelfTests) -> Iterator[str]:
+    """Line by line."""
     for role, check in comparison.pair_check.items():
         yield f"{role}: is the base its base? {check.verdict}"
     yield from (path_free(line) for line in headline_lines(comparison))

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 from strata.dashboards.sentences.layer_lines import Line, in_streams
 from strata.dashboards.text import count, number
+from strata.experiments.compare.similarity_falls import APART, Carried, carried
 from strata.probes.model_diff.dominant_dimensions import DOMINANT_SHARE, Of
 
 Apart = Mapping[int, tuple[float, float]]
 """Streams at which two lines disagree → the value with all dimensions, and the one without the dominant ones."""
-APART = 0.02
-"""From which difference on two lines disagree; below it none is worth a sentence."""
-MOST = 0.5
-"""The share of a fall that has to go with a family, and with no other, or with the dominant dimensions, for it to be theirs."""
 _OF: Mapping[Of, str] = {"variance": "of the variance", "length": "of the squared length"}
-_Carried = Literal["makes", "adds", "hides", "dampens"]
-_CARRIES: Mapping[_Carried, str] = {
+_CARRIES: Mapping[Carried, str] = {
     "makes": "most of the fall at {where} goes with {it} ({values} without {it} at stream {at})",
     "adds": "a part of the fall at {where} goes with {it}, the rest stays ({values} without {it} at stream {at})",
     "hides": "most of a fall at {where} is hidden by {it} ({values} without {it} at stream {at})",
@@ -63,13 +59,13 @@ def dimensions_told(line: Dominated, apart: Apart | None) -> str:
     it = "it" if len(_dimensions(line)) == 1 else "them"
     if not apart:
         return f"{dominance_words(line)}; without {it} the line is the same to {APART}"
-    carried: dict[_Carried, list[int]] = {}
+    by: dict[Carried, list[int]] = {}
     for stream, (full, other) in sorted(apart.items()):
-        carried.setdefault(_carries(full, other), []).append(stream)
+        by.setdefault(carried(full, other), []).append(stream)
     clauses = [
-        words.format(it=it, where=in_streams(carried[name]), **_worst(apart, carried[name]))
+        words.format(it=it, where=in_streams(by[name]), **_worst(apart, by[name]))
         for name, words in _CARRIES.items()
-        if name in carried
+        if name in by
     ]
     return f"{dominance_words(line)}; {'; '.join(clauses)}"
 
@@ -96,14 +92,6 @@ def _percent(share: float | None) -> str:
     while share < DOMINANT_SHARE <= round(share, digits + 2) and digits < 6:
         digits += 1
     return number(100 * share, digits)
-
-
-def _carries(full: float, other: float) -> _Carried:
-    """What the dominant dimensions do at a stream: `MOST` of the fall below 1, with or without them, has to be theirs."""
-    with_them, without = 1 - full, 1 - other
-    if with_them > without:
-        return "makes" if without < with_them * (1 - MOST) else "adds"
-    return "hides" if with_them < without * (1 - MOST) else "dampens"
 
 
 def _worst(apart: Apart, streams: Sequence[int]) -> dict[str, str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from strata.dashboards.sentences.layer_lines import Line, spoken
 from strata.dashboards.sentences.places import cell_label
+from strata.experiments.results.answer_measures import BY_LIKELIHOOD, GENERATED, LOGIT_DIFFERENCE
 from strata.probes.interventions.cells import Cell
 
 SOURCES = {"distilled": "distilled", "control": "control", "random": "random change of the same size"}
@@ -21,6 +24,22 @@ WHOLE = {
     "embedding": "embedding alone",
     "final_norm": "final norm alone",
     "unembedding": "unembedding alone",
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """What exchanges are scored by, in words."""
+
+    label: str
+    unit: str
+
+
+SCORES: Mapping[str, Score] = {
+    # Layer swaps are scored on the logit difference alone: their accuracy is its sign.
+    "logit_difference": Score(LOGIT_DIFFERENCE.label, LOGIT_DIFFERENCE.unit),
+    "accuracy": Score(BY_LIKELIHOOD.label, BY_LIKELIHOOD.unit),
+    "generated": Score(f"{GENERATED}, share right", "share of problems"),
 }
 NO_SWAPS = "No layer swaps were made (--swap-pairs 0)."
 NO_PATCHES = "No contribution was exchanged (--swap-pairs 0)."

@@ -10,7 +10,7 @@ from strata.experiments.items.schema import Kind
 from strata.experiments.results.comparison import ComparedKind, FormatApart
 from strata.experiments.results.comparison_reasons import NoShare
 from strata.experiments.results.estimates import Estimated
-from strata.experiments.results.roles import ROLES
+from strata.experiments.results.roles import ROLES, Role
 from strata.experiments.results.ways_of_asking import AS_ASKED, EMPTY_BLOCK, WAYS, Way
 
 WAY_WORDS: Mapping[Way, str] = {
@@ -81,6 +81,11 @@ def ways_words(chosen: tuple[Way, Way]) -> str:
     """`as asked`, or `as asked and behind an empty think block (half of the entities each)`."""
     first, second = (WAY_WORDS[way] for way in chosen)
     return first if first == second else f"{first} and {second} (half of the entities each)"
+
+
+def chosen_words(chosen: Mapping[Role, tuple[Way, Way]]) -> str:
+    """`base: as asked; distilled: behind an empty think block`: the best way of each model."""
+    return "; ".join(f"{role}: {ways_words(ways)}" for role, ways in chosen.items())
 
 
 def _chosen(apart: FormatApart) -> str:

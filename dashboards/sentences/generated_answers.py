@@ -20,3 +20,8 @@ def drawn_words(temperature: float) -> str:
 def why_none_sentence(why: WhyNone | None) -> str:
     """Why there are no generated answers; without a code none were asked for."""
     return f"{_WHY_NONE[why or 'not-asked-for']}."
+
+
+def right_words(right: float, problems: int) -> str:
+    """`3 of 8`: problems of a family that a model answers right, on average over its draws."""
+    return f"{right:g} of {problems}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from strata.dashboards.text import count, interval, listed, number
@@ -12,6 +12,12 @@ QUICK = (
     "This is a --quick run: fewer families, items and pairs, fewer draws and fewer lines, so its intervals are wide."
 )
 NO_FORM_CHECK = "The format-only classifier did not run: prompts of two kinds may differ in form alone."
+
+PROBE_CONTROLS: Mapping[str, str] = {
+    "random_init": "the same model with random weights",
+    "control_accuracy": "the control task",
+}
+"""By measure: a control that may keep up with the probe, with its article."""
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from strata.dashboards.sentences.instruments import instrument_label
 from strata.dashboards.sentences.localisation import ORDERED_KINDS, Sentence
 from strata.experiments.items.schema import KINDS
 from strata.experiments.results.locate_summary import Instrument, KindSummary, Summary
-
-PROBE, LENS = "Linear probe", "Logit lens"
 
 
 def readings_sentence(summary: Summary) -> Sentence:
@@ -20,7 +19,10 @@ def readings_sentence(summary: Summary) -> Sentence:
 
 
 def _clause(kind: KindSummary) -> str:
-    read_outs = ((kind.instruments.probe, PROBE, "decodable"), (kind.instruments.lens, LENS, "readable"))
+    read_outs = (
+        (kind.instruments.probe, instrument_label("probe.linear"), "decodable"),
+        (kind.instruments.lens, instrument_label("lens.logit"), "readable"),
+    )
     return " and ".join(_found(instrument, label, word) for instrument, label, word in read_outs)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from strata.dashboards.sentences.framing import framed_caveat
 from strata.dashboards.text import count, without_paths
-from strata.experiments.items.framing import caveat_of
 from strata.experiments.results.caveats import Caveat, ReadOut
 
 _READ: dict[ReadOut, str] = {"probe": "decodable", "lens": "readable"}
@@ -22,7 +22,7 @@ def _words(caveat: Caveat) -> str:
         case "said":
             return (caveat.text or "").rstrip(".")
         case "framed":
-            return caveat_of(caveat.framing or "raw")
+            return framed_caveat(caveat.framing)
         case "position-nowhere":
             return f"No item has the position {caveat.position!r} (--positions): nothing was read there"
         case "rematched":

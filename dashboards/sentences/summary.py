@@ -13,6 +13,11 @@ FIRST_RULE = (
 """Of a run of `strata.summary/1`."""
 
 
+def first_rule() -> Sentence:
+    """The same as the first sentence of its page."""
+    return Sentence("withdrawn", "No place is shown. ", FIRST_RULE)
+
+
 def said(summary: Summary) -> list[Sentence]:
     """Where answers are made, in which order, what becomes of the hypothesis; none of a withdrawn rule."""
     return [] if summary.withdrawn else sentences(summary.localisation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from strata.dashboards.sentences.answered_families import INTERVAL, RULE, answered_word
 from strata.dashboards.text import significant
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_readings import BehaviourView, Deciding, FamilyAnswers, FamilyOnset
@@ -11,8 +12,6 @@ from strata.dashboards.view.tables import RunTables
 from strata.experiments.results.answer_measures import (
     BY_CHOICE,
     BY_LIKELIHOOD,
-    DECIDING_RULE,
-    USED,
     AnswerMeasure,
     Name,
     decided_by,
@@ -23,16 +22,9 @@ from strata.experiments.results.locate_summary import FamilyBehaviour
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.probes.statistics.bootstrap import Estimate
 
-RULE = (
-    f"An item is answered right {DECIDING_RULE}. A family is answered where the share of items that are answered right lies "
-    "above chance with its whole interval; chance is what guessing, or always giving the commonest answer, would reach. "
-    f"Items that are used further down: {USED}."
-)
-INTERVAL = "95 % Wilson interval with the number of clusters as n (items of one cluster count once)"
-
 
 def build_behaviour(run: RunTables) -> BehaviourView:
-    """Rows by kind, then family name; a family the model cannot do stays, with the word `not answered`."""
+    """Rows by kind, then family name; a family the model cannot do stays, with its word."""
     families: dict[tuple[str, str], list[BehaviourRow]] = {}
     for row in run.behaviour:
         families.setdefault((row.kind, row.family), []).append(row)
@@ -74,7 +66,7 @@ def _family(
         answered_items=sum(bool(row.answered) for row in items),
         used_items=used,
         answered=answered,
-        word="answered" if answered else "not answered",
+        word=answered_word(answered=answered),
         excluded=sum(bool(row.reason) for row in items),
         onsets=onsets,
     )

@@ -6,6 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from strata.dashboards.sentences.framing import asked_words
+from strata.dashboards.sentences.page_parts import (
+    BLOCK_AXIS,
+    EMPTY_LENS_MAPS,
+    LIMITED,
+    NO_CALIBRATION,
+    NO_LENS_MAPS,
+    QUICK,
+    SELF_TEST_FAILED,
+    STREAM_AXIS,
+    THIS_MODEL,
+    locate_title,
+    unfinished_stamp,
+)
+from strata.dashboards.sentences.read_out_measures import BASELINES
 from strata.dashboards.text import without_paths
 from strata.dashboards.view.behaviour import build_behaviour
 from strata.dashboards.view.causal import build_causal, is_causal, shown_measures
@@ -14,11 +29,11 @@ from strata.dashboards.view.causal_maps import build_causal_maps
 from strata.dashboards.view.curves import build_series, default_choice
 from strata.dashboards.view.emergence import emergence_state
 from strata.dashboards.view.items import build_items
-from strata.dashboards.view.labels import EXPECTED_INSTRUMENTS, INSTRUMENTS, MEASURES, REFERENCES
+from strata.dashboards.view.labels import EXPECTED_INSTRUMENTS, INSTRUMENTS, MEASURES
 from strata.dashboards.view.lens import pack_maps, read_lens_maps
 from strata.dashboards.view.maps import build_maps
-from strata.dashboards.view.provenance import asked_words, build_provenance
-from strata.dashboards.view.read_at import read_at_words
+from strata.dashboards.view.provenance import build_provenance, framing_of
+from strata.dashboards.view.read_at import read_behind_starts
 from strata.dashboards.view.schema import SCHEMA_NAME, Labels, ModelView, RunView, Sizes, View
 from strata.dashboards.view.schema_causal import CausalView
 from strata.dashboards.view.schema_parts import Axes, Coded, InstrumentLabel, LayerAxis, Stated
@@ -29,10 +44,6 @@ from strata.dashboards.view.verdict import build_verdict
 from strata.experiments.items.schema import KINDS
 from strata.experiments.results.kinds import Localisation
 
-NO_CALIBRATION = Stated(
-    state="not_run",
-    text="This run carries no calibration record. `strata calibrate` measures the rule on planted models whose truth is known.",
-)
 SOURCES: Mapping[str, str] = {
     "verdict.kinds[].onsets": "summary.json kinds.*.instruments.*.onset",
     "verdict.kinds[].items, used, accuracy": "summary.json kinds.*",
@@ -92,12 +103,12 @@ def build_report(run_dir: Path) -> Report:
         axes=axes_of(run.n_layers),
         labels=Labels(
             kinds=KINDS, instruments=_instruments(causal), expected=EXPECTED_INSTRUMENTS, measures=MEASURES,
-            references=REFERENCES, defaults=default_choice(readings),
+            references=BASELINES, defaults=default_choice(readings),
         ),
         verdict=build_verdict(run, series, behaviour.rows),
         localisation=build_stages(run.summary),
         comparability=(),
-        calibration=NO_CALIBRATION,
+        calibration=Stated(state="not_run", text=NO_CALIBRATION),
         behaviour=behaviour,
         series=tuple(series),
         maps=(*build_causal_maps(causal, behaviour.rows, run.n_layers), *build_maps(series, behaviour.rows)),
@@ -120,12 +131,12 @@ def axes_of(n_layers: int) -> Axes:
     return Axes(
         n_layers=n_layers,
         stream=LayerAxis(
-            label="stream (0 = embedding)",
+            label=STREAM_AXIS,
             count=n_layers + 1,
             depth=tuple(round(s / n_layers, 5) for s in range(n_layers + 1)),
         ),
         block=LayerAxis(
-            label="block", count=n_layers, depth=tuple(round((b + 0.5) / n_layers, 5) for b in range(n_layers))
+            label=BLOCK_AXIS, count=n_layers, depth=tuple(round((b + 0.5) / n_layers, 5) for b in range(n_layers))
         ),
     )
 
@@ -144,29 +155,29 @@ def _run(run: RunTables) -> RunView:
     m = run.manifest
     badges = []
     if run.summary.quick:
-        badges.append(Coded(code="quick", text="QUICK"))
+        badges.append(Coded(code="quick", text=QUICK))
     if m.limited:
-        badges.append(Coded(code="limited", text="LIMITED"))
+        badges.append(Coded(code="limited", text=LIMITED))
     if any(not test.passed for test in m.self_tests):
-        badges.append(Coded(code="self_test", text="SELF-TEST FAILED"))
+        badges.append(Coded(code="self_test", text=SELF_TEST_FAILED))
     if m.status != "done":
-        badges.append(Coded(code="unfinished", text=f"STATUS: {m.status.upper()}"))
+        badges.append(Coded(code="unfinished", text=unfinished_stamp(m.status)))
     return RunView(
         run_id=m.run_id,
         verb=m.verb or "locate",
-        title=f"At which depth does {_label(run)} answer?",
+        title=locate_title(_label(run)),
         started=m.started,
         ended=m.ended or "",
         status=m.status,
         limited=m.limited,
-        asked=asked_words(m.config or {}),
-        read_at=read_at_words(run.behaviour),
+        asked=asked_words(framing_of(m.config or {})),
+        read_at=read_behind_starts(run.behaviour),
         badges=tuple(badges),
     )
 
 
 def _label(run: RunTables) -> str:
-    spec = str(without_paths(run.manifest.checkpoint.spec or "this model"))
+    spec = str(without_paths(run.manifest.checkpoint.spec or THIS_MODEL))
     return spec.removeprefix("…/")
 
 
@@ -181,8 +192,7 @@ def _model(run: RunTables) -> ModelView:
 
 def _lens_state(run: RunTables, n: int) -> LensState:
     if run.lens_maps is None:
-        text = "No lens maps were kept. Start the same `strata locate` command with the lens switched on."
-        return LensState(state="not_run", text=text, rule="")
+        return LensState(state="not_run", text=NO_LENS_MAPS, rule="")
     if n == 0:
-        return LensState(state="empty", text="The run kept no lens map (0 items).", rule=run.lens_maps.rule)
+        return LensState(state="empty", text=EMPTY_LENS_MAPS, rule=run.lens_maps.rule)
     return LensState(state="ok", text="", rule=run.lens_maps.rule)

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from strata.dashboards.sentences.intervention_measures import (
+    COMPONENTS,
+    Highest,
+    intervention_aria,
+    intervention_name,
+)
 from strata.dashboards.sentences.item_exclusions import exclusion_words
-from strata.dashboards.text import interval, number, significant, without_paths
+from strata.dashboards.sentences.page_parts import NO_INTERVENTION_CURVES
+from strata.dashboards.text import significant, without_paths
 from strata.dashboards.view.causal_items import item_maps
 from strata.dashboards.view.causal_labels import (
     CAUSAL,
-    COMPONENTS,
     is_control,
     measure_meta,
     order_measures,
@@ -27,10 +33,6 @@ POOLED = ("spans", "last", "all")
 """Positions that are no span's name, in the order of the map's columns; spans stand before them."""
 _POOLED_AS = {"span": "spans"}
 """How whole kinds call a position whose name differs from family to family."""
-NOT_RUN = (
-    "No intervention ran in this run: where the answer can be read is known, where it is worked out is not. "
-    "Start `strata locate` again with another --out."
-)
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def build_causal(run: RunTables, mapped: list[str]) -> CausalView:
     items, rule = item_maps(run, mapped, order)
     return CausalView(
         state="ok" if lines else "not_run",
-        text="" if lines else NOT_RUN,
+        text="" if lines else NO_INTERVENTION_CURVES,
         components=COMPONENTS,
         measures={
             name: tuple(order_measures(name, (line.measure for line in lines if line.instrument == name))) for name in present
@@ -128,14 +130,13 @@ def _peak(line: CausalLine) -> int | None:
 
 def _aria(line: CausalLine) -> str:
     """The line as a sentence: where it is highest, and how it ends."""
-    where = f"{line.family or line.kind}, {line.component or 'edge'} at {line.position}"
-    subject = f"{line.instrument} {measure_meta(line.instrument, line.measure).label}, {where} ({line.n_items} items)"
-    peak = _peak(line)
-    if peak is None:
-        return f"{subject}: no value"
-    band = interval(line.low[peak], line.high[peak])
-    apart = "block 0 apart, " if counts_from(line.instrument, line.position) else ""
-    return f"{subject}: {apart}highest at block {peak} with {number(line.mean[peak])}{' ' + band if band else ''}"
+    name = intervention_name(
+        line.instrument, measure_meta(line.instrument, line.measure).label,
+        (line.family or line.kind, line.component, line.position), line.n_items,
+    )  # fmt: skip
+    at = _peak(line)
+    highest = None if at is None else Highest(at, line.mean[at], line.low[at], line.high[at])
+    return intervention_aria(name, highest, block_0_apart=bool(counts_from(line.instrument, line.position)))
 
 
 def _groups(lines: Sequence[CausalLine], order: dict[str, float], run: RunTables) -> Iterator[CausalGroup]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from strata.dashboards.sentences.page_parts import item_maps_rule
 from strata.dashboards.text import significant
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_causal import CausalItem, Peak, Segment
@@ -25,7 +26,7 @@ def item_maps(run: RunTables, mapped: list[str], order: dict[str, float]) -> tup
     rows: dict[str, list[ProfileRow]] = {}
     for row in patching_rows(run, chosen):
         rows.setdefault(row.item, []).append(row)
-    rule = f"{len(chosen)} of {len(present)} items: those with a lens map, then one family after the other"
+    rule = item_maps_rule(len(chosen), len(present))
     return [_one(known[i], rows.get(i, []), run, order) for i in chosen], rule
 
 

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from strata.dashboards.text import interval, number, significant
-from strata.dashboards.view.labels import MEASURES, instrument_label, kind_order, measure_label
+from strata.dashboards.sentences.read_out_measures import curve_aria
+from strata.dashboards.text import significant
+from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_parts import Shown
 from strata.dashboards.view.schema_readings import Series
 from strata.experiments.results.locate_tables import Axis, CurveRow
@@ -87,15 +88,6 @@ def _one(where: _Where, rows: Sequence[CurveRow]) -> Series:
         method=next((row.method for row in rows if row.method), ""),
         aria="",
     )
-    return series.model_copy(update={"aria": _aria(series)})
-
-
-def _aria(s: Series) -> str:
-    """The line as a sentence: first, middle and last stream with their intervals."""
-    picks = sorted({0, len(s.layer) // 2, len(s.layer) - 1})
-    parts = []
-    for i in picks:
-        band = interval(s.low[i], s.high[i])
-        parts.append(f"{number(s.mean[i])}{' ' + band if band else ''} at {s.axis} {s.layer[i]}")
-    name = measure_label(s.measure) if s.measure in MEASURES else f"baseline {measure_label(s.measure)}"
-    return f"{instrument_label(s.instrument)}, {name}, {s.family or s.kind} ({s.n_items} items): " + ", ".join(parts)
+    return series.model_copy(
+        update={"aria": curve_aria(series.instrument, series.measure, series.family or series.kind, series)}
+    )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from strata.dashboards.sentences.page_parts import NO_EMERGENCE
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_readings import EmergenceView, ItemEmergence, KindEmergence
 from strata.dashboards.view.tables import RunTables
 from strata.experiments.results.locate_tables import EmergenceRow
 from strata.probes.lens.emergence import DEFINITIONS, SETTLED
-
-NOT_RUN = "This run computed no emergence depths; they come with the logit lens."
 
 
 def emergence_by_item(run: RunTables) -> dict[str, ItemEmergence]:
@@ -23,7 +22,7 @@ def emergence_state(run: RunTables) -> EmergenceView:
     """Items by the stream at which their answer settles, and how many never do; counts of the whole table, per kind."""
     definition = DEFINITIONS[SETTLED]
     if run.emergence is None:
-        return EmergenceView(state="not_run", text=NOT_RUN, name=SETTLED, definition=definition, kinds=())
+        return EmergenceView(state="not_run", text=NO_EMERGENCE, name=SETTLED, definition=definition, kinds=())
     streams = emergence_by_item(run)
     kinds = []
     for kind in sorted({row.kind for row in run.behaviour if row.item in streams}, key=kind_order):

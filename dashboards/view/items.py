@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from strata.dashboards.sentences.item_exclusions import exclusion_words
+from strata.dashboards.sentences.page_parts import items_rule
 from strata.dashboards.text import significant
 from strata.dashboards.view.emergence import emergence_by_item
 from strata.dashboards.view.labels import kind_order
@@ -43,11 +44,7 @@ def build_items(run: RunTables, mapped: Mapping[str, str], max_rows: int = MAX_R
         map=tuple(mapped.get(row.item) for row in shown),
         prompt=tuple(prompts[row.item] if keep_prompts or row.item in mapped else "" for row in shown),
     )
-    rule = "every item" if len(shown) == len(rows) else (
-        f"{len(shown)} of {len(rows)} items: those with a lens map, then evenly from every family; "
-        "behaviour.parquet has them all"
-    )  # fmt: skip
-    return ItemsView(total=len(rows), shown=len(shown), rule=rule, columns=columns)
+    return ItemsView(total=len(rows), shown=len(shown), rule=items_rule(len(shown), len(rows)), columns=columns)
 
 
 def _thin(rows: Sequence[BehaviourRow], mapped: Mapping[str, str], limit: int) -> list[BehaviourRow]:

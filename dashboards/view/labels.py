@@ -1,57 +1,29 @@
-"""What are instruments, measures and kinds called, in which unit, against which baseline are they read?"""
+"""Which measures does each instrument have, in which range, beside which baselines and guide lines are they drawn?"""
 
 from __future__ import annotations
 
-from strata.dashboards.view.causal_labels import CAUSAL_INSTRUMENTS, measure_meta
+from typing import Literal
+
+from strata.dashboards.sentences.instruments import READ_OUTS
+from strata.dashboards.sentences.read_out_measures import MEASURES as MEASURE_WORDS
+from strata.dashboards.view.causal_labels import measure_meta
 from strata.dashboards.view.schema_causal import CausalMeasure
 from strata.dashboards.view.schema_parts import InstrumentLabel, Line, MeasureLabel
 from strata.experiments.items.schema import KINDS
 
+_PROBE_MEASURES = ("accuracy", "selectivity", "log_loss")
 _LENS_MEASURES = ("answer_logprob", "logit_difference", "rank", "top1", "above_null", "entropy")
+_MEASURES_OF = {
+    "probe.linear": (*_PROBE_MEASURES, "compression"), "probe.mass_mean": _PROBE_MEASURES,
+    **dict.fromkeys(("lens.logit", "lens.tuned", "lens.jacobian", "lens.bias"), _LENS_MEASURES),
+}  # fmt: skip
+_BESIDE = {"lens.tuned": ("lens.bias",), "lens.jacobian": ("lens.logit",)}
 INSTRUMENTS: dict[str, InstrumentLabel] = {
-    "probe.linear": InstrumentLabel(
-        label="Linear probe",
-        says="decodable: a linear classifier finds the answer in the stream",
-        measures=("accuracy", "selectivity", "log_loss", "compression"),
-        references=(),
-        not_run="No target could be probed: labels have to occur in two or more groups of items. Ask more items (`--per-family`).",
-    ),
-    "probe.mass_mean": InstrumentLabel(
-        label="Mass-mean probe",
-        says="decodable along the difference of class means",
-        measures=("accuracy", "selectivity", "log_loss"),
-        references=(),
-        not_run="No target could be probed: labels have to occur in two or more groups of items. Ask more items (`--per-family`).",
-    ),
-    "lens.logit": InstrumentLabel(
-        label="Logit lens",
-        says="readable: the model's own output layer, applied early, already says the answer",
-        measures=_LENS_MEASURES,
-        references=(),
-        not_run="The logit lens has no curve here: no item of this kind was answered.",
-    ),
-    "lens.tuned": InstrumentLabel(
-        label="Tuned lens",
-        says="readable after a trained translation; never dates a computation by itself",
-        measures=_LENS_MEASURES,
-        references=("lens.bias",),
-        not_run="No tuned lens ran. Add `--lenses logit,tuned` to the command, with another `--out`.",
-    ),
-    "lens.jacobian": InstrumentLabel(
-        label="Jacobian lens",
-        says="readable through the average linear effect on the last stream",
-        measures=_LENS_MEASURES,
-        references=("lens.logit",),
-        not_run="No Jacobian lens ran. Add `--lenses logit,jacobian` to the command, with another `--out`.",
-    ),
-    "lens.bias": InstrumentLabel(
-        label="Bias-only lens",
-        says="the tuned lens without its matrix: what a constant shift alone explains",
-        measures=_LENS_MEASURES,
-        references=(),
-        not_run="No bias-only lens ran; it is trained together with the tuned lens.",
-    ),
-}
+    name: InstrumentLabel(
+        label=words.label, says=words.says, measures=_MEASURES_OF[name], references=_BESIDE.get(name, ()), not_run=words.not_run
+    )
+    for name, words in READ_OUTS.items()
+}  # fmt: skip
 
 # Shown greyed as "not run" when absent; the others appear only when they ran.
 EXPECTED_INSTRUMENTS = (
@@ -62,75 +34,21 @@ EXPECTED_INSTRUMENTS = (
     "lens.tuned",
 )
 
+_RANGES: dict[str, tuple[float, float] | Literal["rank"]] = {
+    "accuracy": (0, 1), "rank": "rank", "top1": (0, 1), "above_null": (0, 1),
+}  # fmt: skip
+_BASELINES = {
+    "accuracy": ("chance", "shuffled", "control_accuracy", "embedding_only", "random_init"),
+    "answer_logprob": ("null_logprob",),
+}
+_GUIDES = {"selectivity": 0, "compression": 1, "logit_difference": 0, "above_null": 0.5}
 MEASURES: dict[str, MeasureLabel] = {
-    "accuracy": MeasureLabel(
-        label="Held-out accuracy",
-        unit="share of held-out items",
-        range=(0, 1),
-        references=("chance", "shuffled", "control_accuracy", "embedding_only", "random_init"),
-        line=None,
-    ),
-    "selectivity": MeasureLabel(
-        label="Selectivity",
-        unit="accuracy − control-task accuracy",
-        range=None,
-        references=(),
-        line=Line(value=0, text="0: no better than random labels"),
-    ),
-    "log_loss": MeasureLabel(label="Held-out log-loss", unit="nats an item", range=None, references=(), line=None),
-    "compression": MeasureLabel(
-        label="Compression",
-        unit="uniform code length ÷ online code length",
-        range=None,
-        references=(),
-        line=Line(value=1, text="1: no compression"),
-    ),
-    "answer_logprob": MeasureLabel(
-        label="Answer log-probability",
-        unit="nats",
-        range=None,
-        references=("null_logprob",),
-        line=None,
-    ),
-    "logit_difference": MeasureLabel(
-        label="Logit difference",
-        unit="logit of answer − logit of foil",
-        range=None,
-        references=(),
-        line=Line(value=0, text="0: answer and foil alike"),
-    ),
-    "rank": MeasureLabel(
-        label="Rank of the answer",
-        unit="0 = most probable of the whole vocabulary; log scale",
-        range="rank",
-        references=(),
-        line=None,
-    ),
-    "top1": MeasureLabel(label="Answer is top-1", unit="share of items", range=(0, 1), references=(), line=None),
-    "above_null": MeasureLabel(
-        label="Above an unrelated answer",
-        unit="share of items",
-        range=(0, 1),
-        references=(),
-        line=Line(value=0.5, text="0.5: as often as in another item's prompt"),
-    ),
-    "entropy": MeasureLabel(label="Entropy", unit="nats", range=None, references=(), line=None),
-}
-
-REFERENCES: dict[str, str] = {
-    "chance": "chance (commonest label)",
-    "shuffled": "shuffled labels",
-    "control_accuracy": "control task",
-    "embedding_only": "embedding only",
-    "random_init": "random weights",
-    "null_logprob": "unrelated answer",
-}
-
-
-def instrument_label(name: str) -> str:
-    """The words for an instrument; an unknown one keeps its own name."""
-    entry = INSTRUMENTS.get(name) or CAUSAL_INSTRUMENTS.get(name)
-    return entry.label if entry else name
+    name: MeasureLabel(
+        label=words.label, unit=words.unit, range=_RANGES.get(name), references=_BASELINES.get(name, ()),
+        line=Line(value=_GUIDES[name], text=words.line) if name in _GUIDES else None,
+    )
+    for name, words in MEASURE_WORDS.items()
+}  # fmt: skip
 
 
 def measure_named(instrument: str, measure: str) -> MeasureLabel | CausalMeasure:
@@ -138,13 +56,6 @@ def measure_named(instrument: str, measure: str) -> MeasureLabel | CausalMeasure
     if not instrument.startswith("lens."):
         return measure_meta(instrument, measure)
     return MEASURES.get(measure) or MeasureLabel(label=measure, unit="")
-
-
-def measure_label(name: str) -> str:
-    """The words for a measure or a reference line; an unknown one keeps its own name."""
-    if name in MEASURES:
-        return MEASURES[name].label
-    return REFERENCES.get(name, name.replace("_", " "))
 
 
 def kind_order(kind: str) -> int:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
 
-from strata.dashboards.text import number, visible
+from strata.dashboards.sentences.page_parts import OTHER_TOKEN, lens_answer_aria, lens_map_aria
 from strata.dashboards.view.schema_readings import LensEntry, PackedArray, VocabularyEntry
 from strata.dashboards.view.tables import RunTables
 from strata.experiments.results.lens_maps import METRICS, LensMaps, MapRecord
@@ -23,7 +23,6 @@ from strata.probes.errors import StrataError
 
 NATS_STEP = 0.05
 OTHER = 0xFFFF  # index of "a token that found no room in the vocabulary"
-_TEXT_OF_OTHER = "(another token)"
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def pack_maps(maps: Sequence[LensMap]) -> tuple[list[PackedMap], list[Vocabulary
     index = {token: at for at, token in enumerate(commonest)}
     vocabulary = [VocabularyEntry(id=i, text=texts[i]) for i in commonest]
     if len(counts) > len(commonest):
-        vocabulary.append(VocabularyEntry(id=-1, text=_TEXT_OF_OTHER))
+        vocabulary.append(VocabularyEntry(id=-1, text=OTHER_TOKEN))
     return [_pack(m, index) for m in maps], vocabulary
 
 
@@ -159,15 +158,11 @@ def _nats(values: Any) -> npt.NDArray[np.uint8]:
 def _aria(m: LensMap) -> str:
     streams, n, _ = m.top_ids.shape
     last = m.positions.get("last", n - 1)
-    best = visible(m.vocabulary.get(int(m.top_ids[-1, last, 0]), f"#{int(m.top_ids[-1, last, 0])}"))
-    chance = number(float(np.exp(m.top_logprobs[-1, last, 0])))
-    text = (
-        f"Lens map of {m.item}: {n} tokens, streams 0 to {streams - 1}. "
-        f"After the last token the last stream says {best} with probability {chance}."
-    )
+    best = m.vocabulary.get(int(m.top_ids[-1, last, 0]), f"#{int(m.top_ids[-1, last, 0])}")
+    text = lens_map_aria(m.item, n, streams, (best, float(np.exp(m.top_logprobs[-1, last, 0]))))
     if m.answer_rank is not None and m.answer_logprob is not None:
-        rank, p = int(m.answer_rank[-1, last]), number(float(np.exp(m.answer_logprob[-1, last])))
-        text += f" The answer {visible(m.answer)} has rank {rank} and probability {p} there."
+        rank, probability = int(m.answer_rank[-1, last]), float(np.exp(m.answer_logprob[-1, last]))
+        text += lens_answer_aria(m.answer, rank, probability)
     return text
 
 

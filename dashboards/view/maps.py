@@ -7,9 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from strata.dashboards.sentences.layer_lines import runs_text
-from strata.dashboards.text import number, significant
-from strata.dashboards.view.labels import INSTRUMENTS, instrument_label, kind_order
+from strata.dashboards.sentences.family_maps import (
+    READ_OUT_MAPS,
+    LitRow,
+    map_aria,
+    no_curve,
+    read_out_title,
+    row_label,
+    unanswered_note,
+)
+from strata.dashboards.text import significant
+from strata.dashboards.view.labels import INSTRUMENTS, kind_order
 from strata.dashboards.view.schema_readings import FamilyAnswers, FamilyMap, MapRow, Series
 
 
@@ -18,63 +26,18 @@ class _Recipe:
     """How one measure becomes a map."""
 
     measure: str  # the series it starts from
-    baselines: tuple[str, ...]  # series subtracted: the largest of them at each layer
-    constant: float  # baseline where there is no such series
-    title: str  # heading
-    unit: str  # what a colour means
-    caption: str  # one line: what a cell is and when it is dimmed
-    ends: tuple[str, str]  # words at the low and the high end of the colour bar
+    baselines: tuple[str, ...] = ()  # series subtracted: the largest of them at each layer
+    constant: float = 0.0  # baseline where there is no such series
 
 
-_PROBE = _Recipe(
-    "accuracy",
-    ("chance", "shuffled", "control_accuracy"),
-    0.0,
-    "accuracy above baseline",
-    "held-out accuracy − largest of commonest label, shuffled labels and control task",
-    "A cell is the probe's held-out accuracy minus the largest of the commonest label's rate, that of shuffled labels and control accuracy; "
-    "dimmed where the accuracy's 95 % interval reaches down to that baseline.",
-    ("below baseline", "above baseline"),
-)
-_SELECTIVITY = _Recipe(
-    "selectivity",
-    (),
-    0.0,
-    "selectivity",
-    "accuracy − control-task accuracy",
-    "A cell is accuracy minus control-task accuracy; dimmed where its 95 % interval covers 0.",
-    ("control task better", "task better"),
-)
-_ABOVE = _Recipe(
-    "above_null",
-    (),
-    0.5,
-    "share above an unrelated answer",
-    "share of items, minus one half",
-    "A cell is the share of items whose answer stands further above an unrelated answer than in another item's prompt, minus one half; "
-    "dimmed where its 95 % interval covers one half.",
-    ("further above in the other prompt", "further above in its own"),
-)
-_LOGPROB = _Recipe(
-    "answer_logprob",
-    ("null_logprob",),
-    0.0,
-    "log-probability above an unrelated answer",
-    "nats above an unrelated answer",
-    "A cell is the answer's mean log-probability minus that of an unrelated answer of the same family; "
-    "dimmed where the answer's 95 % interval covers it.",
-    ("unrelated answer higher", "answer higher"),
-)
-_DIFFERENCE = _Recipe(
-    "logit_difference",
-    (),
-    0.0,
-    "logit difference",
-    "logit of answer − logit of foil",
-    "A cell is the mean logit difference between answer and foil; dimmed where its 95 % interval covers 0.",
-    ("foil higher", "answer higher"),
-)
-_RECIPES = {"probe": (_PROBE, _SELECTIVITY), "lens": (_ABOVE, _LOGPROB, _DIFFERENCE)}
+_RECIPES = {
+    "probe": (_Recipe("accuracy", ("chance", "shuffled", "control_accuracy")), _Recipe("selectivity")),
+    "lens": (
+        _Recipe("above_null", constant=0.5),
+        _Recipe("answer_logprob", ("null_logprob",)),
+        _Recipe("logit_difference"),
+    ),
+}
 
 
 def build_maps(series: Sequence[Series], behaviour: Sequence[FamilyAnswers]) -> list[FamilyMap]:
@@ -113,12 +76,13 @@ def _map(
         baselines = [lines.get(_Line(instrument, name, fam.kind, fam.family)) for name in recipe.baselines]
         rows.append(_row(fam, line, [b for b in baselines if b], recipe, layers))
     limit, clipped = symmetric_limit([v for r in rows for v in r.value])
-    title = f"{instrument_label(instrument)}: {recipe.title}"
+    words = READ_OUT_MAPS[recipe.measure]
+    title = read_out_title(instrument, words)
     axis = selected[0].axis
     return FamilyMap(
-        id=f"{instrument}.{recipe.measure}", instrument=instrument, measure=recipe.measure, title=title, unit=recipe.unit,
-        caption=recipe.caption, axis=axis, layers=layers, centre=0.0, limits=(-limit, limit), ends=recipe.ends,
-        clipped=clipped, rows=tuple(rows), aria=describe(title, axis, rows, layers),
+        id=f"{instrument}.{recipe.measure}", instrument=instrument, measure=recipe.measure, title=title, unit=words.unit,
+        caption=words.caption, axis=axis, layers=layers, centre=0.0, limits=(-limit, limit), ends=words.ends,
+        clipped=clipped, rows=tuple(rows), aria=described(title, axis, rows, layers),
     )  # fmt: skip
 
 
@@ -133,7 +97,7 @@ def symmetric_limit(values: Sequence[float | None], share: float = 0.99) -> tupl
 def _row(
     fam: FamilyAnswers, line: Series | None, baselines: Sequence[Series], recipe: _Recipe, layers: Sequence[int]
 ) -> MapRow:
-    note = "" if fam.answered else unanswered_note(fam)
+    note = "" if fam.answered else why_unanswered(fam)
     n = line.n_items if line else fam.n
     cells: dict[str, list[float | None]] = {name: [None] * len(layers) for name in ("value", "low", "high", "base")}
     dim = [0] * len(layers)
@@ -148,19 +112,16 @@ def _row(
         cells["low"][column], cells["high"][column], cells["base"][column] = low, high, significant(base)
         dim[column] = int(low is None or high is None or low <= base <= high)
     return MapRow(
-        family=fam.family, kind=fam.kind, n=n, name=fam.family, label=f"{fam.family} · n {n}",
-        note=note if line or note else f"no curve for {fam.n} items", dim=tuple(dim),
+        family=fam.family, kind=fam.kind, n=n, name=fam.family, label=row_label(fam.family, n),
+        note=note if line or note else no_curve(fam.n), dim=tuple(dim),
         value=tuple(cells["value"]), low=tuple(cells["low"]), high=tuple(cells["high"]), base=tuple(cells["base"]),
     )  # fmt: skip
 
 
-def unanswered_note(fam: FamilyAnswers) -> str:
+def why_unanswered(fam: FamilyAnswers) -> str:
     """Why a family's row counts for nothing: the accuracy that decided, beside the chance it was held against."""
     decides = fam.decides
-    if decides is None:
-        return "not asked"
-    chance = "" if decides.chance is None else f", chance {number(decides.chance)}"
-    return f"not answered: {decides.label} {number(decides.value)}{chance}"
+    return unanswered_note(None if decides is None else (decides.label, decides.value, decides.chance))
 
 
 def _baseline(baselines: Sequence[Series], layer: int, constant: float) -> float:
@@ -168,15 +129,13 @@ def _baseline(baselines: Sequence[Series], layer: int, constant: float) -> float
     return max((value for value in values if value is not None), default=constant)
 
 
-def describe(
-    title: str, axis: str, rows: Sequence[MapRow], layers: Sequence[int], above: str = "above baseline"
-) -> str:
+def described(title: str, axis: str, rows: Sequence[MapRow], layers: Sequence[int], *, baseline: bool = True) -> str:
     """The map as a sentence: per family, from which layer on the cells stay undimmed to the end."""
-    parts = []
-    for row in rows:
-        lit = [
-            layer for layer, d, v in zip(layers, row.dim, row.value, strict=True) if v is not None and v > 0 and not d
-        ]
-        where = f"{axis}s {runs_text(lit)}" if lit else "no layer"
-        parts.append(f"{row.name} ({row.kind}, {row.n} items) {above} at {where}")
-    return f"{title}. " + "; ".join(parts) + "."
+    lit = [
+        LitRow(
+            row.name, row.kind, row.n,
+            [layer for layer, d, v in zip(layers, row.dim, row.value, strict=True) if v is not None and v > 0 and not d],
+        )
+        for row in rows
+    ]  # fmt: skip
+    return map_aria(title, axis, lit, baseline=baseline)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from strata.dashboards.sentences.page_parts import LIMITED, OTHER_LABELS, SELF_TEST_FAILED, THIS_MODEL, probe_title
 from strata.dashboards.sentences.probe import caveats, sentences
-from strata.dashboards.text import count, significant, without_paths
+from strata.dashboards.sentences.provenance import items_of_words, shape_words
+from strata.dashboards.text import significant, without_paths
 from strata.dashboards.view.build import axes_of
 from strata.dashboards.view.provenance import code_words, from_manifest, shown_facts
 from strata.dashboards.view.schema_parts import Coded, Provenance
@@ -35,7 +37,6 @@ MOST_CLASSES = 24
 """Labels that the confusion map has rows for; rarer ones share a row."""
 HARDEST = 40
 """Items listed with the lowest likelihood of their label at the best stream."""
-_OTHERS = "all others"
 
 
 def build_probe_view(run_dir: Path) -> ProbeView:
@@ -73,19 +74,19 @@ def build_probe_view(run_dir: Path) -> ProbeView:
 
 
 def _run(manifest: Manifest, summary: ProbeSummary) -> ProbeRunView:
-    badges = [Coded(code="limited", text="LIMITED")] if summary.limited else []
+    badges = [Coded(code="limited", text=LIMITED)] if summary.limited else []
     if any(not test.passed for test in manifest.self_tests):
-        badges.append(Coded(code="self_test", text="SELF-TEST FAILED"))
+        badges.append(Coded(code="self_test", text=SELF_TEST_FAILED))
     return ProbeRunView(
         run_id=manifest.run_id,
-        title=f"At which layer of {_label(manifest)} is “{summary.target}” decodable?",
+        title=probe_title(_label(manifest), summary.target),
         started=manifest.started,
         badges=tuple(badges),
     )
 
 
 def _label(manifest: Manifest) -> str:
-    return str(without_paths(manifest.checkpoint.spec or "this model")).removeprefix("…/")
+    return str(without_paths(manifest.checkpoint.spec or THIS_MODEL)).removeprefix("…/")
 
 
 def _model(manifest: Manifest) -> ProbedModelView:
@@ -102,18 +103,18 @@ def _facts(manifest: Manifest, summary: ProbeSummary) -> tuple[tuple[str, str], 
     checkpoint, items = manifest.checkpoint, manifest.items
     return shown_facts(
         [
-            ("Run", manifest.run_id),
-            ("Started", manifest.started),
-            ("Checkpoint", checkpoint.spec),
-            ("Weights sha256", checkpoint.weights_sha256),
-            ("Tokenizer sha256", checkpoint.tokenizer_sha256),
-            ("Shape", f"{checkpoint.n_layers} blocks, width {checkpoint.d_model}"),
-            ("Device", manifest.device),
-            ("Precision", manifest.dtype),
-            ("Items", f"{count(summary.items, 'item')} of {items.source}"),
-            ("Items sha256", items.sha256),
-            ("Seed", summary.seed),
-            ("Code", code_words(manifest)),
+            ("run", manifest.run_id),
+            ("started", manifest.started),
+            ("checkpoint", checkpoint.spec),
+            ("weights", checkpoint.weights_sha256),
+            ("tokenizer", checkpoint.tokenizer_sha256),
+            ("shape", shape_words(checkpoint.n_layers, checkpoint.d_model)),
+            ("device", manifest.device),
+            ("precision", manifest.dtype),
+            ("items", items_of_words(summary.items, items.source)),
+            ("items_sha256", items.sha256),
+            ("seed", summary.seed),
+            ("code", code_words(manifest)),
         ]
     )
 
@@ -161,7 +162,7 @@ def _confusion(
 ) -> tuple[tuple[str, ...], tuple[tuple[tuple[int, ...], ...], ...]]:
     """Names of the labels, most frequent first, and by stream a table of counts: true label × predicted label."""
     frequent = [label for label, _ in Counter(row["label"] for row in rows if row["stream"] == 0).most_common()]
-    names = frequent if len(frequent) <= MOST_CLASSES else [*frequent[: MOST_CLASSES - 1], _OTHERS]
+    names = frequent if len(frequent) <= MOST_CLASSES else [*frequent[: MOST_CLASSES - 1], OTHER_LABELS]
     code = {label: min(index, len(names) - 1) for index, label in enumerate(frequent)}
     tables = [[[0] * len(names) for _ in names] for _ in range(n_streams)]
     for row in rows:

@@ -5,65 +5,73 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from strata.dashboards.sentences.framing import asked_words
 from strata.dashboards.sentences.item_exclusions import exclusion_words
+from strata.dashboards.sentences.provenance import (
+    FACTS,
+    FactName,
+    bytes_words,
+    commit_words,
+    items_words,
+    seconds_words,
+    shape_words,
+    tested_words,
+)
 from strata.dashboards.sentences.run_caveats import caveat_sentence
-from strata.dashboards.text import count, visible, without_paths
+from strata.dashboards.text import visible, without_paths
 from strata.dashboards.view.schema_parts import ManifestView, Provenance, SelfTestView
 from strata.dashboards.view.tables import RunTables
-from strata.experiments.items.framing import FRAMING_TEXT
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.run.manifest import JsonObject, Manifest
 
-Fact = tuple[str, str | int | None]
-"""What it is called, and what it is; an empty one isn't shown."""
-_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+Fact = tuple[FactName, str | int | None]
+"""Which one, and what it is; an empty one isn't shown."""
 
 
 def build_provenance(run: RunTables) -> Provenance:
     """Facts are [name, value] pairs in reading order; `command` can be pasted after its paths are put back."""
     m, checkpoint, items = run.manifest, run.manifest.checkpoint, run.manifest.items
-    by_kind = ", ".join(f"{n} {kind}" for kind, n in items.by_kind.items())
     facts: list[Fact] = [
-        ("Run", m.run_id),
-        ("Status", m.status),
-        ("Started", m.started),
-        ("Ended", m.ended),
-        ("Checkpoint", checkpoint.spec),
-        ("Source", checkpoint.source),
-        ("Weights sha256", checkpoint.weights_sha256),
-        ("Tokenizer sha256", checkpoint.tokenizer_sha256),
-        ("Shape", f"{run.n_layers} blocks, width {checkpoint.d_model}, vocabulary {checkpoint.vocab_size}"),
-        ("Device", m.device),
-        ("Precision", m.dtype),
-        ("Attention", m.attention),
-        ("Seed", m.seed),
-        ("Items", f"{count(items.n or len(run.behaviour), 'item')}{f' ({by_kind})' if by_kind else ''}"),
-        ("Items sha256", items.sha256),
+        ("run", m.run_id),
+        ("status", m.status),
+        ("started", m.started),
+        ("ended", m.ended),
+        ("checkpoint", checkpoint.spec),
+        ("source", checkpoint.source),
+        ("weights", checkpoint.weights_sha256),
+        ("tokenizer", checkpoint.tokenizer_sha256),
+        ("shape", shape_words(run.n_layers, checkpoint.d_model, checkpoint.vocab_size)),
+        ("device", m.device),
+        ("precision", m.dtype),
+        ("attention", m.attention),
+        ("seed", m.seed),
+        ("items", items_words(items.n or len(run.behaviour), items.by_kind)),
+        ("items_sha256", items.sha256),
         *framing_facts(m.config or {}, checkpoint.chat_template_sha256),
-        ("Code", code_words(m)),
+        ("code", code_words(m)),
     ]
     return Provenance(facts=shown_facts(facts), **vars(from_manifest(m)))
 
 
-def asked_words(config: JsonObject) -> str:
-    """How the items were asked, to be read after `asked`; runs from before there was a choice were raw."""
-    framing = str(config.get("framing") or "raw")
-    return FRAMING_TEXT.get(framing, framing)
+def framing_of(config: JsonObject) -> str | None:
+    """How the items were asked; None in runs from before there was a choice."""
+    framing = config.get("framing")
+    return str(framing) if framing else None
 
 
 def framing_facts(config: JsonObject, template_sha256: str | None) -> list[Fact]:
     """What stood before every prompt, from the configuration of a `locate`."""
     prompt_prefix = str(config.get("prompt_prefix") or "")
     return [
-        ("Asked", asked_words(config)),
-        ("Prompt prefix", visible(prompt_prefix) if prompt_prefix else None),
-        ("Chat template sha256", template_sha256),
+        ("asked", asked_words(framing_of(config))),
+        ("prompt_prefix", visible(prompt_prefix) if prompt_prefix else None),
+        ("chat_template", template_sha256),
     ]
 
 
 def shown_facts(facts: Sequence[Fact]) -> tuple[tuple[str, str], ...]:
     """(name, value) pairs without empty ones and without paths."""
-    return tuple((name, str(without_paths(str(value)))) for name, value in facts if value not in (None, ""))
+    return tuple((FACTS[name], str(without_paths(str(value)))) for name, value in facts if value not in (None, ""))
 
 
 def from_manifest(m: Manifest) -> ManifestView:
@@ -74,12 +82,15 @@ def from_manifest(m: Manifest) -> ManifestView:
         config=tuple((name, str(without_paths(value))) for name, value in _flat(m.config or {})),
         self_tests=tuple(
             SelfTestView(
-                name=test.name, passed=test.passed, value=_scientific(test.value), tolerance=_scientific(test.tolerance)
+                name=test.name,
+                passed=test.passed,
+                value=tested_words(test.value),
+                tolerance=tested_words(test.tolerance),
             )
             for test in m.self_tests
         ),
         stages=tuple(
-            (name, f"{stage.seconds:.1f} s", _bytes(stage.peak_memory_bytes or None))
+            (name, seconds_words(stage.seconds), bytes_words(stage.peak_memory_bytes or None))
             for name, stage in m.stages.items()
         ),
         excluded=tuple((str(without_paths(exclusion_words(reason))), n) for reason, n in m.excluded.items()),
@@ -89,7 +100,7 @@ def from_manifest(m: Manifest) -> ManifestView:
 
 def code_words(m: Manifest) -> str | None:
     """The commit that measured; None outside of a source tree."""
-    return None if m.git is None else f"commit {m.git.commit}{' with local changes' if m.git.dirty else ''}"
+    return None if m.git is None else commit_words(m.git.commit, dirty=m.git.dirty)
 
 
 def _quoted(word: str) -> str:
@@ -104,16 +115,3 @@ def _flat(config: JsonObject, prefix: str = "") -> list[tuple[str, str]]:
         else:
             out.append((f"{prefix}{key}", str(value)))
     return out
-
-
-def _scientific(value: float | None) -> str:
-    return str(value) if value is None else f"{value:.2g}".replace("-", "−")
-
-
-def _bytes(n: int | None) -> str:
-    if n is None:
-        return "–"
-    for size, unit in _UNITS:
-        if n >= size:
-            return f"{n / size:.1f} {unit}"
-    return f"{n:.0f} B"

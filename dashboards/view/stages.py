@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from strata.dashboards.sentences.families import family_rows
-from strata.dashboards.sentences.localisation import ORDERED_KINDS, joined, sentences
+from strata.dashboards.sentences.localisation import joined, sentences
+from strata.dashboards.sentences.page_parts import NO_PLACES
 from strata.dashboards.sentences.places import cell_label, span_words
+from strata.dashboards.sentences.stage_rows import (
+    counted_in,
+    excess_words,
+    family_map_aria,
+    family_map_choice,
+    gained_words,
+    kinds_map_choice,
+    measured_words,
+)
 from strata.dashboards.sentences.summary import FIRST_RULE
-from strata.dashboards.text import number, p_words
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_places import Choice, KindCellView, LocalisationView, LocalisedState
-from strata.dashboards.view.stage_tables import family_cells, head_sets, heads, measured_words
+from strata.dashboards.view.stage_tables import family_cells, head_sets, heads
 from strata.experiments.results.kinds import CellOfKind, Localisation
 from strata.experiments.results.locate_summary import Summary
 from strata.probes.interventions.cells import CELLS, Cell, at_span
 
-NOT_RUN = (
-    "No intervention was made in this run: what can be decoded or read is known, where it is made is not. "
-    "Start `strata locate` again with another --out."
-)
 KINDS = "kinds"
 """The choice that stands first: knowledge and reasoning, each beside its control."""
 
@@ -32,19 +37,13 @@ def build_stages(summary: Summary) -> LocalisationView:
     localisation = summary.localisation
     rows = family_rows(localisation)
     if state == "not_run":
-        return LocalisationView(state=state, text=NOT_RUN, rows=tuple(rows))
-    choices = [Choice(id=KINDS, text=_kinds_text(localisation), aria=joined(sentences(localisation)))]
+        return LocalisationView(state=state, text=NO_PLACES, rows=tuple(rows))
+    choices = [Choice(id=KINDS, text=kinds_map_choice(tuple(localisation.kinds)), aria=joined(sentences(localisation)))]
     for row in rows:
         if localisation.families[row.family].cells:
-            said = f"made by {row.place} {row.interval}" if row.place else f"not placed: {row.why}"
-            choices.append(
-                Choice(
-                    id=f"family:{row.family}",
-                    text=f"{row.family} ({row.kind})",
-                    aria=f"{row.family}: {said}",
-                    family=row.family,
-                )
-            )
+            text = family_map_choice(row.family, row.kind)
+            aria = family_map_aria(row.family, row.place, row.interval, row.why)
+            choices.append(Choice(id=f"family:{row.family}", text=text, aria=aria, family=row.family))
     ordered = {row.family: localisation.families[row.family] for row in rows}
     return LocalisationView(
         state=state, text="", rows=tuple(rows), cells=tuple(_cells(localisation)), choices=tuple(choices),
@@ -62,11 +61,6 @@ def localised_state(summary: Summary) -> LocalisedState:
     return "ok" if measured or any(kind.cells for kind in summary.kinds.values()) else "not_run"
 
 
-def _kinds_text(localisation: Localisation) -> str:
-    asked = [kind for kind in ORDERED_KINDS if kind in localisation.kinds]
-    return f"{' and '.join(asked) or 'all kinds'}, with controls"
-
-
 def _cells(localisation: Localisation) -> Iterator[KindCellView]:
     """The same as the map, a row a kind and cell."""
     for kind in sorted(localisation.kinds, key=kind_order):
@@ -77,12 +71,10 @@ def _cells(localisation: Localisation) -> Iterator[KindCellView]:
             if of_kind is None:
                 continue
             known = [f.cells[cell].counts for f in members if cell in f.cells and f.cells[cell].effect is not None]
-            excess = measured_words(of_kind.excess)
             yield KindCellView(
                 kind=kind, cell=cell, label=cell_label(cell, span), effect=measured_words(of_kind.effect),
                 control=measured_words(of_kind.control), gained=_gained(cell, of_kind),
-                excess=excess + (f", {p_words(of_kind.excess_p)}" if of_kind.excess_p is not None else ""),
-                counts=f"in {sum(known)} of {len(known)}" if known else "–",
+                excess=excess_words(of_kind.excess, of_kind.excess_p), counts=counted_in(known),
             )  # fmt: skip
 
 
@@ -91,4 +83,4 @@ def _gained(cell: Cell, of_kind: CellOfKind) -> str:
     first = int(at_span(cell))
     gains = [(gain, block) for block, gain in enumerate(of_kind.profile) if block >= first and gain is not None]
     most = sorted(block for gain, block in sorted(gains, reverse=True)[:3] if gain > 0)
-    return ", ".join(f"{block} ({number(of_kind.profile[block])})" for block in most) or "–"
+    return gained_words({block: of_kind.profile[block] for block in most})

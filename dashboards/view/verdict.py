@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from strata.dashboards.sentences import would_change
+from strata.dashboards.sentences.instruments import instrument_label
 from strata.dashboards.sentences.intermediates import intermediates_words
-from strata.dashboards.sentences.localisation import ORDERED_KINDS, Sentence, located_words
-from strata.dashboards.sentences.places import span_words
-from strata.dashboards.sentences.readings import LENS, PROBE, readings_sentence
+from strata.dashboards.sentences.localisation import ORDERED_KINDS
+from strata.dashboards.sentences.readings import readings_sentence
 from strata.dashboards.sentences.reasons import why_not_located
-from strata.dashboards.sentences.summary import FIRST_RULE, said
-from strata.dashboards.text import count, number, significant, stream_range
+from strata.dashboards.sentences.summary import first_rule, said
+from strata.dashboards.sentences.verdict_rows import NO_READ_OUT, NotLocated, located_in, read_from, tested_in
+from strata.dashboards.text import significant
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_places import KindView, OnsetView, PlaceView, SentenceView, VerdictView
 from strata.dashboards.view.schema_readings import FamilyAnswers, Series
@@ -28,7 +29,7 @@ def build_verdict(run: RunTables, series: Sequence[Series], behaviour: Sequence[
     names = sorted(summary.kinds, key=lambda name: (kind_order(name), name))
     kinds = [_kind(summary, name, behaviour) for name in names]
     state = localised_state(summary)
-    first = [Sentence("withdrawn", "No place is shown. ", FIRST_RULE)] if summary.withdrawn else []
+    first = [first_rule()] if summary.withdrawn else []
     told = [*first, *said(summary), readings_sentence(summary)]
     order = summary.order
     return VerdictView(
@@ -50,13 +51,8 @@ def _kind(summary: Summary, name: str, behaviour: Sequence[FamilyAnswers]) -> Ki
     of_kind = summary.kinds[name]
     located, code = of_kind.located, None if of_kind.why_not_located is None else of_kind.why_not_located.code
     sought, why = code not in ("no-interventions", "not-asked"), ""
-    if located is not None:
-        span = span_words(family.span for family in summary.families.values() if family.kind == name)
-        words = located_words(located, span)
-    elif summary.withdrawn:
-        words = "not shown"
-    else:
-        words = "undetermined" if sought else "not looked for"
+    otherwise: NotLocated = "withdrawn" if summary.withdrawn else "undetermined" if sought else "not-sought"
+    if located is None and not summary.withdrawn:
         why = "" if of_kind.why_not_located is None else why_not_located(of_kind.why_not_located)
     return KindView(
         kind=name,
@@ -66,13 +62,15 @@ def _kind(summary: Summary, name: str, behaviour: Sequence[FamilyAnswers]) -> Ki
         families=len(families),
         families_answered=sum(family.answered for family in families),
         sought=sought,
-        located=words,
+        located=located_in(
+            located, (family.span for family in summary.families.values() if family.kind == name), otherwise
+        ),
         place=None if located is None else _place(located, summary.n_layers),
-        tested="" if located is None else f"{located.families} of {count(located.of, 'family', 'families')}",
+        tested=tested_in(located),
         why=why,
         onsets=(
-            _onset("probe", PROBE, of_kind.instruments.probe, summary.n_layers),
-            _onset("lens", LENS, of_kind.instruments.lens, summary.n_layers),
+            _onset("probe", instrument_label("probe.linear"), of_kind.instruments.probe, summary.n_layers),
+            _onset("lens", instrument_label("lens.logit"), of_kind.instruments.lens, summary.n_layers),
         ),
     )
 
@@ -93,16 +91,15 @@ def _onset(name: str, label: str, instrument: Instrument | None, n_layers: int) 
     if onset is None:
         return OnsetView(
             instrument=name, label=label, state="not_run", axis="stream", definition="", layer=None, depth=None, low=None,
-            high=None, low_depth=None, high_depth=None, n=None, text="not run",
+            high=None, low_depth=None, high_depth=None, n=None, text=NO_READ_OUT,
         )  # fmt: skip
     low, high = onset.interval or (None, None)
     depth = onset.layer / n_layers if onset.layer is not None and onset.depth is None else onset.depth
     # An interval that reaches "none" is drawn to the end of the strip.
     end = n_layers if high is None and low is not None else high
-    band = "" if low is None else f" ({stream_range(low, high)})"
     return OnsetView(
         instrument=name, label=label, state="ok", axis="stream", definition=onset.definition, layer=onset.layer,
         depth=significant(depth), low=low, high=high, low_depth=None if low is None else significant(low / n_layers),
         high_depth=None if end is None else significant(end / n_layers), n=onset.n,
-        text="none" if onset.layer is None else f"stream {onset.layer}, depth {number(significant(depth))}{band}",
+        text=read_from(onset.layer, significant(depth), (low, high)),
     )  # fmt: skip

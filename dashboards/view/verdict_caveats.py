@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from strata.dashboards.sentences.page_only_caveats import (
     NO_FORM_CHECK,
+    PROBE_CONTROLS,
     QUICK,
     Keeps,
     controls_keep_up,
@@ -22,8 +23,6 @@ from strata.dashboards.view.schema_parts import Coded
 from strata.dashboards.view.schema_places import KindView
 from strata.dashboards.view.schema_readings import FamilyAnswers, Series
 from strata.dashboards.view.tables import RunTables
-
-_CONTROLS = (("random_init", "the same model with random weights"), ("control_accuracy", "the control task"))
 
 
 def caveats_of(
@@ -77,7 +76,7 @@ def _contradictions(kind: KindView, series: Sequence[Series]) -> Iterator[str]:
     if accuracy is None or accuracy.low is None:
         return
     keeping = []
-    for measure, words in _CONTROLS:
+    for measure, words in PROBE_CONTROLS.items():
         control = _at(series, kind.kind, measure, probe)
         if control is not None and control.mean is not None and control.mean >= accuracy.low:
             keeping.append(Keeps(words, control.mean))

@@ -21,12 +21,6 @@ from strata.probes.errors import StrataError
 
 Framing = Literal["raw", "chat", "empty-think"]
 FRAMINGS: tuple[Framing, ...] = get_args(Framing)
-FRAMING_TEXT: Mapping[str, str] = {
-    "raw": "as raw text",
-    "chat": "inside the chat template",
-    "empty-think": "inside the chat template after an empty think block",
-}
-"""How items were asked, to be read after `asked`."""
 REQUEST = "Complete the text."
 """What the user of the chat says: the same before every item, so that no item is told twice."""
 THINK, END_THINK = "<think>", "</think>"
@@ -89,11 +83,6 @@ def template_sha256(tokenizer: Any) -> str | None:
     """Hex digest of a tokenizer's chat template (all of them, where it names several); None when it has none."""
     template = getattr(tokenizer, "chat_template", None)
     return sha256(json.dumps(template, sort_keys=True).encode()).hexdigest() if template else None
-
-
-def caveat_of(framing: Framing) -> str:
-    """What stands beside the numbers of a run that isn't raw."""
-    return f"Asked {FRAMING_TEXT[framing]}: not comparable with raw runs"
 
 
 def framed(item: Item, prompt_prefix: str) -> Item:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from strata.dashboards.sentences.answer_changes import disagreement, shown_by
+from strata.dashboards.sentences.answer_changes import DECIDED_UNIT, disagreement, shown_by
 from strata.dashboards.sentences.comparison import fixed_words, prompt_words
 from strata.dashboards.sentences.comparison_reasons import ALL, split_words
 from strata.dashboards.sentences.generated_answers import drawn_words, why_none_sentence
@@ -92,7 +92,7 @@ def _measures(change: AnswerChange) -> tuple[MeasureView, ...]:
     """The accuracy that decides first; it is one of the others where it alone decided for all items."""
     decided = list(change.decided_by)
     deciding = MeasureView(
-        name="accuracy", label=deciding_label(change.decided_by), unit="share of items", share=True, decides=True,
+        name="accuracy", label=deciding_label(change.decided_by), unit=DECIDED_UNIT, share=True, decides=True,
         means=MEASURES[decided[0]].means if len(decided) == 1 else DECIDING_RULE, estimates=estimates(change.accuracy),
     )  # fmt: skip
     others = (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from strata.dashboards.sentences.comparison_caveats import label_of, own_caveats
+from strata.dashboards.sentences.framing import asked_words
+from strata.dashboards.sentences.page_parts import LIMITED, QUICK, SELF_TEST_FAILED, compare_title, unfinished_stamp
 from strata.dashboards.text import significant
 from strata.dashboards.view.build import axes_of
 from strata.dashboards.view.comparison.answers import build_answers
@@ -29,7 +31,14 @@ from strata.dashboards.view.comparison.stream_similarity import build_similarity
 from strata.dashboards.view.comparison.swaps_and_patches import build_crossed, build_layer_swaps
 from strata.dashboards.view.comparison.verdict import build_not_comparable, build_pair_check, build_verdict
 from strata.dashboards.view.comparison.weight_maps import build_weights
-from strata.dashboards.view.provenance import Fact, asked_words, code_words, framing_facts, from_manifest, shown_facts
+from strata.dashboards.view.provenance import (
+    Fact,
+    code_words,
+    framing_facts,
+    framing_of,
+    from_manifest,
+    shown_facts,
+)
 from strata.experiments.items.schema import KINDS
 from strata.experiments.results.roles import Role
 
@@ -84,16 +93,16 @@ def _run(run: ComparisonRun) -> RunView:
     m, comparison = run.manifest, run.comparison
     names = [label_of(comparison, role) for role in run.roles[:2]]
     badges = {
-        "quick": "QUICK" if comparison.quick else "",
-        "limited": "LIMITED" if comparison.limited else "",
-        "self_test": "SELF-TEST FAILED" if run.failed_self_tests else "",
-        "unfinished": "" if m.status == "done" else f"STATUS: {m.status.upper()}",
+        "quick": QUICK if comparison.quick else "",
+        "limited": LIMITED if comparison.limited else "",
+        "self_test": SELF_TEST_FAILED if run.failed_self_tests else "",
+        "unfinished": "" if m.status == "done" else unfinished_stamp(m.status),
     }
     return RunView(
         run_id=m.run_id, verb="compare",
-        title="What did training change" + (f" from {names[0]} to {names[1]}?" if len(set(names)) == 2 else "?"),
+        title=compare_title(names[0], names[1] if len(names) == 2 else None),
         started=m.started, ended=m.ended or "", status=m.status,
-        limited=comparison.limited, asked=asked_words(run.locate_config),
+        limited=comparison.limited, asked=asked_words(framing_of(run.locate_config)),
         badges=tuple(BadgeView(code=code, text=words) for code, words in badges.items() if words),
     )  # fmt: skip
 
@@ -115,15 +124,15 @@ def _provenance(run: ComparisonRun) -> ProvenanceView:
     m = run.manifest
     items_sha256 = (m.config or {}).get("items_sha256")
     facts: list[Fact] = [
-        ("Run", m.run_id),
-        ("Status", m.status),
-        ("Started", m.started),
-        ("Ended", m.ended),
-        ("Device", m.device),
-        ("Seed", run.comparison.seed),
-        ("Items sha256", items_sha256 if isinstance(items_sha256, str) else None),
+        ("run", m.run_id),
+        ("status", m.status),
+        ("started", m.started),
+        ("ended", m.ended),
+        ("device", m.device),
+        ("seed", run.comparison.seed),
+        ("items_sha256", items_sha256 if isinstance(items_sha256, str) else None),
         *framing_facts(run.locate_config, m.chat_template_sha256.get("distilled")),
-        ("Code", code_words(m)),
+        ("code", code_words(m)),
     ]
     known = from_manifest(m)
     return ProvenanceView.model_validate(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from strata.dashboards.sentences.dominant_dimensions import APART, aria_with_band, family_band
+from strata.dashboards.sentences.dominant_dimensions import aria_with_band, family_band
 from strata.dashboards.text import significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import Columns, gathered, rounded, whole
 from strata.dashboards.view.comparison.schema_lines import DominatedLine
+from strata.experiments.compare.similarity_falls import disagreements
 from strata.experiments.results.rows import Row, text
 from strata.experiments.results.table import Value
 from strata.probes.errors import StrataError
@@ -90,10 +91,9 @@ def family_line(line: D, without: Families) -> D:
 
 def apart(line: DominatedLine, trimmed: DominatedLine) -> dict[int, tuple[float, float]]:
     """Streams at which the two lines disagree, with both values."""
-    without = dict(zip(trimmed.layer, trimmed.mean, strict=True))
-    both = {stream: (value, without.get(stream)) for stream, value in zip(line.layer, line.mean, strict=True)}
-    return {
-        stream: (full, other)
-        for stream, (full, other) in both.items()
-        if full is not None and other is not None and abs(full - other) >= APART
-    }
+    return disagreements(values_of(line), values_of(trimmed))
+
+
+def values_of(line: DominatedLine) -> dict[int, float]:
+    """By stream, where there is a value."""
+    return {stream: value for stream, value in zip(line.layer, line.mean, strict=True) if value is not None}

@@ -74,9 +74,9 @@ class ComparisonRun:
         return config if isinstance(config, dict) else {}
 
     @property
-    def failed_self_tests(self) -> dict[str, list[str]]:
-        """Names of failed tests by whose they are."""
-        owners = {"the comparison": self.manifest, **{f"the {role}": of_role for role, of_role in self.models.items()}}
+    def failed_self_tests(self) -> dict[Role | None, list[str]]:
+        """Names of failed tests by model; None: of the comparison itself."""
+        owners: dict[Role | None, Manifest] = {None: self.manifest, **dict(self.models.items())}
         failed = {
             owner: [test.name for test in manifest.self_tests if not test.passed] for owner, manifest in owners.items()
         }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from strata.dashboards.sentences.answer_changes import label_of
-from strata.dashboards.sentences.format_apart import NO_SHARE, WAY_WORDS, ways_words
+from strata.dashboards.sentences.answer_changes import DECIDED_UNIT, label_of
+from strata.dashboards.sentences.format_apart import NO_SHARE, WAY_WORDS, chosen_words
 from strata.dashboards.view.comparison.answers import estimate, estimates
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.schema_format import FormatMeasureView, FormatView, OpeningView
@@ -36,10 +36,10 @@ def _kind(kind: str, apart: FormatApart) -> FormatView:
 def _measure(name: str, label: str, measured: MeasureInWays, apart: FormatApart) -> FormatMeasureView:
     known = next((measure for measure in AGREEING if measure.name == name), None)
     why = measured.format.why
-    chosen = (f"{role}: {ways_words(measured.chosen[role])}" for role in ROLES if role in measured.chosen)
+    chosen = {role: measured.chosen[role] for role in ROLES if role in measured.chosen}
     return FormatMeasureView(
-        name=name, label=label, unit="share of items" if known is None else known.unit,
+        name=name, label=label, unit=DECIDED_UNIT if known is None else known.unit,
         share=known is None or known.is_share, ways={way: estimate(measured.ways[way].change) for way in WAYS},
-        best=estimates(apart.best.measure(name)), chosen="; ".join(chosen), format=estimate(measured.format.share),
+        best=estimates(apart.best.measure(name)), chosen=chosen_words(chosen), format=estimate(measured.format.share),
         why="" if why is None else NO_SHARE[why.code],
     )  # fmt: skip

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from strata.dashboards.sentences.page_parts import NOT_ASKED_IN_WAYS
 from strata.dashboards.text import significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.schema_items import Became, ItemTableView
@@ -25,7 +26,7 @@ def build_items(run: ComparisonRun) -> ItemTableView:
     tables = {role: rows for role in run.roles if (rows := table_rows(run.run_dir / f"asked_{role}.parquet"))}
     file = run.run_dir / "items.jsonl"
     if BASE not in tables or not file.exists():
-        return ItemTableView(state="not_run", text="No item was asked of the models in several ways.")
+        return ItemTableView(state="not_run", text=NOT_ASKED_IN_WAYS)
     # Kinds of which nothing is claimed are asked as they are only.
     known = {text(row, "item") for row in tables[BASE]}
     items = [item for item in read_items(file) if item.id in known]

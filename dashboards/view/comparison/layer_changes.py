@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from strata.dashboards.sentences.instruments import instrument_label
+from strata.dashboards.sentences.intervention_measures import COMPONENTS
 from strata.dashboards.sentences.layer_changes import CONTRASTS, NO_READING, change_aria, excluded_layers_words
-from strata.dashboards.view.causal_labels import COMPONENTS, order_measures, split_window
+from strata.dashboards.view.causal_labels import order_measures, split_window
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import Columns, covers_zero, drawn_or_why, gathered
 from strata.dashboards.view.comparison.schema_lines import ChangeLine, ChangesView, ReadingView
-from strata.dashboards.view.labels import instrument_label, kind_order, measure_named
+from strata.dashboards.view.labels import kind_order, measure_named
 from strata.dashboards.view.maps import symmetric_limit
 
 _AXES: tuple[Literal["stream", "block"], ...] = ("stream", "block")
@@ -42,7 +44,8 @@ def _told(line: ChangeLine) -> ChangeLine:
 
 
 def _component_order(component: str | None) -> int:
-    return list(COMPONENTS).index(component) if component in COMPONENTS else 9
+    order: list[str | None] = list(COMPONENTS)
+    return order.index(component) if component in order else 9
 
 
 def _readings(lines: Sequence[ChangeLine]) -> tuple[ReadingView, ...]:

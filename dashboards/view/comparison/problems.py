@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from strata.dashboards.sentences.comparison_reasons import split_words
+from strata.dashboards.sentences.generated_answers import right_words
 from strata.dashboards.text import path_free
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.schema_problems import ProblemFamilyView, ProblemView, WrittenView
@@ -32,7 +33,7 @@ def build_problems(run: ComparisonRun) -> tuple[ProblemFamilyView, ...]:
 def _family(of_family: GeneratedFamily, problems: Mapping[str, Mapping[Role, Row]]) -> ProblemFamilyView:
     return ProblemFamilyView(
         split=of_family.split, about=split_words(of_family.split), family=of_family.family, problems=of_family.problems,
-        right={role: f"{number:g} of {of_family.problems}" for role, number in of_family.right.items()},
+        right={role: right_words(number, of_family.problems) for role, number in of_family.right.items()},
         no_answer=of_family.no_answer, asked=tuple(_problems(problems)),
     )  # fmt: skip
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import cast
 
-from strata.dashboards.view.causal_labels import COMPONENTS
+from strata.dashboards.sentences.instruments import instrument_label
+from strata.dashboards.sentences.profile_similarity import reading_words
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import rounded, whole, why_absent
 from strata.dashboards.view.comparison.schema_lines import ProfileCell, ProfileView
-from strata.dashboards.view.labels import instrument_label, kind_order, measure_named
+from strata.dashboards.view.labels import kind_order, measure_named
 from strata.experiments.results.roles import Contrast
 from strata.experiments.results.rows import Row, text
 
@@ -46,8 +47,7 @@ def build_likeness(run: ComparisonRun) -> tuple[ProfileView, ...]:
 def _named(row: Row) -> tuple[str, str]:
     """Instrument, and measure with part and position."""
     instrument, measure, component = text(row, "instrument"), text(row, "measure"), str(row["component"] or "")
-    lens = instrument.startswith("lens.")
-    meta = measure_named(instrument, measure)
-    part = "" if lens else COMPONENTS.get(component, component)
-    named = ", ".join(words for words in (meta.label, part) if words)
-    return instrument_label(instrument), named + (f", at {row['position']}" if row["position"] else "")
+    part = "" if instrument.startswith("lens.") else component
+    return instrument_label(instrument), reading_words(
+        measure_named(instrument, measure).label, part, str(row["position"] or "")
+    )

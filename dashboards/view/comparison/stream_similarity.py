@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from strata.dashboards.sentences.dominant_dimensions import APART, MOST
 from strata.dashboards.sentences.stream_similarity import (
     FEW,
     MEASURES,
@@ -20,12 +19,14 @@ from strata.dashboards.view.comparison.dominant_dimensions import (
     drawn,
     excluded,
     family_line,
+    values_of,
     with_dominant,
 )
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import drawn_or_why, whole
 from strata.dashboards.view.comparison.schema_lines import SimilarityLine, SimilarityText, SimilarityView
 from strata.dashboards.view.labels import kind_order
+from strata.experiments.compare.similarity_falls import made_by_one_family
 from strata.experiments.results.rows import text
 
 _KEY = ("contrast", "measure", "kind", "position")
@@ -69,27 +70,13 @@ def _is_told(line: SimilarityLine) -> bool:
 
 
 def _told(line: SimilarityLine, trimmed: SimilarityLine | None, without: Families) -> SimilarityText:
-    values = {stream: value for stream, value in zip(line.layer, line.mean, strict=True) if value is not None}
+    values = values_of(line)
     disagree = None if trimmed is None else apart(line, trimmed)
-    families = families_words(values, without, _made_by_one(values, without)) if line.measure == "cka" else None
+    families = families_words(values, without, made_by_one_family(values, without)) if line.measure == "cka" else None
     return SimilarityText(
         contrast=line.contrast, measure=line.measure, kind=line.kind, position=line.position,
         text=similarity_sentence(line, values, disagree, families),
     )  # fmt: skip
-
-
-def _made_by_one(values: Mapping[int, float], without: Families) -> dict[str, list[int]]:
-    """Family → streams whose fall below 1 mostly goes with it, and with no other family."""
-    by_family: dict[str, list[int]] = {}
-    for stream, value in sorted(values.items()):
-        if 1 - value < APART:
-            continue
-        makers = [
-            family for family, of in without.items() if stream in of and 1 - of[stream] < (1 - value) * (1 - MOST)
-        ]
-        if len(makers) == 1:
-            by_family.setdefault(makers[0], []).append(stream)
-    return by_family
 
 
 def _of_prompts(appended: Mapping[tuple[str, str], tuple[int, int]]) -> Sequence[SimilarityText]:

@@ -9,6 +9,7 @@ from strata.dashboards.sentences.exchanges import (
     NO_SWAPS,
     PATCH_SOURCES,
     RECOVERY,
+    SCORES,
     SOURCES,
     SWEEPS,
     WHOLE,
@@ -16,7 +17,7 @@ from strata.dashboards.sentences.exchanges import (
     patch_aria,
     swap_aria,
 )
-from strata.dashboards.view.causal_labels import COMPONENTS
+from strata.dashboards.sentences.intervention_measures import COMPONENTS
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import (
     Columns,
@@ -37,17 +38,11 @@ from strata.dashboards.view.comparison.schema_lines import (
     SwapReason,
     WholeSwap,
 )
-from strata.experiments.results.answer_measures import BY_LIKELIHOOD, GENERATED, LOGIT_DIFFERENCE
 from strata.experiments.results.roles import BASE
 from strata.experiments.results.rows import Row, text
 from strata.probes.interventions.cells import CELLS, Cell, at_span, component_of
 
-SCORES = {
-    # Layer swaps are scored on the logit difference alone: their accuracy is its sign.
-    "logit_difference": ScoreView(label=LOGIT_DIFFERENCE.label, unit=LOGIT_DIFFERENCE.unit),
-    "accuracy": ScoreView(label=BY_LIKELIHOOD.label, unit=BY_LIKELIHOOD.unit),
-    "generated": ScoreView(label=f"{GENERATED}, share right", unit="share of problems"),
-}
+_SCORES = {name: ScoreView(label=words.label, unit=words.unit) for name, words in SCORES.items()}
 _SWAP_KEY = ("contrast", "direction", "sweep", "kind", "measure")
 _CROSSED_KEY = ("contrast", "direction", "component", "position", "kind")
 
@@ -64,7 +59,7 @@ def build_layer_swaps(run: ComparisonRun) -> LayerSwapsView:
     return LayerSwapsView(
         state=drawn.state, text=drawn.text,
         sweeps={name: words for name, words in SWEEPS.items() if any(line.sweep == name for line in lines)},
-        whole_names=WHOLE, scores=SCORES, sources=SOURCES,
+        whole_names=WHOLE, scores=_SCORES, sources=SOURCES,
         lines=tuple(line.model_copy(update={"aria": _aria(line)}) for line in lines),
         whole=tuple(_whole(row) for row in rows if row["layer"] is None), reasons=_swap_reasons(rows),
     )  # fmt: skip

@@ -13,9 +13,9 @@ from strata.dashboards.from_python.finished_run import Run
 from strata.dashboards.from_python.run_html import run_html
 from strata.dashboards.page.escaping import esc
 from strata.dashboards.sentences.families import COLUMNS
+from strata.dashboards.sentences.instruments import instrument_label
 from strata.dashboards.sentences.summary import FIRST_RULE
 from strata.dashboards.view import build_view
-from strata.dashboards.view.labels import instrument_label
 from strata.experiments.run.finished import FinishedRun
 from strata.experiments.run.manifest import Manifest
 from strata.probes.errors import StrataError

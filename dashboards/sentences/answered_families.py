@@ -1,0 +1,17 @@
+"""When is a family called answered, and by which interval?"""
+
+from __future__ import annotations
+
+from strata.experiments.results.answer_measures import DECIDING_RULE, USED
+
+RULE = (
+    f"An item is answered right {DECIDING_RULE}. A family is answered where the share of items that are answered right lies "
+    "above chance with its whole interval; chance is what guessing, or always giving the commonest answer, would reach. "
+    f"Items that are used further down: {USED}."
+)
+INTERVAL = "95 % Wilson interval with the number of clusters as n (items of one cluster count once)"
+
+
+def answered_word(*, answered: bool) -> str:
+    """Beside a family."""
+    return "answered" if answered else "not answered"
