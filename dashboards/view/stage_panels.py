@@ -7,26 +7,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from strata.dashboards.sentences.localisation import ORDERED_KINDS
-from strata.dashboards.sentences.places import (
-    CONTROL_OF,
-    CONTROL_WORDS,
-    READINGS,
-    ROLES,
-    blocks_words,
-    cell_label,
-    control_of,
-    ends_words,
-    place_words,
-    span_words,
+from strata.dashboards.sentences.places import CONTROL_OF, ROLES, cell_label, control_of, span_words
+from strata.dashboards.sentences.stage_maps import (
+    NO_CONTROL,
+    NO_PAIR,
+    alone_says,
+    cell_note,
+    control_of_kind_title,
+    control_says,
+    control_title,
+    counts_in,
+    family_and_ends,
+    family_says,
+    kind_says,
+    located_label,
+    located_says,
+    locus_says,
+    shared_place_says,
 )
-from strata.dashboards.sentences.reasons import NOT_COUNTED, why_not_located, why_not_placed
-from strata.dashboards.text import count
 from strata.experiments.results.families import CellResult, FamilyResult, Handover, Role
 from strata.experiments.results.kinds import KindLocalisation, Localisation
 from strata.experiments.results.record import Measured
 from strata.probes.interventions.cells import CELLS, Cell, at_span
-
-NO_PAIR = "no intervention was made on its items"
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,8 @@ def family_panels(localisation: Localisation, name: str) -> list[list[Panel]]:
     controls = [(n, family.contrast) for n, family in families.items() if family.kind == "control"]
     control = None if families[name].kind == "control" else control_of(name, controls)
     if control is not None:
-        return [[panel, family_panel(control, families[control], f"control: {control}")]]
-    alone = "" if families[name].kind == "control" else "; no control of its own"
-    return [[replace(panel, says=f"{panel.says}{alone}")]]
+        return [[panel, family_panel(control, families[control], control_title(control))]]
+    return [[panel if families[name].kind == "control" else replace(panel, says=alone_says(panel.says))]]
 
 
 def profiles(localisation: Localisation) -> Iterator[float]:
@@ -125,18 +126,9 @@ def kind_panel(kind: str, localisation: Localisation) -> Panel:
     }
     span = span_words(family.span for family in members.values())
     return Panel(
-        kind.capitalize(), _says(of_kind, span), span, cells,
+        kind.capitalize(), kind_says(of_kind, span), span, cells,
         (*_places(members), *_located(of_kind)), of_kind.handover, "" if cells else NO_PAIR,
     )  # fmt: skip
-
-
-def _says(of_kind: KindLocalisation, span: str | None) -> str:
-    located = of_kind.located
-    if located is not None:
-        where = f"{cell_label(located.cell, span)}, {blocks_words(located.first, located.last, located.extent)}"
-        return f"made by {where} {ends_words(located.interval)}, {located.families} of {located.of} families"
-    why = of_kind.why_not_located
-    return "undetermined" if why is None else f"undetermined: {why_not_located(why)}"
 
 
 def _control_of_kind(kind: str, localisation: Localisation) -> Panel:
@@ -154,18 +146,16 @@ def _control_of_kind(kind: str, localisation: Localisation) -> Panel:
     }
     says = _control_says(members, of_kind) if members else ""
     return Panel(
-        f"Control: {CONTROL_WORDS[kind]}", says, span_words(f.span for f in members.values()), cells,
-        tuple(_places(members)), None, "" if cells else "no matched control was measured",
+        control_of_kind_title(kind), says, span_words(f.span for f in members.values()), cells,
+        tuple(_places(members)), None, "" if cells else NO_CONTROL,
     )  # fmt: skip
 
 
 def _control_says(members: Mapping[str, FamilyResult], of_kind: KindLocalisation) -> str:
     placed = [family for family in members.values() if family.place is not None]
     where = {cell_label(family.place.cell, family.span) for family in placed if family.place is not None}
-    said = f"in {len(placed)} of {count(len(members), 'family', 'families')}"
-    said = f"made by {' or by '.join(sorted(where))} {said}" if where else f"placed {said}"
     same = None if of_kind.located is None else of_kind.located.shared_with_control
-    return said if same is None else f"{said}; {'passes' if same else 'does not pass'} through the same blocks"
+    return control_says(where, len(placed), len(members), same=same)
 
 
 def _cell_of_kind(
@@ -173,8 +163,7 @@ def _cell_of_kind(
 ) -> PanelCell:
     measured = [f.cells[cell] for f in members if cell in f.cells and f.cells[cell].effect is not None]
     counting = sum(one.counts for one in measured)
-    note = f"counts in {counting} of {count(len(measured), 'family', 'families')}" if measured else ""
-    return PanelCell(effect, known(profile), counting > 0 or not measured, note)
+    return PanelCell(effect, known(profile), counting > 0 or not measured, counts_in(counting, len(measured)))
 
 
 def _places(members: Mapping[str, FamilyResult]) -> Iterator[Outline]:
@@ -183,34 +172,24 @@ def _places(members: Mapping[str, FamilyResult]) -> Iterator[Outline]:
     for name, family in members.items():
         if family.place is not None:
             place = family.place
-            together.setdefault((place.cell, place.first, place.last), []).append(
-                f"{name} {ends_words(place.interval)}"
-            )
+            together.setdefault((place.cell, place.first, place.last), []).append(family_and_ends(name, place.interval))
     for (cell, first, last), names in together.items():
-        yield Outline(cell, first, last, f"made in {blocks_words(first, last)}: {', '.join(names)}")
+        yield Outline(cell, first, last, shared_place_says(first, last, names))
 
 
 def _located(of_kind: KindLocalisation) -> Iterator[Outline]:
     located = of_kind.located
     if located is not None:
-        where = blocks_words(located.first, located.last)
-        says = f"{located.families} of {located.of} families: made in {where} {ends_words(located.interval)}"
         yield Outline(
-            located.cell, located.first, located.last, says, "makes", f"makes: {where}", located.interval, True
-        )
+            located.cell, located.first, located.last, located_says(located), "makes", located_label(located), located.interval, True
+        )  # fmt: skip
 
 
 def family_panel(name: str, family: FamilyResult, title: str) -> Panel:
     """One family with every locus and its role."""
     cells = {cell: _cell_of_family(family.cells[cell]) for cell in CELLS if cell in family.cells}
-    place = family.place
-    if place is not None:
-        says = f"made by {place_words(place, family.span)} {ends_words(place.interval)}"
-    else:
-        why = family.why_not_placed
-        says = "not placed" if why is None else f"not placed: {why_not_placed(why, family.span)}"
     return Panel(
-        title, says, family.span, cells, tuple(_loci(family)), family.handover, "" if cells else NO_PAIR
+        title, family_says(family), family.span, cells, tuple(_loci(family)), family.handover, "" if cells else NO_PAIR
     )  # fmt: skip
 
 
@@ -219,16 +198,11 @@ def _loci(family: FamilyResult) -> Iterator[Outline]:
     for locus in family.loci:
         is_place = place is not None and locus.role == "makes" and (locus.cell == place.cell)
         first, last = (place.first, place.last) if is_place and place is not None else (locus.first, locus.last)
-        coded = locus.codes.slope
-        says = f"{ROLES[locus.role]}: {blocks_words(first, last)} of {cell_label(locus.cell, family.span)}"
-        says += "" if coded is None else f", carries the answer with slope {coded:.2f}"
+        says = locus_says(locus, first, last, family.span)
         yield Outline(
             locus.cell, first, last, says, locus.role, ROLES[locus.role], place.interval if is_place and place is not None else None, is_place
         )  # fmt: skip
 
 
 def _cell_of_family(cell: CellResult) -> PanelCell:
-    note = READINGS[cell.reading] if cell.counts and cell.reading is not None else ""
-    if not cell.counts and cell.why_not is not None:
-        note = f"doesn't count: {NOT_COUNTED[cell.why_not]}"
-    return PanelCell(cell.effect, known(cell.profile), cell.counts, note)
+    return PanelCell(cell.effect, known(cell.profile), cell.counts, cell_note(cell))
