@@ -22,11 +22,11 @@ DRAWN_TOGETHER = 3
 def minimal_windows(
     effects: WindowEffects, values: Float[np.ndarray, "draw window"]
 ) -> Bool[np.ndarray, "draw window"]:
-    """Windows that reach `REACHES` of the whole effect and hold no smaller one that does."""
+    """Windows that reach `REACHES` of the whole effect and hold no smaller one that does; none where the whole brings nothing."""
     reaching = values >= REACHES * values[:, effects.whole : effects.whole + 1]
     reaching[:, effects.whole] = True
     holds_smaller = (reaching.astype(np.float32) @ inside(effects.windows).astype(np.float32)) > 0
-    minimal: np.ndarray = reaching & ~holds_smaller
+    minimal: np.ndarray = reaching & ~holds_smaller & (values > 0)
     return minimal
 
 

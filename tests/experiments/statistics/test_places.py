@@ -69,6 +69,15 @@ def test_a_split_is_one_place_and_a_copy_relays() -> None:
     assert [(locus.carrying, codes) for locus, codes in in_turn] == [((2,), True), ((5,), True)]
 
 
+@pytest.mark.parametrize("sign", [-1.0, 0.0])
+def test_a_cell_that_brings_nothing_or_works_against_the_answer_has_no_locus(sign: float) -> None:
+    """Noise or few digits turn the sign of a whole cell in some draws: its blocks then carry less than nothing."""
+    lookup, mover = evidence("enrich", {3: 0.9}), evidence("move", {5: 0.8})
+    against = CellEvidence("enrich", lookup.effects, sign * lookup.values, lookup.slopes, lookup.p)
+    assert loci_in_turn(cell_loci([against], 0.1), 0) == [] and place(against) == (None, -1, -1)
+    assert place(against, mover) == ("move", 5, 5)
+
+
 def test_the_threshold_decides_what_codes() -> None:
     half, whole = evidence("enrich", {2: 0.07}), evidence("move", {5: 0.5})
     assert place(half, whole) == ("move", 5, 5) and place(half, whole, threshold=0.05) == ("enrich", 2, 2)
