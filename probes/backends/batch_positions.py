@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from strata.probes.backends.contract import Edit
+from strata.probes.backends.contract import SiteEdit
 
 Pick = Callable[[Float[Tensor, "item token width"]], Float[Tensor, "item position width"]]
 
@@ -33,7 +33,7 @@ def picker(where: Int[Tensor, "item position"] | None) -> Pick:
 
 def replaced(
     h: Float[Tensor, "item token d_model"],
-    edits: Sequence[Edit],
+    edits: Sequence[SiteEdit],
     added_to: Float[Tensor, "item token d_model"] | None = None,
     scale: float = 1.0,
 ) -> Float[Tensor, "item token d_model"]:

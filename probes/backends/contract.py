@@ -31,8 +31,13 @@ class Site(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Edit:
-    """Replaces the value of one site at one position a row."""
+class SiteEdit:
+    """Replaces the value of one site, at places of its own, in a whole pass; those of one call act in the same run.
+
+    A `RunEdit` of `probes.rerun` says another thing: each is a run by itself, over consecutive blocks at the one set of positions
+    that its sweep shares, its values are asked for when the block is reached, and it may replace heads or hide columns, which
+    none of the libraries behind a backend is asked for. `Replacement.site_edits` says one of them in these terms.
+    """
 
     site: Site
     where: Int[Tensor, "item position"]
@@ -80,7 +85,7 @@ class Backend(Protocol):
     def edit(
         self,
         batch: Batch,
-        edits: Sequence[Edit],
+        edits: Sequence[SiteEdit],
         where: Int[Tensor, "item position"] | None = None,
         *,
         sites: Sequence[Site] = (),
@@ -114,7 +119,7 @@ class OneRun(ABC):
     def edit(
         self,
         batch: Batch,
-        edits: Sequence[Edit],
+        edits: Sequence[SiteEdit],
         where: Int[Tensor, "item position"] | None = None,
         *,
         sites: Sequence[Site] = (),
@@ -127,7 +132,7 @@ class OneRun(ABC):
     def _run(
         self,
         batch: Batch,
-        edits: Sequence[Edit],
+        edits: Sequence[SiteEdit],
         where: Int[Tensor, "item position"] | None,
         sites: Sequence[Site],
         logits: bool,
@@ -143,7 +148,7 @@ def streams_of(n_layers: int) -> tuple[Site, ...]:
 def check_request(
     checkpoint: Checkpoint,
     batch: Batch,
-    edits: Sequence[Edit],
+    edits: Sequence[SiteEdit],
     where: Int[Tensor, "item position"] | None,
     sites: Sequence[Site],
 ) -> None:

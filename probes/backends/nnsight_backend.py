@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from strata.probes.backends.contract import Activations, Edit, OneRun, Site
+from strata.probes.backends.contract import Activations, OneRun, Site, SiteEdit
 from strata.probes.backends.second_module_tree import second_tree
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.prompts.batching import Batch
@@ -57,7 +57,7 @@ class NNsightBackend(OneRun):
     def _run(
         self,
         batch: Batch,
-        edits: Sequence[Edit],
+        edits: Sequence[SiteEdit],
         where: Int[Tensor, "item position"] | None,
         sites: Sequence[Site],
         logits: bool,
@@ -80,7 +80,7 @@ class NNsightBackend(OneRun):
         final = logit_values[0].to(model.device) if logits else None
         return Activations({site: values[site] for site in sites}, final)
 
-    def _steps(self, edits: Sequence[Edit], wanted: Sequence[Site]) -> list[_Step]:
+    def _steps(self, edits: Sequence[SiteEdit], wanted: Sequence[Site]) -> list[_Step]:
         by_site: dict[Site, list[tuple[Tensor, Tensor, Tensor]]] = defaultdict(list)
         for edit in edits:
             rows = torch.arange(len(edit.where))[:, None]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from strata.probes.backends.batch_positions import Pick, picker, replaced
 from strata.probes.backends.body_inputs import body_inputs
-from strata.probes.backends.contract import Activations, Edit, OneRun, Site
+from strata.probes.backends.contract import Activations, OneRun, Site, SiteEdit
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.foreign_types import ForeignKwargs
 from strata.probes.prompts.batching import Batch
@@ -34,7 +34,7 @@ class TorchHooks(OneRun):
     def _run(
         self,
         batch: Batch,
-        edits: Sequence[Edit],
+        edits: Sequence[SiteEdit],
         where: Int[Tensor, "item position"] | None,
         sites: Sequence[Site],
         logits: bool,
@@ -111,8 +111,8 @@ def _place_reads(
             hooks.enter_context(hook_output(module, keep if scale == 1 else keep_scaled, changes=False))
 
 
-def _place_edits(model: Checkpoint, edits: Sequence[Edit], hooks: ExitStack) -> None:
-    by_site: dict[Site, list[Edit]] = defaultdict(list)
+def _place_edits(model: Checkpoint, edits: Sequence[SiteEdit], hooks: ExitStack) -> None:
+    by_site: dict[Site, list[SiteEdit]] = defaultdict(list)
     # What enters a block is edited first, so that `block_out` adds to what the block really receives.
     for edit in sorted(edits, key=lambda edit: edit.site.name != "resid_pre"):
         by_site[edit.site].append(edit)
@@ -130,7 +130,7 @@ def _place_edits(model: Checkpoint, edits: Sequence[Edit], hooks: ExitStack) -> 
             hooks.enter_context(hook_output(module, partial(change, scale=scale), changes=True))
 
 
-def _replace_contribution(block: nn.Module, edits: list[Edit], hooks: ExitStack) -> None:
+def _replace_contribution(block: nn.Module, edits: list[SiteEdit], hooks: ExitStack) -> None:
     """`block_out` := values, that is `resid_post` := `resid_pre` + values."""
     entering: list[Tensor] = []
 

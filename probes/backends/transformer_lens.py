@@ -11,7 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from strata.probes.backends.batch_positions import Pick, picker, replaced
-from strata.probes.backends.contract import Activations, Edit, OneRun, Site
+from strata.probes.backends.contract import Activations, OneRun, Site, SiteEdit
 from strata.probes.backends.second_module_tree import second_tree
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
@@ -33,7 +33,7 @@ class TransformerLensBackend(OneRun):
     def _run(
         self,
         batch: Batch,
-        edits: Sequence[Edit],
+        edits: Sequence[SiteEdit],
         where: Int[Tensor, "item position"] | None,
         sites: Sequence[Site],
         logits: bool,
@@ -56,8 +56,8 @@ class TransformerLensBackend(OneRun):
             values = {site: by_site[site].to(model.device) for site in sites}
             return Activations(values, pick(output) if logits else None)
 
-    def _edits(self, edits: Sequence[Edit]) -> list[tuple[str, Hook]]:
-        by_site: dict[Site, list[Edit]] = defaultdict(list)
+    def _edits(self, edits: Sequence[SiteEdit]) -> list[tuple[str, Hook]]:
+        by_site: dict[Site, list[SiteEdit]] = defaultdict(list)
         # What enters a block is edited first, so that `block_out` adds to what the block really receives.
         for edit in sorted(edits, key=lambda edit: edit.site.name != "resid_pre"):
             by_site[edit.site].append(edit)
@@ -67,7 +67,7 @@ class TransformerLensBackend(OneRun):
                 hooks += _replace_contribution(site.layer, group)
                 continue
 
-            def change(h: Tensor, hook: Any, group: list[Edit] = group) -> Tensor:
+            def change(h: Tensor, hook: Any, group: list[SiteEdit] = group) -> Tensor:
                 return replaced(h, group)
 
             hooks.append((_hook_name(site), change))
@@ -129,7 +129,7 @@ def _hook_name(site: Site) -> str:
     return f"blocks.{site.layer}.hook_{site.name}"
 
 
-def _replace_contribution(layer: int, edits: list[Edit]) -> list[tuple[str, Hook]]:
+def _replace_contribution(layer: int, edits: list[SiteEdit]) -> list[tuple[str, Hook]]:
     """`block_out` := values, that is `resid_post` := `resid_pre` + values."""
     entering: list[Tensor] = []
 

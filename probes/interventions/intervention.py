@@ -1,7 +1,7 @@
 """What is done to a run, in every block in turn: the one description that patching, ablation and cross-model patching take.
 
-How it is carried out is said with tensors: `RunEdit` (`rerun/`) in a run that is started anew at the edited block, `Edit`
-(`backends/`) in one whole pass of a library, which the former is checked against.
+How it is carried out is said with tensors: `RunEdit` (`rerun/`) makes one run that is started anew at the edited block, a
+`SiteEdit` (`backends/`) one site in a whole pass of a library, which the former is checked against.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from strata.probes.backends.contract import Site, SiteEdit
 from strata.probes.errors import StrataError
 from strata.probes.rerun.recording import Recording
 
@@ -36,6 +37,10 @@ class Replacement:
     def donor(self) -> Hashable:
         """The same for edits that do the same in a block that both of them edit."""
         return self.component, id(self.values)
+
+    def site_edits(self, where: Int[Tensor, "item position"]) -> list[SiteEdit]:
+        """The same in one whole pass of a backend, with the values at `where`."""
+        return [SiteEdit(Site(self.component, block), where, self.values(block)) for block in self.blocks]
 
     def at(self, rows: Int[Tensor, " row"]) -> Replacement:
         return Replacement(self.component, self.blocks, _AtRows(self.values, rows))
@@ -78,6 +83,7 @@ class Knockout:
 
 
 RunEdit = Replacement | HeadReplacement | Knockout
+"""What makes one run of a sweep another than the recorded one. Of a whole pass of a backend, see `SiteEdit`."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 
-from strata.probes.backends.contract import Edit, Site
+from strata.probes.backends.contract import Site
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.activation_patching import patch_pairs
@@ -65,9 +65,9 @@ def _restart_is_the_full_forward(
         ]
         restarted = checkpoint.readout.logits(sweep(foil, replacements, where)[:, :, 0]).double()
         for replacement, logits in zip(replacements, restarted, strict=True):
-            layer = replacement.blocks.start
-            edit = Edit(Site(component, layer), where, replacement.values(layer))
-            whole = backend.edit(foil.batch, [edit], where[:, -1:], sites=[stream], logits=True).logits
+            whole = backend.edit(
+                foil.batch, replacement.site_edits(where), where[:, -1:], sites=[stream], logits=True
+            ).logits
             assert whole is not None
             expected = whole[:, 0].double().to(logits.device)
             gap = torch.linalg.vector_norm(logits - expected, dim=-1) / torch.linalg.vector_norm(expected, dim=-1)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.probes.backends.body_inputs import body_inputs
-from strata.probes.backends.contract import Backend, Edit, Site, streams_of
+from strata.probes.backends.contract import Backend, Site, SiteEdit, streams_of
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError, SelfTestError, is_out_of_memory
@@ -141,7 +141,7 @@ class _Bench:
         """`read_whole` of each of `ends` by itself, the shortest first."""
         return [self.read_whole([row])[0] for row in range(len(self.ends))]
 
-    def logits_after(self, edits: Sequence[Edit]) -> Float[Tensor, "token vocab"]:
+    def logits_after(self, edits: Sequence[SiteEdit]) -> Float[Tensor, "token vocab"]:
         logits = self.backend.edit(self.batch, edits).logits
         assert logits is not None
         return logits[self.real]
@@ -151,8 +151,8 @@ class _Bench:
         assert self.clean.logits is not None
         return self.clean.logits[self.real]
 
-    def put(self, site: Site, values: Float[Tensor, "item token d_model"]) -> Edit:
-        return Edit(site, self.everywhere, values)
+    def put(self, site: Site, values: Float[Tensor, "item token d_model"]) -> SiteEdit:
+        return SiteEdit(site, self.everywhere, values)
 
 
 def _spread(prompts: Sequence[Prompt]) -> list[Prompt]:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from strata.probes.backends import BACKENDS, open_backend
-from strata.probes.backends.contract import EDITABLE, SITE_NAMES, Backend, Edit, Site
+from strata.probes.backends.contract import EDITABLE, SITE_NAMES, Backend, Site, SiteEdit
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.quiet_libraries import first_line
@@ -307,7 +307,7 @@ def _edited_logits(
     where = _edited_places(prompts) + batch.start[:, None]
     edited = {}
     for name, (site, values) in edits.items():
-        logits = backend.edit(batch, [Edit(site, where, values)], where[:, -1:]).logits
+        logits = backend.edit(batch, [SiteEdit(site, where, values)], where[:, -1:]).logits
         assert logits is not None
         edited[name] = logits[:, 0]
     return edited

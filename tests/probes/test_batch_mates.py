@@ -15,7 +15,7 @@ import torch
 from tiny_models import tiny_model, tiny_tokenizer
 
 from strata.probes.backends import BACKENDS, open_backend, streams_of
-from strata.probes.backends.contract import Edit, Site
+from strata.probes.backends.contract import Site, SiteEdit
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -127,7 +127,7 @@ def test_recorded_and_restarted_runs_are_those_of_each_prompt_alone(name: str) -
         streams = torch.stack([stream[row, start:] for stream in run.streams[:-1]])
         torch.testing.assert_close(streams, hidden[:-1], **CLOSE)
         places = torch.tensor([[len(prompt.ids) - 2, len(prompt.ids) - 1]])
-        edit = Edit(Site("block_out", layer), places, values[row : row + 1])
+        edit = SiteEdit(Site("block_out", layer), places, values[row : row + 1])
         edited = TorchHooks(opened(name)).edit(pad([prompt], 0), [edit], places[:, 1:]).logits
         assert edited is not None
         torch.testing.assert_close(checkpoint.readout.logits(ends[row]), edited[0, 0], **CLOSE)

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from strata.probes.backends.contract import Activations, Edit, Site
+from strata.probes.backends.contract import Activations, Site, SiteEdit
 from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.errors import DoesNotFitError
 from strata.probes.prompts.batching import Batch
@@ -48,7 +48,7 @@ class Echo:
         }
         return Activations(values, None)
 
-    def edit(self, batch: Batch, edits: Sequence[Edit], where: Tensor | None = None, **_: object) -> Activations:
+    def edit(self, batch: Batch, edits: Sequence[SiteEdit], where: Tensor | None = None, **_: object) -> Activations:
         raise AssertionError("capture never edits")
 
 

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from strata.probes.backends.contract import Edit, Site, streams_of
+from strata.probes.backends.contract import Site, SiteEdit, streams_of
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -204,7 +204,7 @@ def _edited(
     for side in _SIDES:
         batch = pad(prompts, checkpoint.pad_id, side)
         where = (batch.start + torch.tensor([len(prompt.ids) - 1 for prompt in prompts]))[:, None]
-        logits = TorchHooks(checkpoint).edit(batch, [Edit(Site("resid_post", layer), where, values)], where).logits
+        logits = TorchHooks(checkpoint).edit(batch, [SiteEdit(Site("resid_post", layer), where, values)], where).logits
         assert logits is not None
         yield f"logits after an edit, padded {side}", _ratio(logits[:, 0], wanted, scale, allowed)
     try:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from tiny_models import tiny_checkpoint
 
-from strata.probes.backends import Edit, Site, open_backend, streams_of
+from strata.probes.backends import Site, SiteEdit, open_backend, streams_of
 from strata.probes.prompts.batching import pad
 from strata.probes.prompts.prompt import Prompt
 
@@ -42,7 +42,7 @@ def test_a_rehearsed_remote_run_gives_the_local_values(tiny_models: Any) -> None
     checkpoint = tiny_models("llama")
     sites, batch = streams_of(checkpoint.n_layers), pad(PROMPTS, checkpoint.pad_id)
     where = torch.tensor([[4], [1]])
-    edit = Edit(Site("block_out", 1), where, torch.ones(2, 1, checkpoint.d_model))
+    edit = SiteEdit(Site("block_out", 1), where, torch.ones(2, 1, checkpoint.d_model))
     here = open_backend("nnsight", checkpoint)
     there = open_backend("nnsight", checkpoint, remote="local")
     torch.testing.assert_close(

@@ -10,7 +10,7 @@ import torch
 from tiny_models import ARCHITECTURES, tiny_checkpoint, tiny_tokenizer
 from torch import Tensor, nn
 
-from strata.probes.backends import BACKENDS, EDITABLE, Edit, Site, open_backend, streams_of
+from strata.probes.backends import BACKENDS, EDITABLE, Site, SiteEdit, open_backend, streams_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import checkpoint_from
 from strata.probes.errors import StrataError
@@ -76,8 +76,8 @@ def test_zeroing_both_contributions_equals_cutting_the_block_out_by_hand(
     everywhere = torch.arange(batch.ids.shape[1]).expand(batch.ids.shape)
     nothing = torch.zeros(*batch.ids.shape, checkpoint.d_model)
     backend = open_backend(name, checkpoint)
-    zeroed = backend.edit(batch, [Edit(Site(s, 1), everywhere, nothing) for s in ("attn_out", "mlp_out")]).logits
-    skipped = backend.edit(batch, [Edit(Site("block_out", 1), everywhere, nothing)]).logits
+    zeroed = backend.edit(batch, [SiteEdit(Site(s, 1), everywhere, nothing) for s in ("attn_out", "mlp_out")]).logits
+    skipped = backend.edit(batch, [SiteEdit(Site("block_out", 1), everywhere, nothing)]).logits
     assert zeroed is not None
     assert skipped is not None
     for row, prompt in enumerate(PROMPTS):
@@ -103,7 +103,7 @@ def test_an_edit_reaches_only_tokens_at_or_after_it(tiny_models: Any, name: str)
     backend, batch = open_backend(name, checkpoint), pad(PROMPTS, checkpoint.pad_id)
     before = backend.read(batch, [], logits=True).logits
     values = torch.full((3, 1, checkpoint.d_model), 3.0)
-    after = backend.edit(batch, [Edit(Site("attn_out", 1), torch.full((3, 1), 2), values)]).logits
+    after = backend.edit(batch, [SiteEdit(Site("attn_out", 1), torch.full((3, 1), 2), values)]).logits
     assert before is not None
     assert after is not None
     moved = (after - before).abs().amax(-1) > 1e-4
@@ -119,7 +119,7 @@ def test_a_read_beside_an_edit_sees_the_edited_run(tiny_models: Any, name: str, 
     backend, batch = open_backend(name, checkpoint), pad(PROMPTS, checkpoint.pad_id)
     where, values = torch.tensor([[3], [3], [3]]), torch.randn(3, 1, checkpoint.d_model)
     wanted = [Site("resid_pre", 1), Site("attn_out", 1), Site("mlp_out", 1), Site("resid_post", 1)]
-    edited = backend.edit(batch, [Edit(Site(site, 1), where, values)], where, sites=wanted, logits=False)
+    edited = backend.edit(batch, [SiteEdit(Site(site, 1), where, values)], where, sites=wanted, logits=False)
     pre, attention, mlp, post = (edited.values[s] for s in wanted)
     if site == "block_out":
         torch.testing.assert_close(post, pre + values)
@@ -135,7 +135,7 @@ def test_block_out_adds_to_an_input_that_is_edited_too_whatever_the_order(tiny_m
     backend, batch = open_backend(name, checkpoint), pad(PROMPTS, checkpoint.pad_id)
     where = torch.tensor([[3], [3], [3]])
     entering, written = torch.randn(2, 3, 1, checkpoint.d_model)
-    edits = [Edit(Site("block_out", 1), where, written), Edit(Site("resid_pre", 1), where, entering)]
+    edits = [SiteEdit(Site("block_out", 1), where, written), SiteEdit(Site("resid_pre", 1), where, entering)]
     for order in (edits, edits[::-1]):
         post = backend.edit(batch, order, where, sites=[Site("resid_post", 1)], logits=False)
         torch.testing.assert_close(post.values[Site("resid_post", 1)], entering + written)
@@ -149,7 +149,7 @@ def test_neither_verb_leaves_a_trace_on_the_model(name: str) -> None:
     expected = plain_logits(checkpoint.model, PROMPTS[0])
     backend, batch = open_backend(name, checkpoint), pad(PROMPTS, checkpoint.pad_id)
     backend.read(batch, streams_of(3), logits=True)
-    backend.edit(batch, [Edit(Site("mlp_out", 1), torch.zeros(3, 1, dtype=torch.long), torch.ones(3, 1, 32))])
+    backend.edit(batch, [SiteEdit(Site("mlp_out", 1), torch.zeros(3, 1, dtype=torch.long), torch.ones(3, 1, 32))])
     assert list(checkpoint.model.state_dict()) == names
     assert all(torch.equal(checkpoint.model.state_dict()[key], value) for key, value in before.items())
     assert torch.equal(plain_logits(checkpoint.model, PROMPTS[0]), expected)
@@ -206,10 +206,10 @@ def test_a_sequential_gpt_neox_has_one() -> None:
         ([Site("hook_z", 0)], [], None, "no site 'hook_z'"),  # type: ignore[arg-type]
         ([Site("resid_pre", 3)], [], None, "Block 3 does not exist"),
         ([Site("resid_pre", -1)], [], None, "Block -1 does not exist"),
-        ([], [Edit(Site("resid_mid", 0), torch.zeros(3, 1, dtype=torch.long), torch.zeros(3, 1, 32))], None, "resid_mid"),
-        ([], [Edit(Site("mlp_out", 0), torch.zeros(3, 1, dtype=torch.long), torch.zeros(3, 1, 8))], None, "does not fit"),
-        ([], [Edit(Site("mlp_out", 0), torch.zeros(2, 1, dtype=torch.long), torch.zeros(2, 1, 32))], None, "does not fit"),
-        ([], [Edit(Site("mlp_out", 0), torch.full((3, 1), 9), torch.zeros(3, 1, 32))], None, "outside the 9 columns"),
+        ([], [SiteEdit(Site("resid_mid", 0), torch.zeros(3, 1, dtype=torch.long), torch.zeros(3, 1, 32))], None, "resid_mid"),
+        ([], [SiteEdit(Site("mlp_out", 0), torch.zeros(3, 1, dtype=torch.long), torch.zeros(3, 1, 8))], None, "does not fit"),
+        ([], [SiteEdit(Site("mlp_out", 0), torch.zeros(2, 1, dtype=torch.long), torch.zeros(2, 1, 32))], None, "does not fit"),
+        ([], [SiteEdit(Site("mlp_out", 0), torch.full((3, 1), 9), torch.zeros(3, 1, 32))], None, "outside the 9 columns"),
         ([Site("resid_pre", 0)], [], torch.full((3, 1), -1), "outside the batch"),
         ([Site("resid_pre", 0)], [], torch.zeros(2, 1, dtype=torch.long), "outside the batch"),
     ],
@@ -239,7 +239,7 @@ def test_contributions_that_a_block_rescales_are_read_and_edited_as_added() -> N
         backend = open_backend(name, checkpoint)
         pre, attention, mlp, post = (backend.read(batch, sites).values[site] for site in sites)
         torch.testing.assert_close(pre + attention + mlp, post, atol=1e-5, rtol=1e-5)
-        edited = backend.edit(batch, [Edit(sites[2], where, written)], where, sites=sites, logits=False)
+        edited = backend.edit(batch, [SiteEdit(sites[2], where, written)], where, sites=sites, logits=False)
         pre, attention, mlp, post = (edited.values[site] for site in sites)
         torch.testing.assert_close(mlp, written)
         torch.testing.assert_close(pre + attention + written, post, atol=1e-5, rtol=1e-5)

@@ -7,7 +7,7 @@ import torch
 from tiny_models import ARCHITECTURES, tiny_checkpoint
 from torch import Tensor
 
-from strata.probes.backends.contract import Edit, Site
+from strata.probes.backends.contract import Site
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
@@ -31,8 +31,7 @@ def prompts_of(*lengths: int, seed: int = 0) -> list[Prompt]:
 
 def whole_pass(checkpoint: Checkpoint, recording, edit: Replacement, where: Tensor, keep: int) -> Tensor:
     last = Site("resid_post", checkpoint.n_layers - 1)
-    whole = [Edit(Site(edit.component, layer), where, edit.values(layer)) for layer in edit.blocks]
-    read = TorchHooks(checkpoint).edit(recording.batch, whole, None, sites=[last], logits=False)
+    read = TorchHooks(checkpoint).edit(recording.batch, edit.site_edits(where), None, sites=[last], logits=False)
     return read.values[last][:, -keep:]
 
 

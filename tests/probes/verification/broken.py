@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from strata.probes.backends import Activations, Edit, Site
+from strata.probes.backends import Activations, Site, SiteEdit
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.prompts.batching import Batch
@@ -25,7 +25,7 @@ class Broken:
         *,
         batch: Callable[[Batch], Batch] = lambda batch: batch,
         values: Callable[[dict[Site, Tensor]], dict[Site, Tensor]] = lambda values: values,
-        edits: Callable[[Sequence[Edit], Batch], Sequence[Edit]] = lambda edits, batch: edits,
+        edits: Callable[[Sequence[SiteEdit], Batch], Sequence[SiteEdit]] = lambda edits, batch: edits,
     ) -> None:
         self.hooks = TorchHooks(checkpoint)
         self.n_layers = checkpoint.n_layers
@@ -40,7 +40,7 @@ class Broken:
     def edit(
         self,
         batch: Batch,
-        edits: Sequence[Edit],
+        edits: Sequence[SiteEdit],
         where: Tensor | None = None,
         *,
         sites: Sequence[Site] = (),
