@@ -23,8 +23,9 @@ comparison: $(VENV)/.core
 	$(BIN)/strata compare smollm2 smollm2+think --distilled-seeds smollm2+think-1,smollm2+think-2 \
 	  --control smollm2+filler --control-seeds smollm2+filler-1,smollm2+filler-2 --out $(RUN)-seeds
 
+# In the order of the files: xdist's own begins with those of many tests, and the longest tests would be the last to begin.
 test: $(VENV)/.test
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.check
 	$(BIN)/ruff check .
@@ -39,20 +40,25 @@ bench: $(VENV)/.test
 campaign: $(VENV)/.test
 	PYTHONPATH=tests:tests/probes/checkpoints $(BIN)/python -m campaign --seed $(SEED) $(if $(FULL),--trials 200)
 
-# A stamp a set of dependencies: a second call finds it newer than pyproject.toml and installs nothing.
-$(VENV)/.core: pyproject.toml constraints.txt
+# A stamp a set of dependencies: a second call finds it newer than pyproject.toml and installs nothing. A larger set holds
+# the smaller ones.
+DECLARED := pyproject.toml constraints.txt
+
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Strata needs Python 3.11 or newer: make PYTHON=python3.12"; exit 2; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: $(DECLARED) | $(BIN)/python
 	$(PIP) -e .
 	touch $@
 
-$(VENV)/.test: $(VENV)/.core
+$(VENV)/.test: $(DECLARED) | $(BIN)/python
 	$(PIP) -e '.[test]'
-	touch $@
+	touch $(VENV)/.core $@
 
-$(VENV)/.check: $(VENV)/.test
+$(VENV)/.check: $(DECLARED) | $(BIN)/python
 	$(PIP) -e '.[check]'
-	touch $@
+	touch $(VENV)/.core $(VENV)/.test $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

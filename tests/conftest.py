@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
+
+# One thread a worker, for libraries loaded from here on and for programs that tests start: there is a worker a core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
