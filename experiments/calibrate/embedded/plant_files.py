@@ -1,0 +1,86 @@
+"""A plant on disk: a PEFT adapter of the embedded model, and beside it what was planted and how its training went."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from safetensors.torch import save_file
+
+from strata.experiments.calibrate.embedded.invented import Invented
+from strata.experiments.calibrate.embedded.low_rank import Changes
+from strata.experiments.calibrate.embedded.reverting import Reverted
+from strata.experiments.calibrate.embedded.sweep import EmbeddedPlan
+from strata.experiments.calibrate.embedded.training import Training
+from strata.probes.checkpoints.embedded import NAMES
+from strata.probes.errors import StrataError
+from strata.probes.files import whole_file, write_whole
+
+RECORD = "plant.json"
+SHIPPED = Path(__file__).with_name("plants")
+
+
+class PlantRecord(BaseModel):
+    """What `plant.json` says of one plant."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plan: EmbeddedPlan
+    world: Invented
+    training: Training
+    reverted: tuple[Reverted, ...]
+
+    def mean(self, what: str, where: str, kind: str) -> Answered:
+        """Over the families of one kind, with one kind's whole window taken away (or `nothing`, or `all`)."""
+        plan = self.plan
+        hull = min(*plan.facts, *plan.operations), max(*plan.facts, *plan.operations)
+        blocks = {"facts": plan.facts, "operations": plan.operations}.get(what, hull)
+        found = [
+            one for one in self.reverted
+            if (one.what, one.where, one.kind) == (what, where, kind) and tuple(one.blocks) == tuple(blocks)
+        ]  # fmt: skip
+        return Answered(sum(one.right for one in found) / len(found), sum(one.margin for one in found) / len(found))
+
+
+@dataclass(frozen=True)
+class Answered:
+    right: float
+    margin: float
+
+
+def write_plant(directory: Path, record: PlantRecord, changes: Changes) -> Path:
+    """Writes `directory/NAME`: adapter_config.json, adapter_model.safetensors (float16) and plant.json, which comes last."""
+    plant = Path(directory) / record.plan.name
+    tensors: dict[str, torch.Tensor] = {}
+    for block, change in sorted(changes.items()):
+        name = f"base_model.model.model.layers.{block}.mlp.down_proj"
+        tensors[f"{name}.lora_A.weight"] = change.low.detach().half().contiguous()
+        tensors[f"{name}.lora_B.weight"] = change.high.detach().half().contiguous()
+    settings = {
+        "base_model_name_or_path": NAMES[0], "peft_type": "LORA", "task_type": "CAUSAL_LM", "r": record.plan.rank,
+        "lora_alpha": record.plan.rank, "lora_dropout": 0.0, "bias": "none", "target_modules": ["down_proj"],
+        "layers_to_transform": sorted(changes), "layers_pattern": "layers", "inference_mode": True,
+    }  # fmt: skip
+    write_whole(plant / "adapter_config.json", json.dumps(settings, indent=1) + "\n")
+    with whole_file(plant / "adapter_model.safetensors") as part:
+        save_file(tensors, part)
+    write_whole(plant / RECORD, record.model_dump_json(indent=1) + "\n")
+    return plant
+
+
+def read_plant(directory: Path) -> PlantRecord:
+    """Raises StrataError for a directory that is no plant."""
+    file = Path(directory) / RECORD
+    try:
+        return PlantRecord.model_validate_json(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StrataError(f"{directory} holds no plant", "Make it: strata calibrate plants --out DIR") from error
+
+
+def shipped_plants() -> Mapping[str, Path]:
+    """Directories of the plants that come with the package, by name."""
+    return {file.parent.name: file.parent for file in sorted(SHIPPED.glob(f"*/{RECORD}"))}

@@ -1,0 +1,59 @@
+"""Which blocks of the embedded model are plants put into? Windows of one, three and six, at all depths, in both orders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from strata.probes.errors import StrataError
+
+
+@dataclass(frozen=True)
+class EmbeddedPlan:
+    """One model: invented facts in some neighbouring blocks, invented operations in others."""
+
+    facts: tuple[int, int]
+    """First and last block whose down-projections are trained on the facts."""
+    operations: tuple[int, int]
+    seed: int = 0
+    rank: int = 16
+    """Of every matrix's change."""
+
+    @property
+    def name(self) -> str:
+        return f"facts-{_blocks(self.facts)}-operations-{_blocks(self.operations)}"
+
+    @property
+    def width(self) -> int:
+        return self.facts[1] - self.facts[0] + 1
+
+    def blocks(self, kind: str) -> range:
+        first, last = self.facts if kind == "knowledge" else self.operations
+        return range(first, last + 1)
+
+
+def _blocks(window: tuple[int, int]) -> str:
+    return f"{window[0]}" if window[0] == window[1] else f"{window[0]}-{window[1]}"
+
+
+_ONE = ((3, 12), (6, 20), (9, 24), (14, 18))
+_THREE = ((2, 14), (8, 20))
+_SIX = ((2, 16), (10, 22))
+"""First blocks of two windows; each couple is planted in both orders."""
+
+SWEEP: tuple[EmbeddedPlan, ...] = tuple(
+    EmbeddedPlan((facts, facts + width - 1), (operations, operations + width - 1))
+    for width, couples in ((1, _ONE), (3, _THREE), (6, _SIX))
+    for low, high in couples
+    for facts, operations in ((low, high), (high, low))
+)
+
+
+def plans_named(names: Sequence[str]) -> tuple[EmbeddedPlan, ...]:
+    """Those of the sweep whose name contains one of `names`, all where none is given. Raises StrataError for no plan."""
+    chosen = tuple(plan for plan in SWEEP if not names or any(name in plan.name for name in names))
+    if not chosen:
+        raise StrataError(
+            f"No plant is named like {', '.join(names)}", "Choose among: " + ", ".join(p.name for p in SWEEP)
+        )
+    return chosen
