@@ -10,9 +10,10 @@ Results are kept line by line: a second start with the same --out goes on where 
 from __future__ import annotations
 
 import argparse
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,13 +26,26 @@ from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.cli.terminal_tables import Column, print_table
 from strata.experiments.setting import positive, whole
 from strata.probes.errors import StrataError
+from strata.probes.files import write_whole
 
 if TYPE_CHECKING:
-    from strata.experiments.calibrate.real_family_power import FamilyPower, SubsetTally
-    from strata.experiments.calibrate.simulated_coverage import CoverageTally
-    from strata.experiments.calibrate.tallies import Calibration, Tally
+    from strata.experiments.results.calibration import (
+        CalibratedPart,
+        Calibration,
+        CoverageTally,
+        FamilyPower,
+        NullRecord,
+        OrderRecord,
+        PlaceRecord,
+        Sample,
+        Share,
+        SubsetTally,
+    )
 
+DEFAULT_NULLS, FULL_NULLS = 12, 200
 EXAMPLES = """examples:
+  strata calibrate
+  strata calibrate --full --workers 16 --out runs/full
   strata calibrate --half judge --nulls 100 --out runs/calibration
   strata calibrate --half tune --only superposed,blurred --json
   strata calibrate --half all --power --workers 2
@@ -49,7 +63,10 @@ class Options:
     only: tuple[str, ...] = option(
         (), "only constructions whose name contains one of these", "models", metavar="TEXT,…"
     )
-    nulls: int = option(0, "models with nothing to find, a quarter of each kind", "models", whole, metavar="N")
+    nulls: int | None = option(
+        None, "models with nothing to find, a quarter of each kind (12 where nothing else is chosen)", "models", whole, metavar="N"
+    )  # fmt: skip
+    full: bool = option(False, "everything: both halves, 200 models with nothing to find, power", "models")
     power: bool = option(False, "the same again with 8, 12, 18 and 24 pairs a family", "models")
     real: str | None = option(
         None, "a checkpoint of which the rule is applied to subsets of 8, 12, 18 and 24 pairs a family", "a real model",
@@ -74,40 +91,63 @@ class Options:
     shown: DisplayOptions = field(default_factory=DisplayOptions)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a sample consists of."""
+
+    sample: Sample
+    half: Literal["tune", "judge", "all", "none"]
+    nulls: int
+    power: bool
+
+
+def _asked(options: Options) -> Asked:
+    if options.full:
+        return Asked("full", "all", FULL_NULLS, True)
+    bare = options.half == "judge" and not (options.only or options.power or options.real or options.coverage)
+    if bare and options.nulls is None:
+        return Asked("default", "judge", DEFAULT_NULLS, False)
+    return Asked("chosen", options.half, options.nulls or 0, options.power)
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     add_options(parser, options_of(Options))
 
 
-def run(arguments: argparse.Namespace, _command: list[str]) -> int:
+def run(arguments: argparse.Namespace, command: list[str]) -> int:
     options = chosen_options(Options, arguments)
     display = options.shown.made()
     with only_results_on_stdout() as stdout, display.listening():
+        from importlib.metadata import version
+
+        from strata.dashboards.page.calibration_page import write_calibration_page
+        from strata.dashboards.sentences.calibration import calibrated_sentence
         from strata.experiments.calibrate.construction_lookup import constructions
         from strata.experiments.calibrate.nulls import NULL_KINDS, Null
         from strata.experiments.calibrate.pipeline import calibrate, jobs_of, with_names
         from strata.experiments.calibrate.real_family_power import subsampled_power
+        from strata.experiments.calibrate.record import record_of
         from strata.experiments.calibrate.simulated_coverage import simulated_coverage
-        from strata.experiments.calibrate.tallies import calibration
         from strata.experiments.locate.interventions_only import localise_summary
 
         if not options.real and (options.families or options.items):
             raise StrataError("--families and --items are of a real model, and none is named", "Add --real CHECKPOINT")
-        if options.half == "none" and not (options.nulls or options.real or options.coverage):
+        if options.half == "none" and not (options.nulls or options.real or options.coverage or options.full):
             raise StrataError(
                 "--half none leaves nothing to calibrate", "Add --nulls N, --real CHECKPOINT or --coverage N"
             )
         # Opened first: a name that isn't there is told before the planted models run.
         checkpoint = open_from(options.real, options.model, display) if options.real else None
-        chosen = [] if options.half == "none" else with_names(constructions(options.half), options.only)
-        nulls = [Null(NULL_KINDS[number % len(NULL_KINDS)], number // len(NULL_KINDS)) for number in range(options.nulls)]  # fmt: skip
+        asked = _asked(options)
+        chosen = [] if asked.half == "none" else with_names(constructions(asked.half), options.only)
+        nulls = [Null(NULL_KINDS[number % len(NULL_KINDS)], number // len(NULL_KINDS)) for number in range(asked.nulls)]
         rows = calibrate(
-            jobs_of(chosen, nulls, power=options.power, seed=options.seed),
+            jobs_of(chosen, nulls, power=asked.power, seed=options.seed),
             localise_summary,
             Path(options.out),
             workers=options.workers,
             progress=display,
         )
-        result = calibration(rows)
         real: list[FamilyPower] = []
         if checkpoint is not None:
             tell_caveats(checkpoint)
@@ -122,33 +162,34 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         coverage = {}
         if options.coverage:
             coverage = simulated_coverage(options.coverage, seed=options.seed, progress=display)
+        record = record_of(
+            rows, version=version("strata-probes"), command=command, seed=options.seed, sample=asked.sample
+        ).model_copy(update={"real": tuple(real), "simulated": coverage})
+        write_whole(Path(options.out) / "calibration.json", f"{record.model_dump_json(by_alias=True, indent=1)}\n")
+        page = write_calibration_page(Path(options.out), record)
         if options.shown.json:
-            record = {
-                "schema": "strata.calibration/1",
-                **asdict(result),
-                "power": {str(pairs): asdict(tally) for pairs, tally in result.power.items()},
-                "real": [asdict(family) for family in real],
-                "coverage": {noise: asdict(of_noise) for noise, of_noise in coverage.items()},
-            }
-            write_json(stdout, record)
+            write_json(stdout, record.as_json())
         else:
             console = PlainConsole(stdout)
-            print_calibration(result, console)
+            print_calibration(record, console)
             print_real(real, console)
             print_coverage(coverage, console)
+            console.print(calibrated_sentence(record), soft_wrap=True)
+            console.print(f"page: {page}", soft_wrap=True)
     return 0
 
 
-def print_calibration(result: Calibration, console: Console) -> None:
-    if result.by_construction:
-        _print_constructions(result, console)
-    _print_nulls(result, console)
-    if result.power:
-        heads = [Column("pairs a family"), *(Column(name, "right") for name in _TALLY)]
-        print_table(console, "by number of pairs", heads, [(str(n), *_cells(t)) for n, t in result.power.items()])
-    for name, error in result.errors.items():
+def print_calibration(record: Calibration, console: Console) -> None:
+    if record.by_model:
+        _print_places(record, console)
+    _print_nulls(record.nulls, console)
+    of_all = [(str(one.pairs), *_cells(one.places, one.orders)) for one in record.power if one.cell == "all"]
+    if of_all:
+        heads = [Column("pairs a family"), *(Column(name, "right") for name in _COLUMNS)]
+        print_table(console, "by number of pairs", heads, of_all)
+    for name, error in record.failed.items():
         console.print(f"{name}: {error}", soft_wrap=True)
-    for name, families in result.excluded.items():
+    for name, families in record.excluded.items():
         parts = "; ".join(f"{family}: {', '.join(failed)}" for family, failed in families.items())
         console.print(f"{name}: not scored, since its plant fails its revert test: {parts}", soft_wrap=True)
 
@@ -205,18 +246,18 @@ def _subset_cells(tallies: Sequence[SubsetTally]) -> tuple[str, ...]:
     return (str(tallies[0].pairs), *shares, ", ".join(f"{code} {n}" for code, n in otherwise.most_common()))
 
 
-def _print_constructions(result: Calibration, console: Console) -> None:
-    heads = [Column("construction"), *(Column(name, "right") for name in _TALLY)]
-    rows = [(name, *_cells(tally)) for name, tally in result.by_construction.items()]
-    rows += [(f"all of {half}", *_cells(tally)) for half, tally in result.by_half.items()]
-    rows += [(f"superposed codes of {half}", *_cells(tally)) for half, tally in result.messy.items() if tally.families]
+def _print_places(record: Calibration, console: Console) -> None:
+    heads = [Column("model"), *(Column(name, "right") for name in _COLUMNS)]
+    rows = [_row(part, part.name) for part in record.by_model]
+    rows += [_row(part, f"{part.name} of {part.half}") for part in (*record.halves, *record.cells, *record.variants)]
     print_table(console, "where families' answers are made, and the order of the kinds", heads, rows)
-    if result.readings:
-        readings = [(name, f"{right} of {said}") for name, (right, said) in result.readings.items()]
-        print_table(console, "how blocks act together", [Column("true"), Column("said so", "right")], readings)
 
 
-_TALLY = (
+def _row(part: CalibratedPart, name: str) -> Sequence[str]:
+    return (name, *_cells(part.places, part.orders))
+
+
+_COLUMNS = (
     "families",
     "right",
     "part",
@@ -227,32 +268,48 @@ _TALLY = (
     "wrong order",
     "ends covered",
     "width",
+    "readings",
 )
 
 
-def _cells(tally: Tally) -> Sequence[str]:
+def _cells(places: PlaceRecord, orders: OrderRecord | None) -> Sequence[str]:
+    counts = (places.families, places.right, places.part, places.silent, places.wrong)
+    if orders is None:
+        of_orders: tuple[str, ...] = ("", "", "")
+    else:
+        without = orders.claimed.of - orders.claimed.part
+        of_orders = (
+            str(orders.right.part),
+            str(orders.silent.part + without),
+            str(orders.wrong.part + orders.claimed.part),
+        )
     return (
-        str(tally.families),
-        *(str(count) for count in tally.places.values()),
-        str(tally.orders.get("right", 0)),
-        str(tally.orders.get("undetermined", 0) + tally.orders_open.get("right", 0)),
-        str(tally.orders.get("wrong", 0) + tally.orders_open.get("wrong", 0)),
-        _share(*tally.covered_ends),
-        "–" if tally.interval_width is None else f"{tally.interval_width:.1f}",
+        *(str(count) for count in counts),
+        *of_orders,
+        _part(places.coverage),
+        "–" if math.isnan(places.interval_blocks) else f"{places.interval_blocks:.1f}",
+        _part(places.readings),
     )
 
 
-def _print_nulls(result: Calibration, console: Console) -> None:
-    if not result.nulls:
+def _print_nulls(nulls: Sequence[NullRecord], console: Console) -> None:
+    if not nulls:
         return
     columns = [Column("null"), *(Column(name, "right") for name in ("runs", "kinds", "as blocks", "as spread", "families", "placed", "orders", "in general", "failed"))]  # fmt: skip
     rows = [
-        (kind, *(str(count) for count in (null.runs, null.kinds, null.blocks, null.spread, null.families, null.placed, null.orders, null.orders_general, null.failed)))
-        for kind, null in result.nulls.items()
+        (null.kind, *(str(count) for count in (
+            null.runs, null.as_blocks.of, null.as_blocks.part, null.as_spread.part, null.families_placed.of,
+            null.families_placed.part, null.orders.part, null.orders_general.part, null.failed,
+        )))
+        for null in nulls
     ]  # fmt: skip
     print_table(
         console, "what is claimed where nothing is planted (`unequal`: places are true, an order isn't)", columns, rows
     )
+
+
+def _part(share: Share) -> str:
+    return _share(share.part, share.of)
 
 
 def _share(part: int, whole_: int) -> str:

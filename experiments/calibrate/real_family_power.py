@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -34,6 +34,7 @@ from strata.experiments.locate.causal.measure_family import LOOKS, Effort, measu
 from strata.experiments.locate.causal.pair_selection import SelectedFamily, select_pairs
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import questions_for
+from strata.experiments.results.calibration import FamilyPower, PlaceOfAll, SubsetTally
 from strata.experiments.results.families import FamilyResult, Place
 from strata.experiments.run.controls import RunControls
 from strata.probes.backends.torch_hooks import TorchHooks
@@ -46,49 +47,6 @@ SUBSETS = 20
 ANALYSIS_DRAWS = 200
 """Draws of entities in which the rule is redone, for every subset."""
 _KINDS: tuple[Kind, ...] = ("knowledge", "reasoning")
-
-
-@dataclass(frozen=True)
-class SubsetTally:
-    """What the rule says of the subsets of one number of pairs."""
-
-    pairs: int
-    subsets: int
-    placed: int
-    same: int
-    """Placed in the cell in which all pairs place the family, in blocks that overlap theirs."""
-    elsewhere: int
-    """Placed, but not so; where all pairs give no place this is every subset that is placed."""
-    elsewhere_in: Mapping[str, int]
-    """These by the cell in which they are placed."""
-    silent: Mapping[str, int]
-    """Subsets that aren't placed, by reason code."""
-
-
-@dataclass(frozen=True)
-class PlaceOfAll:
-    """Where all pairs of a family place it."""
-
-    cell: str
-    first: int
-    last: int
-    interval: tuple[int, int]
-    support: float
-    """Share of draws of entities with this cell."""
-
-
-@dataclass(frozen=True)
-class FamilyPower:
-    """One family with all its pairs and with fewer."""
-
-    family: str
-    kind: str
-    pairs: int
-    entities: int
-    place: PlaceOfAll | None
-    why_not_placed: str | None
-    by_pairs: tuple[SubsetTally, ...]
-    """Empty where the family wasn't measured."""
 
 
 def subsampled_power(  # nine parameters: the settings of a command, each with its default

@@ -28,7 +28,15 @@ _TOGETHER = 0.05
 class FamilyScore:
     family: str
     kind: str
+    cell: str
+    """The true one."""
     verdict: Verdict
+    error: float | None
+    """Blocks from the middle of the true place to the middle of the one that is said, in whatever cell; None without a place."""
+    within_one: bool
+    """The true cell, and both ends at most one block off."""
+    support: float | None
+    """Share of draws of entities with the cell that is said, as published."""
     why_silent: str | None
     """Reason code of the summary where there is no place."""
     covers: tuple[bool, bool] | None
@@ -92,10 +100,16 @@ def score(summary: ScoredSummary, truth: Truth, excluded: Sequence[str] = ()) ->
 def score_family(name: str, said: ScoredFamily, truth: FamilyTruth, n_layers: int) -> FamilyScore:
     place = said.place
     reading = said.cells[truth.cell].reading if truth.cell in said.cells else None
-    right = None if reading is None else reading == {"single": "additive"}.get(truth.reading, truth.reading)
+    right = (
+        None
+        if reading is None or truth.reading is None
+        else reading == {"single": "additive"}.get(truth.reading, truth.reading)
+    )
     if place is None:
         code = "not in the summary" if said.why_not_placed is None else said.why_not_placed.code
-        return FamilyScore(name, truth.kind, "silent", code, None, None, reading, right)
+        return FamilyScore(
+            name, truth.kind, truth.cell, "silent", None, False, None, code, None, None, reading, right
+        )  # fmt: skip
     covers, width = None, None
     if place.interval is not None:
         low, high = place.interval
@@ -103,7 +117,12 @@ def score_family(name: str, said: ScoredFamily, truth: FamilyTruth, n_layers: in
         if place.cell == truth.cell:
             covers = low <= truth.hull[0], truth.hull[1] <= high
     verdict = score_place(place.cell, place.first, place.last, truth, n_layers)
-    return FamilyScore(name, truth.kind, verdict, None, covers, width, reading, right)
+    low, high = truth.hull
+    error = abs((place.first + place.last) - (low + high)) / 2
+    near = place.cell == truth.cell and abs(place.first - low) <= 1 and abs(place.last - high) <= 1
+    return FamilyScore(
+        name, truth.kind, truth.cell, verdict, error, near, place.support, None, covers, width, reading, right
+    )  # fmt: skip
 
 
 def score_place(cell: str, first: int, last: int, truth: FamilyTruth, n_layers: int) -> Verdict:

@@ -20,6 +20,7 @@ from strata.experiments.locate.causal.family_decision import FamilyAnalysis, Fam
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
 from strata.experiments.locate.causal.localisation import PLACE_DRAWS
 from strata.experiments.locate.causal.measure_family import LOOKS, QUICK_DRAWS, settled
+from strata.experiments.results.calibration import CoverageTally
 from strata.experiments.statistics.answer_coding import CODES, normalised
 from strata.experiments.statistics.places import CellEvidence, place_draws
 from strata.experiments.statistics.window_effects import Window, WindowEffects
@@ -118,23 +119,6 @@ class SimulatedFamily:
             End(low <= first, self.said[0] != first or low != self.said[0]),
             End(last <= high, self.said[1] != last or high != self.said[1]),
         )
-
-
-@dataclass(frozen=True)
-class CoverageTally:
-    families: int
-    placed: int
-    covered_ends: int
-    """Of two ends a placed family."""
-    uncertain_ends: int
-    """Ends that are placed wrongly or whose interval reaches further than the place: the others are held by any rule."""
-    covered_uncertain: int
-    covered: int
-    """Families of which both ends are held."""
-    interval_width: float | None
-    """Mean number of blocks."""
-    pairs: float
-    """Mean number when no more were added."""
 
 
 def simulated_coverage(

@@ -34,9 +34,9 @@ class FamilyTruth:
     blocks: tuple[int, ...]
     """Blocks that make the answer: all of a split, each of several copies."""
     form: str
-    """`single`, `shares`, `parts` or `copies`."""
-    reading: Reading
-    """How the cell's blocks act together."""
+    """`single`, `shares`, `parts`, `copies` or `trained`."""
+    reading: Reading | None
+    """How the cell's blocks act together; None where nobody wrote them and that isn't known."""
     prepares: tuple[Place, ...] = ()
     relays: tuple[Place, ...] = ()
     decoys: tuple[Place, ...] = ()
@@ -61,6 +61,8 @@ class Truth:
     """Of what makes the kinds' answers: undetermined where they overlap."""
     noise: float = 0.0
     messy: bool = False
+    variant: str | None = None
+    """What kind of plant it is, where it isn't written by a construction."""
 
 
 def truth_of(construction: Construction) -> Truth:

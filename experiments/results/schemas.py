@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from strata.experiments.results.calibration import Calibration
 from strata.experiments.results.comparison import Comparison, FamilyChange
 from strata.experiments.results.format_check import FormCheck
 from strata.experiments.results.lens_maps import LensMaps
@@ -27,9 +28,10 @@ OF: Mapping[str, TypeAdapter[Any]] = {
     "format_check": TypeAdapter(FormCheck),
     "lens_maps": TypeAdapter(LensMaps),
     "distill": TypeAdapter(TrainingRecord),
+    "calibration": TypeAdapter(Calibration),
 }
 """By name of the schema: comparison.json, families.json and pair_check.json of a `compare`; summary.json, families.json,
-format_check.json and lens_maps.json of a `locate`; distill.json of a `distill`."""
+format_check.json and lens_maps.json of a `locate`; distill.json of a `distill`; calibration.json of a `calibrate`."""
 
 
 def written(name: str) -> str:

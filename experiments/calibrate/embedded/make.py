@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     began = time.monotonic()
 
-    def tell(stage: str, done: int, total: int, unit: str) -> None:
+    def tell(stage: str, done: int, total: int | None, unit: str) -> None:
         if unit == "steps" and done % 100 == 0:
             print(
                 f"[{time.monotonic() - began:.0f} s] {stage}: {done} of at most {total} steps",

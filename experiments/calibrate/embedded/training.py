@@ -84,7 +84,7 @@ def train_plant(  # seven parameters: what is trained on what, and how
             logits = logits_from(model, streams[first], first, batch.last)
             loss = torch.nn.functional.cross_entropy(logits.float(), batch.answers)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(factors, 1.0)
             optimizer.step()
             schedule.step()

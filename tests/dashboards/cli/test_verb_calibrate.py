@@ -15,6 +15,7 @@ from strata.experiments.calibrate import real_family_power
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.planted_checkpoint import write_construction
 from strata.experiments.calibrate.similar_families import facts, sums
+from strata.experiments.results.calibration import Calibration
 
 
 def always_block_three(checkpoint: Any, items: Path, *, seed: int = 0, max_pairs: int = 48) -> dict[str, Any]:
@@ -41,11 +42,16 @@ def test_tables_and_json_say_the_same(
     shown = capfd.readouterr().out
     row = next(line for line in shown.splitlines() if line.startswith("subject below last")).split()
     # Three families of facts in block 3 are right, three of sums are wrong; the order is right; all six ends are held.
-    assert row[3:] == ["6", "3", "0", "0", "3", "1", "0", "0", "100%", "of", "6", "3.0"]
+    assert row[3:] == ["6", "3", "0", "0", "3", "1", "0", "0", "100%", "of", "6", "3.0", "–"]
     assert main([*command, "--json"]) == 0
     result = json.loads(capfd.readouterr().out)
-    assert result["by_construction"]["subject below last"]["places"] == {"right": 3, "part": 0, "silent": 0, "wrong": 3}
-    assert result["nulls"]["random"]["orders"] == 1 and result["nulls"]["random"]["placed"] == 8
+    assert result["schema"] == "strata.calibration/2" and result["sample"] == "chosen"
+    places = result["by_model"][0]["places"]
+    assert [places[said] for said in ("right", "part", "silent", "wrong")] == [3, 0, 0, 3]
+    assert result["nulls"][0]["orders"]["part"] == 1 and result["nulls"][0]["families_placed"]["part"] == 8
+    assert Calibration.model_validate_json((tmp_path / "calibration.json").read_text()).as_json() == result
+    page = (tmp_path / "report.html").read_text()
+    assert "within one block in 50%" in page and "By variant of the plant" in page and "<svg" in page
 
 
 @pytest.mark.usefixtures("localised")

@@ -15,8 +15,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.nulls import Null, write_null
 from strata.experiments.calibrate.pipeline import RESULTS, calibrate, jobs_of, read_rows, with_names
+from strata.experiments.calibrate.record import record_of
 from strata.experiments.calibrate.similar_families import facts, sums
-from strata.experiments.calibrate.tallies import calibration
 from strata.probes.errors import StrataError
 
 FIRST = Construction("first", "tune", 5, facts([1], 2, controls=0) + sums([3], 2, controls=0), items=24)
@@ -47,9 +47,10 @@ def test_a_second_start_runs_only_what_is_missing(tmp_path: Path) -> None:
     again = calibrate(jobs_of([FIRST]), breaks, tmp_path)
     assert again == rows and len(read_rows(tmp_path)) == 1
     both = calibrate(jobs_of([FIRST, SECOND]), always_block_one, tmp_path)
-    result = calibration(both)
-    assert result.by_construction["first"].places == {"right": 1, "part": 0, "silent": 0, "wrong": 1}
-    assert result.by_half["judge"].places["wrong"] == 2
+    record = record_of(both, version="0")
+    (first,) = (part.places for part in record.by_model if part.name == "first")
+    assert (first.right, first.part, first.silent, first.wrong) == (1, 0, 0, 1)
+    assert [(part.half, part.places.wrong) for part in record.halves] == [("judge", 2), ("tune", 1)]
 
 
 def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
 
 def test_a_refusal_is_a_row_and_a_defect_ends_the_run(tmp_path: Path) -> None:
     rows = calibrate(jobs_of([FIRST]), refuses, tmp_path / "refused")
-    assert "Too few pairs" in (rows[0].error or "") and calibration(rows).errors == {"first": rows[0].error}
+    assert "Too few pairs" in (rows[0].error or "") and record_of(rows, version="0").failed == {"first": rows[0].error}
     with pytest.raises(AssertionError):
         calibrate(jobs_of([FIRST]), breaks, tmp_path / "broken")
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from strata.experiments.calibrate.calibration_row import CalibrationRow
+from strata.experiments.calibrate.record import record_of
 from strata.experiments.calibrate.score import claims, score, score_family, score_order, score_place
 from strata.experiments.calibrate.scored_summary import ScoredFamily, ScoredSummary
-from strata.experiments.calibrate.tallies import calibration, tally
+from strata.experiments.calibrate.shares import mean_error, share
 from strata.experiments.calibrate.truth import FamilyTruth, Truth
 
 ENRICH = FamilyTruth("knowledge", "enrich", (3,), "single", "single")
@@ -122,20 +123,61 @@ def test_claims_of_a_null_are_counted_without_its_controls() -> None:
     assert (found.placed, found.families) == (1, 1) and found.order and not found.order_general
 
 
-def test_tallies_add_up_over_rows() -> None:
+def rows() -> list[CalibrationRow]:
     true = truth(emblem=ENRICH, plus=SUMS)
-    good = summary(emblem=said(interval=[3, 4]), plus=said("work_out", 8, 8, interval=[9, 10]))
-    rows = [
+    good = summary(
+        emblem=said(interval=[3, 4], support=0.9), plus=said("work_out", 10, 10, interval=[9, 10], support=0.97)
+    )
+    loci = [{"codes": {"p": 0.002}}, {"codes": {"p": 0.3}}, {"codes": None}]
+    null = {"families": {"emblem": {"kind": "knowledge", "loci": loci}}, "kinds": {"knowledge": {"families": 1}}}
+    lines: list[dict[str, Any]] = [
         {"key": "a", "name": "planted", "null": False, "max_pairs": 48, "truth": asdict(true), "summary": good},
         {"key": "b", "name": "planted", "null": False, "max_pairs": 8, "truth": asdict(true), "summary": summary()},
         {"key": "c", "name": "random 0", "null": True, "null_kind": "random", "max_pairs": 48, "summary": good},
         {"key": "d", "name": "random 1", "null": True, "null_kind": "random", "max_pairs": 48, "error": "no pairs"},
+        {"key": "e", "name": "permuted 0", "null": True, "null_kind": "permuted", "max_pairs": 48, "summary": null},
     ]
-    result = calibration([CalibrationRow.model_validate(row) for row in rows])
-    assert result.by_half["judge"].places == {"right": 2, "part": 0, "silent": 0, "wrong": 0}
-    assert result.by_half["judge"].covered_ends == (3, 4) and result.by_half["judge"].covered == (1, 2)
-    assert result.power[8].places["silent"] == 2 and result.power[48].places["right"] == 2
-    null = result.nulls["random"]
-    assert (null.runs, null.failed, null.blocks, null.orders, null.orders_general) == (2, 1, 1, 1, 0)
-    assert result.errors == {"random 1": "no pairs"}
-    assert tally([]).families == 0
+    return [CalibrationRow.model_validate(line) for line in lines]
+
+
+def test_a_record_adds_up_over_rows() -> None:
+    record = record_of(rows(), version="0")
+    (half,) = record.halves
+    # Of 12 blocks: 10 instead of 8 is two blocks off and no longer right.
+    assert (half.half, half.places.right, half.places.wrong) == ("judge", 1, 1)
+    assert (half.places.error_blocks.mean, half.places.error_depth.mean) == (1.0, pytest.approx(1 / 12))
+    assert (half.places.within_one.part, half.places.within_one.of, half.places.within_one.models) == (1, 2, 1)
+    assert (half.places.coverage.part, half.places.coverage.of) == (3, 4)
+    assert half.orders is not None and half.orders.right.part == 1 and half.orders.claimed.of == 0
+    assert [(part.name, part.places.families) for part in record.cells] == [("enrich", 1), ("work_out", 1)]
+    assert [(part.name, part.places.families) for part in record.variants] == [("plain", 2)]
+    assert record.failed == {"random 1": "no pairs"}
+    assert [(one.kind, one.runs, one.failed, one.orders.part) for one in record.nulls] == [
+        ("random", 2, 1, 1),
+        ("permuted", 1, 0, 0),
+        ("all but unequal", 3, 1, 1),
+    ]
+    assert [(one.cell, one.pairs, one.places.silent) for one in record.power if one.cell == "all"] == [
+        ("all", 8, 2),
+        ("all", 48, 0),
+    ]
+    assert record_of([], version="0").halves == ()
+
+
+def test_what_is_published_is_held_against_what_is_true() -> None:
+    points = record_of(rows(), version="0").reliability
+    supports = [(one.published, one.observed.part, one.observed.of) for one in points if one.what == "support"]
+    assert supports == [(0.9, 1, 1), (0.97, 0, 1)]
+    assert [(one.observed.part, one.observed.of) for one in points if one.what == "interval"] == [(3, 4)]
+    assert [one.observed.part for one in points if one.what == "coding p"] == [1, 1, 1, 1, 2]
+
+
+def test_intervals_count_models_and_stay_open_at_the_ends() -> None:
+    all_right = share([(6, 6)] * 35)
+    assert (all_right.value, all_right.of) == (1.0, 210) and all_right.interval == (pytest.approx(0.901, abs=1e-3), 1.0)
+    half = share([(1, 2)] * 10)
+    assert half.interval == (pytest.approx(0.237, abs=1e-3), pytest.approx(0.763, abs=1e-3))
+    assert share([(0, 0)]).interval is None
+    error = mean_error([[0.0, 2.0], [1.0, 1.0], [1.0]])
+    assert (error.families, error.mean, error.median, error.interval) == (5, 1.0, 1.0, (1.0, 1.0))
+    assert mean_error([[1.0]]).interval is None and mean_error([]).families == 0

@@ -1,0 +1,157 @@
+"""From the record of a calibration to its page: tables by cell, variant, null and number of pairs, and a reliability plot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from strata.dashboards.page.document import document
+from strata.dashboards.page.templates import render
+from strata.dashboards.sentences.calibration import calibrated_sentence, error_words, share_words
+from strata.experiments.results.calibration import CalibratedPart, Calibration, ReliabilityRecord
+from strata.probes.files import write_whole
+
+_SIZE, _MARGIN = 260, 36
+"""Of a reliability plot, in pixels."""
+_HALVES = {"judge": "not used while the rule was made", "tune": "used while the rule was made"}
+_PLOTS = (
+    ("support", "Support of a place", "share of draws with its cell, as published", "places that are true"),
+    ("interval", "95 % interval of a place's ends", "nominal coverage", "true ends that it reaches"),
+    ("coding p", "p of an answer's code where answers are permuted", "p, as published", "codes with so small a p"),
+)
+_STYLE = """
+.calibration table { border-collapse: collapse; margin: 8px 0 20px; }
+.calibration th, .calibration td { padding: 3px 10px 3px 0; text-align: left; vertical-align: top; }
+.calibration td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.calibration .plots { display: flex; flex-wrap: wrap; gap: 24px; }
+.calibration svg { max-width: 100%; } .calibration svg text { font-size: 11px; fill: currentColor; }
+"""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the page; all but the first column are numbers."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a reliability plot, in pixels, with its interval."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+    told: str
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One reliability plot."""
+
+    title: str
+    across: str
+    up: str
+    points: tuple[Point, ...]
+
+
+def write_calibration_page(directory: Path, record: Calibration) -> Path:
+    """Writes `directory/report.html`; returns its path. Raises StrataError where that can't be written."""
+    file = Path(directory) / "report.html"
+    write_whole(file, calibration_page(record).encode("utf-8"))
+    return file
+
+
+def calibration_page(record: Calibration) -> str:
+    """The page of a record."""
+    body = render(
+        "calibration/page.html",
+        sentence=calibrated_sentence(record),
+        command=" ".join(("strata", *record.command)),
+        facts=(
+            f"version {record.version}",
+            f"seed {record.seed}",
+            f"{record.models} models",
+            f"sample: {record.sample}",
+        ),
+        tables=tuple(_tables(record)),
+        plots=tuple(_plots(record.reliability)),
+        size=_SIZE,
+        margin=_MARGIN,
+        failed=dict(record.failed),
+        excluded=dict(record.excluded),
+    )
+    return document("Calibration · Strata", body, "", "", style=_STYLE)
+
+
+def _tables(record: Calibration) -> Iterator[Table]:
+    named = (("All families", record.halves), ("By cell", record.cells), ("By variant of the plant", record.variants), ("By model", record.by_model))  # fmt: skip
+    for title, parts in named:
+        if parts:
+            yield Table(title, _PLACE_HEADS, tuple(_place_row(part) for part in parts))
+    if record.nulls:
+        heads = ("null", "runs", "kinds in blocks", "kinds spread", "families placed", "orders said", "failed")
+        yield Table(
+            "False positives: models with nothing to find (in `unequal` the places are true, an order isn't)",
+            heads,
+            tuple(
+                (null.kind, str(null.runs), share_words(null.as_blocks), share_words(null.as_spread),
+                 share_words(null.families_placed), share_words(null.orders), str(null.failed))
+                for null in record.nulls
+            ),
+        )  # fmt: skip
+    if record.power:
+        heads = ("cell", "pairs a family", "families", "placed", "placed wrongly")
+        rows = (
+            (one.cell, str(one.pairs), str(one.places.families), share_words(one.places.placed), share_words(one.places.placed_wrong))
+            for one in record.power
+        )  # fmt: skip
+        yield Table("Power: families placed, by number of pairs", heads, tuple(rows))
+    if record.instruments:
+        heads = ("instrument", "variant", "within one block", "mean error in blocks", "silent")
+        rows = (
+            (one.instrument, one.variant, share_words(one.within_one), error_words(one.error_blocks), str(one.silent))
+            for one in record.instruments
+        )  # fmt: skip
+        yield Table("Which instrument says where answers are made", heads, tuple(rows))
+
+
+_PLACE_HEADS = (
+    "", "models", "families", "|error| in blocks", "in depth", "within one block", "ends covered", "placed (power)", "silent",
+    "wrong", "order right", "order wrong",
+)  # fmt: skip
+
+
+def _place_row(part: CalibratedPart) -> tuple[str, ...]:
+    places, orders = part.places, part.orders
+    return (
+        f"{part.name} · {_HALVES[part.half]}", str(places.models), str(places.families), error_words(places.error_blocks),
+        error_words(places.error_depth, 2), share_words(places.within_one), share_words(places.coverage),
+        share_words(places.placed), str(places.silent), share_words(places.placed_wrong),
+        "" if orders is None else share_words(orders.right), "" if orders is None else share_words(orders.wrong),
+    )  # fmt: skip
+
+
+def _plots(points: Sequence[ReliabilityRecord]) -> Iterator[Plot]:
+    for what, title, across, up in _PLOTS:
+        of_plot = [one for one in points if one.what == what and one.observed.interval is not None]
+        if of_plot:
+            yield Plot(title, across, up, tuple(_point(one) for one in of_plot))
+
+
+def _point(one: ReliabilityRecord) -> Point:
+    low, high = one.observed.interval or (one.observed.value, one.observed.value)
+    told = f"{one.published:.2f}: {share_words(one.observed)} of {one.observed.of}"
+    return Point(_across(one.published), _up(one.observed.value), _up(low), _up(high), told)
+
+
+def _across(value: float) -> float:
+    return _MARGIN + value * (_SIZE - 2 * _MARGIN)
+
+
+def _up(value: float) -> float:
+    return _SIZE - _MARGIN - value * (_SIZE - 2 * _MARGIN)
