@@ -9,7 +9,7 @@ from pathlib import Path
 from strata.dashboards.page.document import document
 from strata.dashboards.page.templates import render
 from strata.dashboards.sentences.calibration import calibrated_sentence, error_words, share_words
-from strata.experiments.results.calibration import CalibratedPart, Calibration, ReliabilityRecord
+from strata.experiments.results.calibration import CalibratedPart, Calibration, NullRecord, ReliabilityRecord
 from strata.probes.files import write_whole
 
 _SIZE, _MARGIN = 260, 36
@@ -94,30 +94,30 @@ def _tables(record: Calibration) -> Iterator[Table]:
         if parts:
             yield Table(title, _PLACE_HEADS, tuple(_place_row(part) for part in parts))
     if record.nulls:
-        heads = ("null", "runs", "kinds in blocks", "kinds spread", "families placed", "orders said", "failed")
-        yield Table(
-            "False positives: models with nothing to find (in `unequal` the places are true, an order isn't)",
-            heads,
-            tuple(
-                (null.kind, str(null.runs), share_words(null.as_blocks), share_words(null.as_spread),
-                 share_words(null.families_placed), share_words(null.orders), str(null.failed))
-                for null in record.nulls
-            ),
-        )  # fmt: skip
+        title = "False positives: models with nothing to find (in `unequal` the places are true, an order isn't)"
+        yield Table(title, _NULL_HEADS, tuple(_null_row(null) for null in record.nulls))
     if record.power:
         heads = ("cell", "pairs a family", "families", "placed", "placed wrongly")
-        rows = (
+        powers = tuple(
             (one.cell, str(one.pairs), str(one.places.families), share_words(one.places.placed), share_words(one.places.placed_wrong))
             for one in record.power
         )  # fmt: skip
-        yield Table("Power: families placed, by number of pairs", heads, tuple(rows))
+        yield Table("Power: families placed, by number of pairs", heads, powers)
     if record.instruments:
         heads = ("instrument", "variant", "within one block", "mean error in blocks", "silent")
-        rows = (
+        beside = tuple(
             (one.instrument, one.variant, share_words(one.within_one), error_words(one.error_blocks), str(one.silent))
             for one in record.instruments
         )  # fmt: skip
-        yield Table("Which instrument says where answers are made", heads, tuple(rows))
+        yield Table("Which instrument says where answers are made", heads, beside)
+
+
+_NULL_HEADS = ("null", "runs", "kinds in blocks", "kinds spread", "families placed", "orders said", "failed")
+
+
+def _null_row(null: NullRecord) -> tuple[str, ...]:
+    shares = (null.as_blocks, null.as_spread, null.families_placed, null.orders)
+    return (null.kind, str(null.runs), *(share_words(one) for one in shares), str(null.failed))
 
 
 _PLACE_HEADS = (
