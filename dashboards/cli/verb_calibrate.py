@@ -29,6 +29,7 @@ from strata.probes.errors import StrataError
 from strata.probes.files import write_whole
 
 if TYPE_CHECKING:
+    from strata.experiments.calibrate.shipped_plant import ShippedPlant
     from strata.experiments.results.calibration import (
         CalibratedPart,
         Calibration,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     )
 
 DEFAULT_NULLS, FULL_NULLS = 12, 200
+INSTRUMENTED_BY_DEFAULT = 4
 EXAMPLES = """examples:
   strata calibrate
   strata calibrate --full --workers 16 --out runs/full
@@ -67,6 +69,15 @@ class Options:
         None, "models with nothing to find, a quarter of each kind (12 where nothing else is chosen)", "models", whole, metavar="N"
     )  # fmt: skip
     full: bool = option(False, "everything: both halves, 200 models with nothing to find, power", "models")
+    shipped: Literal["sample", "compiled", "all", "none"] | None = option(
+        None,
+        "plants that come with the package: compiled programs, and plants of the embedded model (sample: one in either order)",
+        "models",
+        choices=("sample", "compiled", "all", "none"),
+    )
+    instruments: bool = option(
+        False, "what residual patching, single contributions, probes and the lens say of some constructions", "models"
+    )
     power: bool = option(False, "the same again with 8, 12, 18 and 24 pairs a family", "models")
     real: str | None = option(
         None, "a checkpoint of which the rule is applied to subsets of 8, 12, 18 and 24 pairs a family", "a real model",
@@ -98,16 +109,51 @@ class Asked:
     sample: Sample
     half: Literal["tune", "judge", "all", "none"]
     nulls: int
+    shipped: Literal["sample", "compiled", "all", "none"]
     power: bool
+    instruments: tuple[str, ...]
+    """Constructions that other instruments are asked about."""
 
 
 def _asked(options: Options) -> Asked:
+    from strata.experiments.calibrate.instruments import INSTRUMENTED
+
     if options.full:
-        return Asked("full", "all", FULL_NULLS, True)
-    bare = options.half == "judge" and not (options.only or options.power or options.real or options.coverage)
+        return Asked("full", "all", FULL_NULLS, options.shipped or "all", True, INSTRUMENTED)
+    bare = options.half == "judge" and not (
+        options.only or options.power or options.real or options.coverage or options.instruments
+    )
     if bare and options.nulls is None:
-        return Asked("default", "judge", DEFAULT_NULLS, False)
-    return Asked("chosen", options.half, options.nulls or 0, options.power)
+        return Asked(
+            "default",
+            "judge",
+            DEFAULT_NULLS,
+            options.shipped or "sample",
+            False,
+            INSTRUMENTED[:INSTRUMENTED_BY_DEFAULT],
+        )
+    return Asked(
+        "chosen",
+        options.half,
+        options.nulls or 0,
+        options.shipped or "none",
+        options.power,
+        INSTRUMENTED if options.instruments else (),
+    )
+
+
+def _shipped(asked: Asked) -> Sequence[ShippedPlant]:
+    from strata.experiments.calibrate.embedded.plant_files import shipped_plants
+    from strata.experiments.calibrate.shipped_plant import SAMPLED, compiled_plants, embedded_plants
+
+    if asked.shipped == "none":
+        return ()
+    trained = (
+        embedded_plants(SAMPLED if asked.shipped == "sample" else ())
+        if shipped_plants() and asked.shipped != "compiled"
+        else ()
+    )
+    return (*compiled_plants(), *trained)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -122,7 +168,8 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
 
         from strata.dashboards.page.calibration_page import write_calibration_page
         from strata.dashboards.sentences.calibration import calibrated_sentence
-        from strata.experiments.calibrate.construction_lookup import constructions
+        from strata.experiments.calibrate.construction_lookup import construction, constructions
+        from strata.experiments.calibrate.instruments import instrument_records, other_instruments
         from strata.experiments.calibrate.nulls import NULL_KINDS, Null
         from strata.experiments.calibrate.pipeline import calibrate, jobs_of, with_names
         from strata.experiments.calibrate.real_family_power import subsampled_power
@@ -132,7 +179,9 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
 
         if not options.real and (options.families or options.items):
             raise StrataError("--families and --items are of a real model, and none is named", "Add --real CHECKPOINT")
-        if options.half == "none" and not (options.nulls or options.real or options.coverage or options.full):
+        if options.half == "none" and not (
+            options.nulls or options.real or options.coverage or options.full or options.shipped
+        ):
             raise StrataError(
                 "--half none leaves nothing to calibrate", "Add --nulls N, --real CHECKPOINT or --coverage N"
             )
@@ -142,7 +191,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         chosen = [] if asked.half == "none" else with_names(constructions(asked.half), options.only)
         nulls = [Null(NULL_KINDS[number % len(NULL_KINDS)], number // len(NULL_KINDS)) for number in range(asked.nulls)]
         rows = calibrate(
-            jobs_of(chosen, nulls, power=asked.power, seed=options.seed),
+            jobs_of(chosen, nulls, _shipped(asked), power=asked.power, seed=options.seed),
             localise_summary,
             Path(options.out),
             workers=options.workers,
@@ -162,8 +211,16 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         coverage = {}
         if options.coverage:
             coverage = simulated_coverage(options.coverage, seed=options.seed, progress=display)
+        beside = other_instruments(
+            [construction(name) for name in asked.instruments], Path(options.out), progress=display
+        )
         record = record_of(
-            rows, version=version("strata-probes"), command=command, seed=options.seed, sample=asked.sample
+            rows,
+            version=version("strata-probes"),
+            command=command,
+            seed=options.seed,
+            sample=asked.sample,
+            instruments=tuple(instrument_records(beside)),
         ).model_copy(update={"real": tuple(real), "simulated": coverage})
         write_whole(Path(options.out) / "calibration.json", f"{record.model_dump_json(by_alias=True, indent=1)}\n")
         page = write_calibration_page(Path(options.out), record)

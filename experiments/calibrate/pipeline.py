@@ -25,6 +25,7 @@ from strata.experiments.calibrate.nulls import Null, write_null
 from strata.experiments.calibrate.planted_checkpoint import write_construction
 from strata.experiments.calibrate.revert_test import excluded_families, revert
 from strata.experiments.calibrate.scored_summary import ScoredSummary
+from strata.experiments.calibrate.shipped_plant import ShippedPlant, readied
 from strata.experiments.calibrate.truth import truth_of
 from strata.experiments.run.manifest import JsonObject
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -51,7 +52,7 @@ class Localise(Protocol):
 class Job:
     """One localisation: of a planted model or a null, with so many pairs a family."""
 
-    subject: Construction | Null
+    subject: Construction | Null | ShippedPlant
     max_pairs: int = MAX_PAIRS
     seed: int = 0
     reverted: bool = True
@@ -65,7 +66,12 @@ class Job:
 
 
 def jobs_of(
-    constructions: Iterable[Construction], nulls: Iterable[Null] = (), *, power: bool = False, seed: int = 0
+    constructions: Iterable[Construction],
+    nulls: Iterable[Null] = (),
+    shipped: Iterable[ShippedPlant] = (),
+    *,
+    power: bool = False,
+    seed: int = 0,
 ) -> list[Job]:
     """`power`: the constructions again with 8, 12, 18 and 24 pairs a family."""
     constructions = tuple(constructions)
@@ -73,6 +79,7 @@ def jobs_of(
     if power:
         fewer = [pairs for pairs in POWER_PAIRS if pairs != MAX_PAIRS]
         jobs += [Job(construction, pairs, seed, reverted=False) for construction in constructions for pairs in fewer]
+    jobs += [Job(plant, seed=seed, reverted=False) for plant in shipped]
     return jobs + [Job(null, seed=seed, reverted=False) for null in nulls]
 
 
@@ -153,18 +160,24 @@ def run_job(job: Job, localise: Localise, models: Path, keep: bool = False) -> C
     try:
         if isinstance(job.subject, Null):
             files = write_null(directory, job.subject)
+            spec, items = str(files.checkpoint), files.items
             row = row.model_copy(update={"null_kind": job.subject.kind})
+        elif isinstance(job.subject, ShippedPlant):
+            ready = readied(job.subject, directory)
+            spec, items = ready.spec, ready.items
+            row = row.model_copy(update={"truth": ready.truth, "excluded": ready.excluded})
         else:
             files = write_construction(directory, job.subject)
+            spec, items = str(files.checkpoint), files.items
             row = row.model_copy(update={"truth": truth_of(job.subject)})
             if job.reverted:
                 reverted = revert(job.subject, files)
                 excluded = {name: list(parts) for name, parts in excluded_families(reverted).items()}
                 accuracy = {result.family: result.intact_accuracy for result in reverted}
                 row = row.model_copy(update={"excluded": excluded, "accuracy": accuracy})
-        checkpoint = open_checkpoint(str(files.checkpoint), dtype="float32", device="cpu")
+        checkpoint = open_checkpoint(spec, dtype="float32", device="cpu")
         start = time.perf_counter()
-        said = ScoredSummary.model_validate(localise(checkpoint, files.items, seed=job.seed, max_pairs=job.max_pairs))
+        said = ScoredSummary.model_validate(localise(checkpoint, items, seed=job.seed, max_pairs=job.max_pairs))
         row = row.model_copy(update={"summary": said, "seconds": round(time.perf_counter() - start, 2)})
     except StrataError as error:
         row = row.model_copy(update={"error": str(error)})

@@ -73,7 +73,7 @@ def record_of(  # six parameters: the rows, and all that they don't say about ho
         nulls=tuple(_nulls(rows)),
         power=tuple(_power(scored)),
         reliability=tuple(_reliability(full, rows)),
-        instruments=tuple(instruments),
+        instruments=(*_of_the_rule(full, instruments), *instruments),
         excluded={
             row.name: {family: tuple(parts) for family, parts in row.excluded.items()} for row in rows if row.excluded
         },
@@ -201,6 +201,22 @@ def _power(scored: Sequence[_Scored]) -> Iterator[PowerRecord]:
             ]
             orders = _orders(of_number) if cell == "all" else None
             yield PowerRecord(cell=cell, pairs=pairs, places=places_of(families), orders=orders)
+
+
+def _of_the_rule(scored: Sequence[_Scored], beside: Sequence[InstrumentRecord]) -> Iterator[InstrumentRecord]:
+    """The rule of localisation on the variants that other instruments were asked about."""
+    for variant in sorted({one.variant for one in beside}):
+        families = [
+            [family for family in one.score.families if variant in variants_of(family.family, one.truth)]
+            for one in scored
+        ]
+        yield InstrumentRecord(
+            instrument="the rule of `locate`",
+            variant=variant,
+            silent=sum(family.verdict == "silent" for one in families for family in one),
+            within_one=share([(sum(family.within_one for family in one), len(one)) for one in families]),
+            error_blocks=mean_error([[family.error for family in one if family.error is not None] for one in families]),
+        )
 
 
 def _reliability(scored: Sequence[_Scored], rows: Sequence[CalibrationRow]) -> Iterator[ReliabilityRecord]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,20 +34,31 @@ class PlantRecord(BaseModel):
     training: Training
     reverted: tuple[Reverted, ...]
 
+    def families(self, kind: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(one.family for one in self.reverted if one.kind == kind))
+
+    def of_family(self, what: str, where: str, family: str) -> Answered:
+        """With one kind's whole window taken away (or `nothing`, or `all`)."""
+        return self._over([one for one in self._taken(what, where) if one.family == family])
+
     def mean(self, what: str, where: str, kind: str) -> Answered:
-        """Over the families of one kind, with one kind's whole window taken away (or `nothing`, or `all`)."""
-        plan = self.plan
-        hull = min(*plan.facts, *plan.operations), max(*plan.facts, *plan.operations)
-        blocks = {"facts": plan.facts, "operations": plan.operations}.get(what, hull)
-        found = [
-            one for one in self.reverted
-            if (one.what, one.where, one.kind) == (what, where, kind) and tuple(one.blocks) == tuple(blocks)
-        ]  # fmt: skip
+        """The same over the families of one kind."""
+        return self._over([one for one in self._taken(what, where) if one.kind == kind])
+
+    def _taken(self, what: str, where: str) -> list[Reverted]:
+        hull = min(*self.plan.facts, *self.plan.operations), max(*self.plan.facts, *self.plan.operations)
+        blocks = {"facts": self.plan.facts, "operations": self.plan.operations}.get(what, hull)
+        return [one for one in self.reverted if (one.what, one.where, one.blocks) == (what, where, blocks)]
+
+    @staticmethod
+    def _over(found: Sequence[Reverted]) -> Answered:
         return Answered(sum(one.right for one in found) / len(found), sum(one.margin for one in found) / len(found))
 
 
 @dataclass(frozen=True)
 class Answered:
+    """Share of right answers, and mean lead of the answer in logits."""
+
     right: float
     margin: float
 

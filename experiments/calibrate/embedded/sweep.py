@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from strata.probes.errors import StrataError
+
+_MOVED_BY, _BROUGHT_BY = 18, 12
+"""Blocks of the embedded model up to which what is written at an entity still reaches the last position, and from which the entity is
+known there."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,13 @@ class EmbeddedPlan:
     def name(self) -> str:
         return f"facts-{_blocks(self.facts)}-operations-{_blocks(self.operations)}"
 
+    def position(self, kind: str) -> Literal["span", "last"]:
+        """Where the change has to be enough by itself: at the entity, or where the answer is said if little attention follows."""
+        blocks = self.blocks(kind)
+        if kind == "knowledge":
+            return "span" if blocks[-1] <= _MOVED_BY else "last"
+        return "last" if blocks[0] >= _BROUGHT_BY else "span"
+
     @property
     def width(self) -> int:
         return self.facts[1] - self.facts[0] + 1
@@ -36,9 +48,9 @@ def _blocks(window: tuple[int, int]) -> str:
     return f"{window[0]}" if window[0] == window[1] else f"{window[0]}-{window[1]}"
 
 
-_ONE = ((3, 12), (6, 20), (9, 24), (14, 18))
+_ONE = ((6, 20), (3, 12), (9, 24))
 _THREE = ((2, 14), (8, 20))
-_SIX = ((2, 16), (10, 22))
+_SIX = ((4, 18),)
 """First blocks of two windows; each couple is planted in both orders."""
 
 SWEEP: tuple[EmbeddedPlan, ...] = tuple(
