@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from strata.dashboards.sentences.page_parts import NO_CALIBRATION
 from strata.experiments.results.calibration import CalibratedPart, Calibration, MeanError, Share
 
-NO_RECORD = "This version carries no calibration record. `strata calibrate` measures the rule on planted models whose truth is known."
+
+def kept_sentence(record: Calibration | None) -> str:
+    """What every report says of the record of this version."""
+    return NO_CALIBRATION if record is None else calibrated_sentence(record)
 
 
 def calibrated_sentence(record: Calibration) -> str:

@@ -7,7 +7,7 @@ from strata.dashboards.text import number, visible
 THIS_MODEL = "this model"
 """A model that nobody named."""
 STREAM_AXIS, BLOCK_AXIS = "stream (0 = embedding)", "block"
-NO_CALIBRATION = "This run carries no calibration record. `strata calibrate` measures the rule on planted models whose truth is known."
+NO_CALIBRATION = "This version keeps no calibration record. `strata calibrate` measures the rule on planted models whose truth is known."
 NO_LENS_MAPS = "No lens maps were kept. Start the same `strata locate` command with the lens switched on."
 EMPTY_LENS_MAPS = "The run kept no lens map (0 items)."
 NO_INTERVENTION_CURVES = (

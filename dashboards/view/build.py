@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from strata.dashboards.sentences.calibration import kept_sentence
 from strata.dashboards.sentences.framing import asked_words
 from strata.dashboards.sentences.page_parts import (
     BLOCK_AXIS,
     EMPTY_LENS_MAPS,
     LIMITED,
-    NO_CALIBRATION,
     NO_LENS_MAPS,
     QUICK,
     SELF_TEST_FAILED,
@@ -41,6 +41,7 @@ from strata.dashboards.view.schema_readings import LensState
 from strata.dashboards.view.stages import build_stages
 from strata.dashboards.view.tables import RunTables, read_run
 from strata.dashboards.view.verdict import build_verdict
+from strata.experiments.calibrate.kept_record import kept_record
 from strata.experiments.items.schema import KINDS
 from strata.experiments.results.kinds import Localisation
 
@@ -108,7 +109,7 @@ def build_report(run_dir: Path) -> Report:
         verdict=build_verdict(run, series, behaviour.rows),
         localisation=build_stages(run.summary),
         comparability=(),
-        calibration=Stated(state="not_run", text=NO_CALIBRATION),
+        calibration=Stated(state="not_run" if kept_record() is None else "ok", text=kept_sentence(kept_record())),
         behaviour=behaviour,
         series=tuple(series),
         maps=(*build_causal_maps(causal, behaviour.rows, run.n_layers), *build_maps(series, behaviour.rows)),

@@ -25,6 +25,8 @@ class VerdictView(ViewPart):
     quick: bool
     limited: bool
     caveats: tuple[Caveat, ...]
+    calibration: str
+    """How often the rule that places kinds is right, wrong and silent."""
     would_change: str
 
 

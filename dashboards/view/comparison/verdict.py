@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from strata.dashboards.sentences import would_change
+from strata.dashboards.sentences.calibration import kept_sentence
 from strata.dashboards.sentences.comparison import hypothesis_reason, verdict_sentences
 from strata.dashboards.sentences.comparison_caveats import caveats, label_of
 from strata.dashboards.sentences.comparison_reasons import PARTS, why_not_compared
@@ -10,6 +11,7 @@ from strata.dashboards.sentences.headline import headline_numbers, headline_sent
 from strata.dashboards.text import path_free, significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.schema_statements import NotComparableView, PairCheckView, VerdictView
+from strata.experiments.calibrate.kept_record import kept_record
 from strata.experiments.results.roles import BASE
 
 
@@ -26,6 +28,7 @@ def build_verdict(run: ComparisonRun) -> VerdictView:
         quick=comparison.quick,
         limited=comparison.limited,
         caveats=tuple(caveats(comparison, run.failed_self_tests)),
+        calibration=kept_sentence(kept_record()),
         would_change=would_change.COMPARISON,
     )
 
