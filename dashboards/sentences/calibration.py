@@ -23,7 +23,7 @@ def calibrated_sentence(record: Calibration) -> str:
                 f"The order of the kinds was right in {share_words(orders.right)} of {orders.right.of} models with one, "
                 f"wrong in {orders.wrong.part}."
             )
-    empty = [null for null in record.nulls if null.kind == "all but unequal"] or [
+    empty = [null for null in record.nulls if null.kind == "all-but-unequal"] or [
         null for null in record.nulls if null.kind != "unequal"
     ][:1]
     for null in empty:

@@ -169,7 +169,7 @@ def _nulls(rows: Sequence[CalibrationRow]) -> Iterator[NullRecord]:
         (str(kind), [row for row in nulls if row.null_kind == kind]) for kind in kinds
     ]
     if len({row.null_kind for row in empty}) > 1:
-        groups.append(("all but unequal", empty))
+        groups.append(("all-but-unequal", empty))
     for kind, of_kind in groups:
         said = [claims(row.summary) for row in of_kind if row.summary is not None]
         yield NullRecord(

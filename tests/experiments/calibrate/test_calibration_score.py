@@ -155,7 +155,7 @@ def test_a_record_adds_up_over_rows() -> None:
     assert [(one.kind, one.runs, one.failed, one.orders.part) for one in record.nulls] == [
         ("random", 2, 1, 1),
         ("permuted", 1, 0, 0),
-        ("all but unequal", 3, 1, 1),
+        ("all-but-unequal", 3, 1, 1),
     ]
     assert [(one.cell, one.pairs, one.places.silent) for one in record.power if one.cell == "all"] == [
         ("all", 8, 2),
