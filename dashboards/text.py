@@ -42,6 +42,11 @@ def p_words(p: float | None) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {number(p, 3)}"
 
 
+def two_digits(p: float) -> str:
+    """A p with its first two digits, or two decimals: `0.0012`, `0.23`."""
+    return f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
+
+
 def count(n: int, singular: str, plural: str | None = None) -> str:
     """`1 item`, `2 items`."""
     return f"{n:,} {singular if n == 1 else (plural or singular + 's')}".replace(",", " ")

@@ -84,7 +84,7 @@ def _locate(spec: str, options: Options, out: Path, command: list[str], display:
 
 def _tell(summary: Summary, out: Path, seconds: float, options: Options, stdout: TextIO) -> None:
     from strata.dashboards.cli.terminal_tables import Column, print_table
-    from strata.dashboards.sentences.read_outs import answered_words, onset_words
+    from strata.dashboards.sentences.onsets import answered_words, onset_words
     from strata.dashboards.sentences.summary import compact_table, said_words
     from strata.dashboards.view.schema_places import VerdictView
 

@@ -11,8 +11,8 @@ from urllib.parse import quote
 from strata.dashboards.page.templates import render
 from strata.dashboards.sentences.comparison import verdict_sentences
 from strata.dashboards.sentences.instruments import instrument_label
+from strata.dashboards.sentences.onsets import answered_words, onset_words
 from strata.dashboards.sentences.probe import sentences
-from strata.dashboards.sentences.read_outs import answered_words, onset_words
 from strata.dashboards.sentences.summary import places_table, said_words
 from strata.dashboards.text import interval, number, path_free
 from strata.experiments.results.answer_measures import ANSWERED_RIGHT

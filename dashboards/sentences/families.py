@@ -26,10 +26,6 @@ COMPACT = ("family", "place", "95 %", "role", "its control")
 """Of a terminal: cells by their names, see `compact_rows`."""
 
 
-SURE_OF_A_CELL = 0.95
-"""Share of draws in which the same cell makes the answer, below which that share is said."""
-
-
 @dataclass(frozen=True)
 class FamilyRow:
     """A family in words."""
@@ -73,7 +69,7 @@ def family_rows(localisation: Localisation) -> list[FamilyRow]:
 def _row(name: str, family: FamilyResult, localisation: Localisation) -> FamilyRow:
     place, part = family.place, family.place_in_part
     notes = [] if part is None else [f"if carrying it in part is enough: {place_words(part, family.span)}"]
-    if place is not None and place.support < SURE_OF_A_CELL:
+    if place is not None and not place.sure_of_cell:
         notes.insert(0, f"in {number(100 * place.support, 0)} % of draws of entities")
     why = ""
     if place is None:

@@ -11,7 +11,7 @@ from strata.experiments.results.comparison import ComparedKind, FormatApart
 from strata.experiments.results.comparison_reasons import NoShare
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.roles import ROLES, Role
-from strata.experiments.results.ways_of_asking import AS_ASKED, EMPTY_BLOCK, WAYS, Way
+from strata.experiments.results.ways_of_asking import AS_ASKED, EMPTY_BLOCK, Way
 
 WAY_WORDS: Mapping[Way, str] = {
     "as_asked": "as asked",
@@ -96,11 +96,10 @@ def _chosen(apart: FormatApart) -> str:
 
 def _opening(apart: FormatApart) -> str:
     """Only where some model opens tags at all."""
+    if not apart.opens_tags:
+        return ""
     told = []
     for way in (AS_ASKED, EMPTY_BLOCK):
         means = {role: mean.value for role in ROLES if (mean := apart.opening[way].of(role)) is not None}
         told.append(f"{', '.join(f'{role} {value or 0.0:.2f}' for role, value in means.items())} {WAY_WORDS[way]}")
-    most = max(
-        (mean.value or 0.0 for way in WAYS for role in ROLES if (mean := apart.opening[way].of(role)) is not None), default=0.0
-    )  # fmt: skip
-    return f"The next token opens a tag with probability {'; '.join(told)}" if most >= 0.01 else ""
+    return f"The next token opens a tag with probability {'; '.join(told)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from strata.dashboards.sentences.run_caveats import caveat_sentence
-from strata.dashboards.text import count, interval, listed, number, visible
+from strata.dashboards.text import count, interval, listed, number, two_digits, visible
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.probe_summary import BestStream, LabelCount, PositionSummary, ProbeSummary
 from strata.experiments.results.record import Measured
@@ -47,8 +47,7 @@ def _best(summary: ProbeSummary, best: BestStream) -> str:
 
 def _p_words(p: float, shuffles: int) -> str:
     """p with what it is of."""
-    shown = f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
-    return f"p = {shown} against the best stream of each of {count(shuffles, 'shuffle')} of the labels"
+    return f"p = {two_digits(p)} against the best stream of each of {count(shuffles, 'shuffle')} of the labels"
 
 
 def _with_interval(estimate: Measured) -> str:

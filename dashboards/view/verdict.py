@@ -8,7 +8,7 @@ from strata.dashboards.sentences import would_change
 from strata.dashboards.sentences.instruments import instrument_label
 from strata.dashboards.sentences.intermediates import intermediates_words
 from strata.dashboards.sentences.localisation import ORDERED_KINDS
-from strata.dashboards.sentences.readings import readings_sentence
+from strata.dashboards.sentences.onset_sentence import readings_sentence
 from strata.dashboards.sentences.reasons import why_not_located
 from strata.dashboards.sentences.summary import first_rule, said
 from strata.dashboards.sentences.verdict_rows import NO_READ_OUT, NotLocated, located_in, read_from, tested_in

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
+from typing import Literal
 
 from strata.experiments.results.roles import BASE, Role
 from strata.experiments.results.rows import Row, text
 
+Became = Literal["lost", "format", "gained", "kept", "unanswered", "unpaired"]
+"""`format`: lost as asked, and answered in another way of asking."""
 MAPS_A_DRAWN_ONE = 4
 """Lens maps of changed items for each that a rule would keep, at most."""
 
@@ -25,3 +28,14 @@ def answered_otherwise(rows: Mapping[Role, Sequence[Row]]) -> list[str]:
         if len(set(answers.values())) > 1:
             kinds.setdefault(text(row, "kind"), []).append(text(row, "item"))
     return [item for item in chain.from_iterable(zip_longest(*kinds.values())) if item is not None]
+
+
+def became_of(base: bool | None, distilled: bool | None, elsewhere: bool | None) -> Became:
+    """What training made of an item, from who answers it as asked; `elsewhere`: the distilled model in any other way of asking."""
+    if base is None or distilled is None:
+        return "unpaired"
+    if base and not distilled:
+        return "format" if elsewhere else "lost"
+    if distilled:
+        return "kept" if base else "gained"
+    return "unanswered"

@@ -22,7 +22,7 @@ from strata.experiments.results.file_versions import COMPARISON_SCHEMA
 from strata.experiments.results.headline import Headline, SeedChange
 from strata.experiments.results.kinds import Located, Order
 from strata.experiments.results.record import Record
-from strata.experiments.results.roles import Contrast, Role
+from strata.experiments.results.roles import ROLES, Contrast, Role
 from strata.experiments.results.ways_of_asking import Way
 from strata.probes.interventions.cells import Cell
 
@@ -115,6 +115,10 @@ class MeasureInWays(Record):
     format: FormatShare
 
 
+OPENS_TAGS_FROM = 0.01
+"""Mean probability of an opening tag below which a model counts as opening none."""
+
+
 class FormatApart(Record):
     """What of a change is one of format: every model asked in several ways, and in the way that suits it best."""
 
@@ -126,6 +130,12 @@ class FormatApart(Record):
     """Probability that the next token opens a tag where the answer is asked for."""
     claimed: int = 0
     """1: a gain, −1: a loss, which every measure shows in the best ways too; 0: neither is claimed."""
+
+    @property
+    def opens_tags(self) -> bool:
+        """Whether any model opens tags at all, in any way of asking."""
+        means = (contrasted.of(role) for contrasted in self.opening.values() for role in ROLES)
+        return any((mean.value or 0.0) >= OPENS_TAGS_FROM for mean in means if mean is not None)
 
 
 class Halves(Record):

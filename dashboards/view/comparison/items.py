@@ -9,8 +9,9 @@ from pathlib import Path
 from strata.dashboards.sentences.page_parts import NOT_ASKED_IN_WAYS
 from strata.dashboards.text import significant
 from strata.dashboards.view.comparison.files import ComparisonRun
-from strata.dashboards.view.comparison.schema_items import Became, ItemTableView
+from strata.dashboards.view.comparison.schema_items import ItemTableView
 from strata.dashboards.view.tables import lens_maps_of, table_rows
+from strata.experiments.compare.changed_items import became_of
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.items.schema import Item
 from strata.experiments.results.roles import BASE, DISTILLED
@@ -36,7 +37,7 @@ def build_items(run: ComparisonRun) -> ItemTableView:
     margins = {role: tuple(_margin(answers.get(item.id)) for item in items) for role, answers in asked.items()}
     nothing: tuple[bool | None, ...] = (None,) * len(items)
     became = tuple(
-        _became(*of_item)
+        became_of(*of_item)
         for of_item in zip(right[BASE], right.get(DISTILLED, nothing), others.get(DISTILLED, nothing), strict=True)
     )
     after = margins.get(DISTILLED, (None,) * len(items))
@@ -62,16 +63,6 @@ def _in_other_ways(rows: Sequence[Row], items: Sequence[Item]) -> tuple[bool | N
         if row["way"] != AS_ASKED:
             found[text(row, "item")] = found.get(text(row, "item"), False) or bool(row["answered"])
     return tuple(found.get(item.id) for item in items)
-
-
-def _became(base: bool | None, distilled: bool | None, elsewhere: bool | None) -> Became:
-    if base is None or distilled is None:
-        return "unpaired"
-    if base and not distilled:
-        return "format" if elsewhere else "lost"
-    if distilled:
-        return "kept" if base else "gained"
-    return "unanswered"
 
 
 def _right(row: Row | None) -> bool | None:

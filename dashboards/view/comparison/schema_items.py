@@ -8,9 +8,9 @@ from typing import Literal
 from pydantic import Field
 
 from strata.dashboards.view.comparison.schema_part import ViewPart
+from strata.experiments.compare.changed_items import Became
 from strata.experiments.results.roles import Role
 
-Became = Literal["lost", "format", "gained", "kept", "unanswered", "unpaired"]
 """From base to distilled: answered no more in any way; only as asked no more; answered now; answered by both; by neither; not asked of one."""
 
 
