@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from strata.dashboards.sentences.cell_changes import NOT_PAIRED
 from strata.dashboards.text import interval, number, p_words
+from strata.experiments.compare.cells.place_moved import PlaceMoved, place_moved
 from strata.experiments.results.cell_changes import NotPaired
 from strata.experiments.results.comparison_tables import PlaceChangeRow
 from strata.experiments.results.record import Measured
 
-_SURE = 0.95
-"""From which overlap on two places are the same."""
-_ALPHA = 0.05
+_MOVED: Mapping[PlaceMoved, str] = {"elsewhere": "elsewhere", "same": "the same place", "open": "open"}
 
 
 def beyond_words(beyond: Measured | None) -> str:
@@ -45,9 +46,8 @@ def place_verdict(row: PlaceChangeRow) -> str:
     """Elsewhere, the same place, or open; a dash where it wasn't tested on shared pairs."""
     if row["pairs"] != "shared" or row["overlap"] is None or row["p"] is None:
         return "–"
-    if row["p"] <= _ALPHA:
-        return f"elsewhere, {p_words(row['p'])}"
-    return "the same place" if row["overlap"] >= _SURE else "open"
+    moved = place_moved(row["p"], row["overlap"])
+    return f"{_MOVED[moved]}, {p_words(row['p'])}" if moved == "elsewhere" else _MOVED[moved]
 
 
 def answered_counts(row: PlaceChangeRow) -> str:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from strata.experiments.compare.cells.effect_changes import Column, EffectChanges
 from strata.experiments.compare.cells.measured_in_two import FamilyName
-from strata.experiments.compare.cells.place_changes import NEARLY_ALL, PlaceChange
+from strata.experiments.compare.cells.place_changes import PlaceChange
+from strata.experiments.compare.cells.place_moved import ALPHA, NEARLY_ALL, place_moved
 from strata.experiments.results.cell_changes import ChangedBlock, ChangedCell, ChangedPlace
 from strata.experiments.results.record import Measured
 from strata.experiments.statistics.holm import holm, holm_over_groups
 from strata.probes.interventions.cells import Cell
 
-ALPHA = 0.05
 Effects = Mapping[FamilyName, EffectChanges]
 Spans = Mapping[FamilyName, str | None]
 Corrected = dict[FamilyName, dict[Column, float]]
@@ -101,7 +101,7 @@ def moved_places(places: Mapping[FamilyName, PlaceChange], spans: Spans) -> tupl
             overlap=places[name].overlap, shift=places[name].shift, p=p,
         )
         for name, p in moved_p(places).items()
-        if p <= ALPHA
+        if place_moved(p, places[name].overlap) == "elsewhere"
     )  # fmt: skip
 
 

@@ -21,8 +21,6 @@ from strata.experiments.statistics.family_samples import Sampled, mean_of_famili
 from strata.experiments.statistics.few_cluster_correction import stretch
 from strata.experiments.statistics.places import PlaceDraws
 
-NEARLY_ALL = 0.95
-"""Share of draws in which two places overlap from which on they are called one."""
 METHOD = "middle of each family's place on the pairs that both models answer, mean over families; families and clusters resampled"
 
 
