@@ -53,6 +53,12 @@ class Kernel:
         wide = features.double()
         return Kernel(torch.bmm(wide, wide.mT).to(features.dtype), None, mask)
 
+    def to(self, device: torch.device) -> Kernel:
+        """The same on another device."""
+        gram = None if self.gram is None else self.gram.to(device)
+        features = None if self.features is None else self.features.to(device)
+        return Kernel(gram, features, self.mask.to(device))
+
     def times(self, rows: Float[Tensor, "problem row item"]) -> Float[Tensor, "problem row item"]:
         """`rows · G`."""
         if self.gram is not None:

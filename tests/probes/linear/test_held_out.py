@@ -9,7 +9,7 @@ from plain_sklearn import probabilities, standardise
 
 from strata.probes.linear import HeldOut, Precision, score_held_out
 from strata.probes.linear.folds import assign_folds, splits_of
-from strata.probes.linear.held_out import Rows, standardised
+from strata.probes.linear.held_out import FEW_ITEMS, Rows, solver_device, standardised
 
 GRID = (10.0, 0.1, 0.003)
 
@@ -174,3 +174,9 @@ def test_progress_counts_streams_up_to_the_last() -> None:
         chunk=1, progress=lambda done, total: seen.append((done, total)),
     )  # fmt: skip
     assert seen == [(1, 2), (2, 2)]
+
+
+def test_fits_on_few_items_are_solved_on_the_cpu_and_on_many_beside_the_activations() -> None:
+    gpu, cpu = torch.device("cuda", 0), torch.device("cpu")
+    few, many = (Rows.of([(np.arange(n), np.arange(5))], cpu) for n in (FEW_ITEMS, FEW_ITEMS + 1))
+    assert solver_device(gpu, few) == cpu and solver_device(gpu, many) == gpu and solver_device(cpu, many) == cpu
