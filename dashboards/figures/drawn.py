@@ -20,7 +20,7 @@ Cell = str | float | None
 Width = Literal["wide", "narrow", "phone"]
 WIDTHS: dict[Width, int] = {"wide": 1192, "narrow": 640, "phone": 340}
 """For how many pixels a figure is laid out."""
-WIDE_FROM, NARROW_FROM = 1000, 480
+WIDE_FROM, NARROW_FROM = 1000, 600
 """Pixels of a page from which on the wide and the narrow layout are drawn."""
 
 
@@ -90,7 +90,7 @@ Figures = Mapping[str, Choices]
 
 
 def rounded(value: Any) -> Any:
-    """Numbers to four significant digits, in whatever JSON holds them."""
+    """Numbers to four significant digits, in whatever JSON holds them; whole ones as such."""
     if isinstance(value, float):
         short = significant(value, 4)
         return int(short) if short is not None and short == int(short) else short

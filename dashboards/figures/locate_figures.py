@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from strata.dashboards.figures.drawn import Choices, Figures
+from collections.abc import Callable
+from functools import partial
+
+from strata.dashboards.figures.causal_curves import all_causal_curves
+from strata.dashboards.figures.causal_map import all_causal_maps
+from strata.dashboards.figures.curves import all_curves
+from strata.dashboards.figures.drawn import Choices, Drawn, Figures, Width
+from strata.dashboards.figures.emergence import emergence
+from strata.dashboards.figures.family_map import family_map
 from strata.dashboards.figures.stage_map import drawn_stage_map
 from strata.dashboards.view.build import Report
 
 
 def locate_figures(report: Report) -> Figures:
     """In the light theme."""
-    return {"stages": _stages(report)}
+    view = report.view
+    return {
+        "stages": _stages(report),
+        "curves": {name: {"wide": drawn} for name, drawn in (all_curves(view) | all_causal_curves(view)).items()},
+        "map": {shown.id: _laid_out(partial(family_map, shown, view.axes)) for shown in view.maps},
+        "emergence": {"kinds": {"wide": emergence(view.emergence, view.axes)}} if view.emergence.state == "ok" else {},
+        "causal": all_causal_maps(view),
+    }
+
+
+def _laid_out(draw: Callable[[Width], Drawn]) -> dict[Width, Drawn]:
+    return {"wide": draw("wide"), "narrow": draw("narrow")}
 
 
 def _stages(report: Report) -> Choices:

@@ -10,6 +10,7 @@ from strata.dashboards.view.build import Report
 STATIC_ITEM_ROWS = 200
 """Rows of the item table for readers without JavaScript."""
 _PACKED = ("lines", "items")  # the bulk of `causal`: zipped beside the view, put back by the page
+_NO_NUMBERS = {"layer": (), "mean": (), "low": (), "high": (), "method": "", "aria": ""}
 
 
 def render_report(report: Report, figures: str) -> str:
@@ -18,10 +19,18 @@ def render_report(report: Report, figures: str) -> str:
     Raises KeyError when an embedded map has no bytes.
     """
     view = report.view
-    causal = view.causal.as_json()
+    causal = view.causal.model_copy(
+        update={
+            "lines": tuple(line.model_copy(update=_NO_NUMBERS) for line in view.causal.lines),
+            "items": tuple(item.model_copy(update={"values": {}}) for item in view.causal.items),
+        }
+    ).as_json()
+    # The page chooses among figures by these; the numbers are in the figures.
     slim = view.model_copy(
         update={
             "causal": view.causal.model_copy(update=dict.fromkeys(_PACKED, ())),
+            "series": tuple(series.model_copy(update=_NO_NUMBERS) for series in view.series),
+            "maps": tuple(shown.model_copy(update={"rows": ()}) for shown in view.maps),
         }
     )
     data = [

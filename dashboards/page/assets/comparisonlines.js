@@ -8,6 +8,34 @@ const ROLE_STYLE = {
   beyond: { ink: 'beyond', soft: 'beyond-soft', dash: 'dashdot', symbol: 'triangle-up' },
 };
 
+function xTitle(axis) {
+  const count = VIEW.axes.n_layers;
+  if (state.axis === 'depth') return `depth (0 = embedding, 1 = after the last of ${count} blocks)`;
+  return axis === 'stream' ? `stream (s enters block s; ${count} = after the last block)` : 'block';
+}
+
+function bandTrace(s, measure, axes, color) {
+  const at = s.layer.map((l, i) => i).filter((i) => s.low[i] !== null && s.high[i] !== null);
+  if (!at.length) return null;
+  return {
+    x: [...at.map((i) => xOf(s.axis, s.layer[i])), ...at.map((i) => xOf(s.axis, s.layer[i])).reverse()],
+    y: [...at.map((i) => s.high[i]), ...at.map((i) => s.low[i]).reverse()],
+    fill: 'toself', fillcolor: color, line: { width: 0 }, mode: 'lines', hoverinfo: 'skip', showlegend: false, ...axes,
+  };
+}
+
+function lineTrace(s, measure, style, axes, name, isReference, legend) {
+  const text = s.layer.map((l, i) => `${num(s.mean[i], 3)} ${band(s.low[i], s.high[i], 3)}`);
+  const ink = colour(style.ink || (isReference ? 'strong-line' : 'a'));
+  return {
+    x: s.layer.map((l) => xOf(s.axis, l)), y: s.mean.map((v) => v), customdata: text, name: plotText(name), mode: 'lines+markers',
+    line: { color: ink, width: isReference ? 1.3 : 2.4, dash: style.dash },
+    marker: { symbol: style.symbol, size: isReference ? 4 : 7.5, color: ink, maxdisplayed: isReference ? 5 : 0,
+      line: { width: 1, color: colour('card') } },
+    hovertemplate: '%{customdata}', ...legend, ...axes,
+  };
+}
+
 /** Sorted kinds of some lines: knowledge and reasoning where they are there, else the first two. */
 function kindColumns(lines) {
   const present = VIEW.labels.kinds.filter((k) => lines.some((l) => l.kind === k));

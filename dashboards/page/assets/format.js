@@ -48,6 +48,8 @@ function clip(text, length) {
   return letters.length > length ? letters.slice(0, Math.max(1, length - 1)).join('') + '…' : text;
 }
 
+function unique(values) { return [...new Set(values)].filter((v) => v !== null && v !== undefined); }
+
 /** An element: h('p', {class: 'x'}, 'text', child). Text is always text, never HTML. */
 function h(tag, attributes, ...children) {
   const element = document.createElement(tag);

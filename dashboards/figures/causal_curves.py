@@ -1,0 +1,326 @@
+"""What does each intervention do from block to block? The effect with its controls beside it, damage on neutral text beneath."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from strata.dashboards.figures.canvas import Canvas, axis_names, layout_name
+from strata.dashboards.figures.drawn import Block, Drawn, PlotlyObject, Table
+from strata.dashboards.figures.groups import Group, shown_groups
+from strata.dashboards.figures.lines import (
+    KIND_STYLES,
+    Curve,
+    LineStyle,
+    Panel,
+    band_note,
+    band_trace,
+    baseline_trace,
+    layer_range,
+    line_trace,
+)
+from strata.dashboards.figures.palette import PALETTES, Theme, plain
+from strata.dashboards.figures.positions import BOTH, position_words
+from strata.dashboards.view.causal_labels import split_window
+from strata.dashboards.view.schema import View
+from strata.dashboards.view.schema_causal import CausalLine, CausalMeasure
+from strata.dashboards.view.schema_parts import Axes
+
+_CONTROL_STYLES = {
+    "random_donor": LineStyle("muted", "dash", "triangle-up-open"),
+    "norm_matched_noise": LineStyle("muted", "dot", "square-open"),
+    "wrong_position": LineStyle("muted", "dashdot", "x-thin-open"),
+    "denoise": LineStyle("muted", "dash", "diamond-open"),
+}
+_DAMAGE = LineStyle("strong_line", "solid", "circle-open")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Which intervention is looked at."""
+
+    instrument: str
+    measure: str
+    component: str | None
+    """None: edges between positions have no site."""
+    position: str
+    """`BOTH` for two of them below each other."""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        return ("spans", "last") if self.position == BOTH else (self.position,)
+
+
+def edits_of(view: View) -> Iterator[Edit]:
+    """Every choice for which some group has a curve."""
+    for instrument, label in view.labels.instruments.items():
+        for measure in label.measures:
+            mine = [line for line in view.causal.lines if (line.instrument, line.measure) == (instrument, measure)]
+            for component in [None] if instrument == "knockout" else dict.fromkeys(line.component for line in mine):
+                positions = dict.fromkeys(line.position for line in mine if component in (None, line.component))
+                both = (BOTH,) if {"spans", "last"} <= set(positions) else ()
+                yield from (Edit(instrument, measure, component, position) for position in (*both, *positions))
+
+
+def causal_curves(view: View, edit: Edit, groups: Sequence[Group], theme: Theme = "light") -> Drawn | None:
+    """Means over pairs with their bands; None where no group has this curve.
+
+    Groups stand beside each other where there are more than two or where controls are drawn with them.
+    """
+    found = _Found(view, edit)
+    if not any(found.main(group, place) for group in groups for place in edit.places):
+        return None
+    meta = view.causal.meta[f"{edit.instrument}|{edit.measure}"]
+    with_controls = any(found.companions(group, place) for group in groups for place in edit.places)
+    panels = [[group] for group in groups] if len(groups) > 2 or (len(groups) > 1 and with_controls) else [list(groups)]
+    return _Figure(Canvas(view.axes, PALETTES[theme]), found, meta, panels).drawn()
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The lines of an intervention, and what they are held against."""
+
+    view: View
+    edit: Edit
+
+    def main(self, group: Group, place: str) -> CausalLine | None:
+        return self._line(self.edit.instrument, self.edit.measure, group, place)
+
+    def companions(self, group: Group, place: str) -> list[tuple[str, LineStyle, CausalLine]]:
+        """Words, style and line of every control."""
+        causal, named = self.view.causal, []
+        if self.edit.instrument == "attribution":
+            named = [("patching", self.edit.measure, "exact effect (activation patching)", "denoise")]
+        elif self.edit.instrument == "patching":
+            for measure in causal.meta[f"patching|{self.edit.measure}"].references:
+                meta = causal.meta.get(f"patching|{measure}")
+                base = split_window(measure)[0]
+                named.append(
+                    ("patching", measure, measure if meta is None else meta.label.removeprefix("Control: "), base)
+                )
+        lines = [
+            (words, base, self._line(instrument, measure, group, place)) for instrument, measure, words, base in named
+        ]
+        return [
+            (words, _CONTROL_STYLES.get(base, _CONTROL_STYLES["denoise"]), line) for words, base, line in lines if line
+        ]
+
+    def damage(self, meta: CausalMeasure) -> CausalLine | None:
+        """Of the same ablation on neutral text."""
+        if self.edit.instrument != "ablation":
+            return None
+        wanted = ("damage", meta.method, self.edit.component)
+        lines = self.view.causal.lines
+        return next((line for line in lines if (line.instrument, line.measure, line.component) == wanted), None)
+
+    def _line(self, instrument: str, measure: str, group: Group, place: str) -> CausalLine | None:
+        wanted = (instrument, measure, group.kind, group.family, place)
+        for line in self.view.causal.lines:
+            if (line.instrument, line.measure, line.kind, line.family, line.position) == wanted and (
+                instrument == "knockout" or line.component == self.edit.component
+            ):
+                return line
+        return None
+
+
+@dataclass
+class _Figure:
+    """Panels side by side, one or two below each other in each."""
+
+    canvas: Canvas
+    found: _Found
+    meta: CausalMeasure
+    panels: list[list[Group]]
+    used: list[CausalLine] = field(default_factory=list)
+    aria: list[str] = field(default_factory=list)
+    controls: dict[str, list[PlotlyObject]] = field(default_factory=dict)
+    """Words of a control: its traces."""
+    counts: dict[str, list[int]] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
+
+    def drawn(self) -> Drawn:
+        edit, canvas, meta = self.found.edit, self.canvas, self.meta
+        damage = self.found.damage(meta)
+        below = 2 if damage is not None or len(edit.places) > 1 else 1
+        heights = [(0.4, 1.0)] if damage is not None else [(0.57, 1.0), (0.0, 0.42)] if below > 1 else [(0.0, 1.0)]
+        for at, members in enumerate(self.panels):
+            for row, place in enumerate(edit.places):
+                panel = axis_names(below * at + row + 1)
+                for group in members:
+                    self._lines(panel, group, place)
+                self._frame(
+                    panel, at, row, heights[row], members[0], lowest=damage is None and row == len(edit.places) - 1
+                )
+            if damage is not None:
+                self._damage(damage, at)
+        for words, traces in self.controls.items():
+            for trace in traces:
+                trace["name"] = plain(f"{words} · n {' / '.join(map(str, dict.fromkeys(self.counts[words])))}")
+        if damage is not None:
+            self.used.append(damage)
+            self.aria.append(damage.aria)
+        label = self.found.view.labels.instruments[edit.instrument].label
+        heads = len(self.panels) > 1 or len(edit.places) > 1
+        height = 560 if damage is not None else 640 if len(edit.places) > 1 else 430
+        return canvas.drawn(
+            f"{label}: {meta.label}, {position_words(edit.position)}", ". ".join(self.aria), self._note(damage), _table(self.used, canvas.axes), height=height,
+            margin={"l": 68, "r": 16, "t": 66 if heads else 44, "b": 104}, hovermode="x unified", showlegend=True, legend=canvas.legend(-0.12 if below > 1 else -0.17),
+        )  # fmt: skip
+
+    def _lines(self, panel: Panel, group: Group, place: str) -> None:
+        palette, main = self.canvas.palette, self.found.main(group, place)
+        if main is None:
+            return
+        for words, style, line in self.found.companions(group, place):
+            self.used.append(line)
+            trace = baseline_trace(
+                curve_of(line), words, style, panel, palette, legendgroup=words, showlegend=words not in self.controls
+            )
+            trace["line"]["width"] = 1.6
+            trace["marker"] |= {"size": 6.5, "maxdisplayed": 12, "line": {"width": 1.4, "color": palette.muted}}
+            self.controls.setdefault(words, []).append(trace)
+            self.counts.setdefault(words, []).append(line.n_items)
+            self.canvas.data.append(trace)
+        self.used.append(main)
+        self.aria.append(main.aria)
+        self.canvas.data += band_trace(curve_of(main), palette.accent_shade, panel)
+        name = f"{group.label} · n {main.n_items} pairs, {main.n_clusters} clusters"
+        style = KIND_STYLES.get(group.kind, KIND_STYLES["control"])
+        more = {"legendgroup": group.label, "showlegend": group.label not in self.named}
+        self.canvas.data.append(line_trace(curve_of(main), name, style, panel, palette, **more))
+        self.named.add(group.label)
+
+    def _frame(
+        self, panel: Panel, at: int, row: int, height: tuple[float, float], group: Group, *, lowest: bool
+    ) -> None:
+        canvas, meta, places = self.canvas, self.meta, self.found.edit.places
+        if len(self.panels) > 1 or len(places) > 1:
+            label = plain(group.label) if len(self.panels) > 1 else ""
+            where = f" at {plain(position_words(places[row]))}" if len(places) > 1 else ""
+            canvas.note(
+                f"<b>{label}</b>{where}",
+                13,
+                xref=f"{panel[0]} domain",
+                yref=f"{panel[1]} domain",
+                x=0,
+                y=1,
+                yshift=20,
+                xanchor="left",
+                yanchor="bottom",
+            )
+        self._block_axis(panel, at, lowest=lowest)
+        unit = (meta.short or meta.unit) if len(places) > 1 else meta.unit
+        same = {"matches": "y"} if at or row else {}
+        canvas.axis(
+            layout_name(panel[1]),
+            "" if at else unit,
+            domain=list(height),
+            anchor=panel[0],
+            showticklabels=not at,
+            **same,
+        )
+        for line in meta.lines:
+            canvas.rule(panel, line.value, canvas.palette.strong_line)
+            if not at and not row:
+                where_text = {
+                    "xref": f"{panel[0]} domain",
+                    "yref": panel[1],
+                    "x": 0.005,
+                    "xanchor": "left",
+                    "y": line.value,
+                }
+                canvas.note(
+                    plain(line.text), 12, canvas.palette.muted, yanchor="bottom" if line.value else "top", **where_text
+                )
+
+    def _block_axis(self, panel: Panel, at: int, *, lowest: bool, matches: str = "") -> None:
+        n, window = len(self.panels), self.meta.window
+        domain = [at / n + (0.02 if at else 0), (at + 1) / n - (0.01 if at < n - 1 else 0)]
+        words = f"first block of a window of {window}" if window > 1 else "block"
+        titles = (words, "depth") if lowest else ("", "")
+        more = {"matches": matches} if matches else {}
+        self.canvas.layer_axis(
+            layout_name(panel[0]), "block", *titles, domain=domain, anchor=panel[1], range=layer_range(self.canvas.axes.n_layers), nticks=9 if n > 1 else 20,
+            showspikes=True, spikemode="across", spikethickness=1, spikedash="dot", spikecolor=self.canvas.palette.strong_line, **more,
+        )  # fmt: skip
+
+    def _damage(self, damage: CausalLine, at: int) -> None:
+        canvas, panel = self.canvas, axis_names(2 * at + 2)
+        name = f"damage on neutral text · n {damage.n_items} texts"
+        trace = baseline_trace(
+            curve_of(damage), name, _DAMAGE, panel, canvas.palette, legendgroup="damage", showlegend=not at
+        )
+        trace["line"]["width"] = 2
+        canvas.data.append({**trace, "fill": "tozeroy", "fillcolor": canvas.palette.well, "legendrank": 3000})
+        self._block_axis(panel, at, lowest=True, matches=axis_names(2 * at + 1)[0])
+        more = {
+            "rangemode": "tozero",
+            "nticks": 4,
+            "exponentformat": "none",
+            "showticklabels": not at,
+            **({"matches": "y2"} if at else {}),
+        }
+        canvas.axis(layout_name(panel[1]), "" if at else "KL, nats a token", domain=[0, 0.26], anchor=panel[0], **more)
+
+    def _note(self, damage: CausalLine | None) -> str:
+        notes = [f"{band_note(map(curve_of, self.used)).removesuffix('.')}."]
+        edit = self.found.edit
+        if edit.instrument == "patching" and self.meta.references and not self.controls:
+            notes.append("This site and position has no controls: they exist for contributions at named positions.")
+        if edit.instrument == "ablation" and damage is None:
+            notes.append("Damage on neutral text: not run for this method and site.")
+        return " ".join(notes)
+
+
+def curve_of(line: CausalLine) -> Curve:
+    return Curve(
+        "block",
+        range(len(line.mean)),
+        line.mean,
+        line.low,
+        line.high,
+        line.n_items,
+        line.n_clusters,
+        line.method,
+        line.aria,
+    )
+
+
+def _table(used: Sequence[CausalLine], axes: Axes) -> Table:
+    head = (
+        "instrument",
+        "measure",
+        "site",
+        "kind",
+        "family",
+        "position",
+        "block",
+        "depth",
+        "mean",
+        "low",
+        "high",
+        "items",
+        "clusters",
+        "method",
+    )
+    blocks = []
+    for line in used:
+        known = [block for block, value in enumerate(line.mean) if value is not None]
+        means, lows, highs = ([values[block] for block in known] for values in (line.mean, line.low, line.high))
+        blocks.append(
+            Block((line.instrument, line.measure, line.component, line.kind, line.family, line.position, [str(block) for block in known],
+                   [axes.block.depth[block] for block in known], means, lows, highs, str(line.n_items), str(line.n_clusters), line.method))
+        )  # fmt: skip
+    return Table(head, tuple(blocks))
+
+
+def all_causal_curves(view: View, theme: Theme = "light") -> dict[str, Drawn]:
+    """By what the page's lists are set to: `GROUPS|INSTRUMENT|MEASURE|SITE|POSITION`."""
+    drawn = {}
+    for edit in edits_of(view):
+        of_edit = "|".join(name or "" for name in (edit.instrument, edit.measure, edit.component, edit.position))
+        for name, groups in shown_groups(view).items():
+            figure = causal_curves(view, edit, groups, theme)
+            if figure is not None:
+                drawn[f"{name}|{of_edit}"] = figure
+    return drawn

@@ -1,0 +1,125 @@
+"""Do the figures of a run hold what its view holds, in every theme, and does depth move no mark?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pytest
+from synthetic_run import write_synthetic_run
+
+from strata.dashboards.figures.causal_curves import Edit, causal_curves
+from strata.dashboards.figures.causal_map import causal_map, pairs_shown
+from strata.dashboards.figures.curves import curves, readings_of
+from strata.dashboards.figures.drawn import Drawn, Figures
+from strata.dashboards.figures.family_map import family_map
+from strata.dashboards.figures.groups import Group
+from strata.dashboards.figures.locate_figures import locate_figures
+from strata.dashboards.figures.palette import PALETTES, Palette
+from strata.dashboards.view.build import Report, build_report
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    return build_report(write_synthetic_run(tmp_path_factory.mktemp("figures") / "run"))
+
+
+@pytest.fixture(scope="module")
+def figures(report: Report) -> Figures:
+    return locate_figures(report)
+
+
+def every(figures: Figures) -> Iterator[Drawn]:
+    for choices in figures.values():
+        for widths in choices.values():
+            yield from widths.values()
+
+
+def test_every_view_has_figures_that_plotly_takes_with_words_and_a_table(figures: Figures) -> None:
+    assert set(figures) == {"stages", "curves", "map", "emergence", "causal"} and all(figures.values())
+    for drawn in every(figures):
+        rows = drawn.table.rows()
+        assert drawn.title and any(letter.isdigit() for letter in drawn.aria), drawn.title
+        assert rows and {len(row) for row in rows} == {len(drawn.table.head)}, drawn.title
+    for choices in figures.values():
+        drawn = next(iter(next(iter(choices.values())).values()))
+        assert len(drawn.figure(as_depth=True).data) == len(drawn.data)
+
+
+def test_a_curve_is_that_of_the_view_with_its_band_and_its_baselines(report: Report) -> None:
+    reading = next(r for r in readings_of(report.view) if (r.instrument, r.measure) == ("probe.linear", "accuracy"))
+    drawn = curves(report.view, reading, [Group("knowledge"), Group("reasoning")])
+    assert drawn is not None
+    series = next(
+        s
+        for s in report.view.series
+        if (s.instrument, s.measure, s.kind, s.family) == ("probe.linear", "accuracy", "knowledge", None)
+        and (s.target, s.scheme, s.position) == (reading.target, reading.scheme, reading.position)
+    )
+    line = next(t for t in drawn.data if t.get("name", "").startswith("knowledge"))
+    assert line["y"] == list(series.mean) and line["x"] == list(series.layer)
+    bands = [t for t in drawn.data if t.get("fill") == "toself"]
+    assert bands[0]["y"][: len(series.high)] == [v for v in series.high if v is not None]
+    assert {"chance (commonest label)", "shuffled labels"} <= {t.get("name") for t in drawn.data}
+    assert curves(report.view, reading, [Group("knowledge", "nobody")]) is None
+
+
+def test_kinds_and_controls_differ_in_dash_and_mark_so_that_grey_suffices(report: Report) -> None:
+    edit = Edit("patching", "denoise", "mlp_out", "last")
+    drawn = causal_curves(report.view, edit, [Group("knowledge")])
+    assert drawn is not None
+    looks = [(t["line"]["dash"], t["marker"]["symbol"]) for t in drawn.data if t.get("name")]
+    assert len(looks) >= 4 and len(set(looks)) == len(looks)
+
+
+def test_depth_renames_layers_and_moves_nothing(figures: Figures, report: Report) -> None:
+    n_layers = report.view.axes.n_layers
+    for drawn in every({"curves": figures["curves"], "map": figures["map"]}):
+        for name, entries in drawn.depth.items():
+            assert set(entries) <= {"title", "tickmode", "tickvals", "ticktext"}
+            shift = 0.5 if drawn.layout[name]["unifiedhovertitle"]["text"].startswith("block") else 0
+            for place, text in zip(entries["tickvals"], entries["ticktext"], strict=True):
+                assert math.isclose((place + shift) / n_layers, float(text))
+
+
+def test_a_cell_that_cannot_matter_looks_unlike_one_that_was_not_run(report: Report) -> None:
+    pairs = pairs_shown(report.view)["kind:knowledge"]
+    notes = {}
+    for measure in ("denoise", "random_donor"):
+        drawn = causal_map(report.view, pairs, measure)
+        assert drawn is not None
+        notes[measure] = {str(row[-1]) for row in drawn.table.rows()}
+    assert "token identity, not counted" in notes["denoise"] and any(
+        "can not matter" in note for note in notes["denoise"]
+    )
+    assert "not run" in notes["random_donor"]
+    assert causal_map(report.view, pairs, "denoise", "nowhere") is None
+
+
+def test_hostile_names_are_text(figures: Figures) -> None:
+    for drawn in every(figures):
+        texts = [note["text"] for note in drawn.layout["annotations"]] + [str(t.get("name", "")) for t in drawn.data]
+        assert not any("<img" in text or "<script" in text for text in texts)
+
+
+@pytest.mark.parametrize("theme", ["dark", "print"])
+def test_the_page_can_recolour_the_light_figure_into_any_theme(report: Report, theme: str) -> None:
+    """By colours alone: what differs in a theme differs in the light one."""
+    light, other = PALETTES["light"], PALETTES[theme]  # type: ignore[index]
+    swap: dict[str, str] = {}
+    for name in Palette.__dataclass_fields__:
+        ours, theirs = getattr(light, name), getattr(other, name)
+        for a, b in zip(*((v if isinstance(v, tuple) else (v,)) for v in (ours, theirs)), strict=True):
+            assert swap.setdefault(a, b) == b, name
+    shown = report.view.maps[0]
+    drawn = family_map(shown, report.view.axes)
+    again = family_map(shown, report.view.axes, theme=theme)  # type: ignore[arg-type]
+    assert recoloured(drawn.as_json(), swap) == again.as_json()
+
+
+def recoloured(value: object, swap: dict[str, str]) -> object:
+    if isinstance(value, str):
+        return swap.get(value, value)
+    if isinstance(value, list):
+        return [recoloured(one, swap) for one in value]
+    return {name: recoloured(one, swap) for name, one in value.items()} if isinstance(value, dict) else value
