@@ -186,7 +186,7 @@ class _Figure:
         self.canvas.data += band_trace(curve_of(main), palette.accent_shade, panel)
         name = f"{group.label} · n {main.n_items} pairs, {main.n_clusters} clusters"
         style = KIND_STYLES.get(group.kind, KIND_STYLES["control"])
-        more = {"legendgroup": group.label, "showlegend": group.label not in self.named}
+        more: PlotlyObject = {"legendgroup": group.label, "showlegend": group.label not in self.named}
         self.canvas.data.append(line_trace(curve_of(main), name, style, panel, palette, **more))
         self.named.add(group.label)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from strata.dashboards.figures.canvas import Canvas, axis_names, layout_name
-from strata.dashboards.figures.drawn import Block, Drawn, Table
+from strata.dashboards.figures.drawn import Block, Drawn, PlotlyObject, Table
 from strata.dashboards.figures.groups import Group, shown_groups
 from strata.dashboards.figures.lines import (
     KIND_STYLES,
@@ -59,8 +59,12 @@ def readings_of(view: View) -> Iterator[Reading]:
         for measure in label.measures:
             mine = [s for s in view.series if (s.instrument, s.measure) == (instrument, measure) and s.family is None]
             lens = instrument.startswith("lens")
-            targets = [None] if lens else list(dict.fromkeys(s.target for s in mine if s.target)) or [None]
-            schemes = [None] if lens else list(dict.fromkeys(s.scheme for s in mine if s.scheme)) or [None]
+            targets: list[str | None] = (
+                [None] if lens else [*dict.fromkeys(s.target for s in mine if s.target)] or [None]
+            )
+            schemes: list[str | None] = (
+                [None] if lens else [*dict.fromkeys(s.scheme for s in mine if s.scheme)] or [None]
+            )
             for position in dict.fromkeys(s.position for s in mine):
                 yield from (Reading(instrument, measure, t, s, position) for t in targets for s in schemes)
 
@@ -216,7 +220,7 @@ def _axes(canvas: Canvas, panel: Panel, at: int, panels: int, measure: MeasureLa
     share = 1 / panels
     domain = [at * share + (0.02 if at else 0), (at + 1) * share - (0.01 if at < panels - 1 else 0)]
     titles = ("stream", "depth") if several else canvas.layer_titles("stream")
-    spikes = {
+    spikes: PlotlyObject = {
         "showspikes": True,
         "spikemode": "across",
         "spikethickness": 1,
