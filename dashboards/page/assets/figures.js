@@ -7,6 +7,8 @@ async function unpackFigures() {
   const { palettes, from, pool, figures } = JSON.parse(new TextDecoder().decode(await inflate($('figures-blob').textContent)));
   FIGURES = { palettes, from, pool: [], figures };
   for (const part of pool) FIGURES.pool.push(putBack(part));
+  // The choices of a view are few names; what each holds is put back when it is drawn.
+  for (const [view, choices] of Object.entries(figures)) if ('$' in choices) figures[view] = FIGURES.pool[choices.$];
 }
 
 function putBack(part) {
@@ -42,11 +44,11 @@ function hasFigure(view, choice) { return Boolean((FIGURES.figures[view] || {})[
 /** What `draw` wants of a figure, at the width that its host has; null where there is none for this choice. */
 function figureFor(view, choice, host) {
   if (!hasFigure(view, choice)) return null;
-  const widths = FIGURES.figures[view][choice];
+  const widths = putBack(FIGURES.figures[view][choice]);
   const [wide, narrow] = FIGURES.from;
   const layouts = host.clientWidth >= wide ? ['wide'] : host.clientWidth >= narrow ? ['narrow', 'wide'] : ['phone', 'narrow', 'wide'];
   const inTheme = (names, wanted) => {
-    const figure = putBack(widths[names.find((name) => name in widths)]);
+    const figure = widths[names.find((name) => name in widths)];
     const { data, layout, depth } = recoloured(figure, coloursOf(wanted));
     if (state.axis === 'depth') for (const [name, entries] of Object.entries(depth)) layout[name] = { ...layout[name], ...entries };
     return { data, layout, figure };

@@ -60,7 +60,7 @@ def test_a_curve_is_that_of_the_view_with_its_band_and_its_baselines(report: Rep
     assert line["y"] == list(series.mean) and line["x"] == list(series.layer)
     bands = [t for t in drawn.data if t.get("fill") == "toself"]
     assert bands[0]["y"][: len(series.high)] == [v for v in series.high if v is not None]
-    assert {"chance (commonest label)", "shuffled labels"} <= {t.get("name") for t in drawn.data}
+    assert {"chance (commonest label)", "control task"} <= {t.get("name") for t in drawn.data}
     assert curves(report.view, reading, [Group("knowledge", "nobody")]) is None
 
 
