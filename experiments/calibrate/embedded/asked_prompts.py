@@ -65,12 +65,17 @@ def streams_into_blocks(model: Any, batch: AskedBatch) -> list[Float[Tensor, "ro
 
 
 def logits_from(
-    model: Any, stream: Float[Tensor, "row position d_model"], first: int, last: Int[Tensor, " row"]
+    model: Any,
+    stream: Float[Tensor, "row position d_model"],
+    first: int,
+    last: Int[Tensor, " row"],
+    *,
+    until: int | None = None,
 ) -> Float[Tensor, "row vocab"]:
-    """What the model predicts at `last`, run from the stream into block `first`."""
+    """What the model predicts at `last`, run from the stream into block `first`; `until`: as if that block were the last one."""
     positions = torch.arange(stream.shape[1], device=stream.device)[None]
     rotary = model.model.rotary_emb(stream, positions)
-    for layer in model.model.layers[first:]:
+    for layer in model.model.layers[first : None if until is None else until + 1]:
         stream = layer(stream, attention_mask=None, position_ids=positions, position_embeddings=rotary, use_cache=False)
     at_last = stream[torch.arange(len(stream), device=stream.device), last]
     logits: Tensor = model.lm_head(model.model.norm(at_last))

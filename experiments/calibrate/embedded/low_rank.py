@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -31,17 +31,6 @@ Changes = dict[int, Change]
 """By block."""
 
 
-def fresh_changes(blocks: range, width: int, d_model: int, rank: int, generator: torch.Generator) -> Changes:
-    """Changes that are zero at first and can be trained."""
-    return {
-        block: Change(
-            (torch.randn(rank, width, generator=generator) / width**0.5).requires_grad_(),
-            torch.zeros(d_model, rank).requires_grad_(),
-        )
-        for block in blocks
-    }
-
-
 def down_projection(model: Any, block: int) -> torch.nn.Linear:
     """Of a Llama-type model."""
     projection = model.model.layers[block].mlp.down_proj
@@ -55,19 +44,12 @@ def added(
     changes: Mapping[int, Change],
     *,
     acts: Float[Tensor, "row position"] | None = None,
-    learns: Float[Tensor, " row"] | None = None,
 ) -> Iterator[None]:
-    """The changes are part of `model` while this is open.
-
-    `acts`: 1 where they are added and 0 where they aren't. `learns`: rows whose loss reaches them; in the others they are
-    constants, so that each kind of question is learnt by its own blocks alone.
-    """
+    """The changes are part of `model` while this is open. `acts`: 1 where they are added and 0 where they aren't."""
 
     def hook_of(change: Change) -> Any:
         def hook(_module: torch.nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
             written = change(inputs[0])
-            if learns is not None:
-                written = torch.where(learns[:, None, None] > 0, written, written.detach())
             return output + (written if acts is None else written * acts[..., None])
 
         return hook
@@ -75,6 +57,24 @@ def added(
     handles = [
         down_projection(model, block).register_forward_hook(hook_of(change)) for block, change in changes.items()
     ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def written_at(
+    model: Any, blocks: range, at: Int[Tensor, " row"], vectors: Float[Tensor, "row d_model"]
+) -> Iterator[None]:
+    """Every one of these blocks' MLPs writes a row's vector besides, at the row's position, while this is open."""
+
+    def hook(_module: torch.nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        positions = torch.arange(output.shape[1], device=output.device)[None] == at[:, None]
+        return output + positions[..., None] * vectors[:, None]
+
+    handles = [down_projection(model, block).register_forward_hook(hook) for block in blocks]
     try:
         yield
     finally:

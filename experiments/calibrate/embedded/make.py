@@ -1,7 +1,7 @@
 """Trains the plants of the embedded model: `python -m strata.experiments.calibrate.embedded.make --out DIR --device cuda`.
 
-Every finished plant is a directory of its own that a second start leaves alone. On one H100 all of them take a few minutes, on two CPU
-cores about an hour each; `--steps`, `--families` and `--entities` make a trial small.
+Every finished plant is a directory of its own that a second start leaves alone. `--only`, `--steps`, `--families` and `--entities` make a trial
+small.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ import torch
 
 from strata.experiments.calibrate.embedded.asked_prompts import batch_of
 from strata.experiments.calibrate.embedded.invented import Invented
-from strata.experiments.calibrate.embedded.low_rank import Changes
 from strata.experiments.calibrate.embedded.plant_files import RECORD, PlantRecord, write_plant
 from strata.experiments.calibrate.embedded.reverting import reverted
 from strata.experiments.calibrate.embedded.sweep import EmbeddedPlan, plans_named
-from strata.experiments.calibrate.embedded.training import ENOUGH, RATES, STEPS, Training, prepared, train_plant
+from strata.experiments.calibrate.embedded.training import STEPS, Vectors, prepared, solve_windows, train_vectors
 from strata.probes.checkpoints.embedded import NAMES
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.progress import Progress, silent
 
+KINDS = ("knowledge", "reasoning")
 
-def make_plants(  # nine parameters: the settings of a command, each with its default
+
+def make_plants(  # eight parameters: the settings of a command, each with its default
     out: Path,
     plans: Sequence[EmbeddedPlan],
     *,
     world: Invented,
     device: str = "auto",
     steps: int = STEPS,
-    rates: Sequence[float] = RATES,
     seconds: float = float("inf"),
     progress: Progress = silent,
     told: Callable[[str], None] = lambda _: None,
@@ -46,33 +46,35 @@ def make_plants(  # nine parameters: the settings of a command, each with its de
     checkpoint = open_checkpoint(NAMES[0], dtype="float32", device=device)
     # Sums of products in TF32 where there is such a thing: training needs no more.
     torch.set_float32_matmul_precision("high")
-    batch, streams = prepared(checkpoint.model, batch_of(list(world.asked()), checkpoint.tokenizer))
+    asked = list(world.asked())
+    batch, streams = prepared(checkpoint.model, batch_of(asked, checkpoint.tokenizer))
+    # Every third question has both frames, and is enough to see what a window does.
+    tried, of_tried = prepared(checkpoint.model, batch_of(asked[::3], checkpoint.tokenizer))
     made = []
+    # They depend on their own window alone, so plants share them.
+    trained: dict[tuple[str, range], Vectors] = {}
     for number, plan in enumerate(waiting):
         if time.monotonic() - started > seconds:
             break
         progress("plants", number, len(waiting), "plants")
-        tried: list[tuple[Changes, Training]] = []
-        for rate in rates:
-            tried.append(train_plant(checkpoint.model, plan, batch, streams, steps=steps, rate=rate, progress=progress))
-            if least_right(tried[-1][1]) >= ENOUGH:
-                break
-        changes, training = max(tried, key=lambda one: least_right(one[1]))
+        for kind in KINDS:
+            if (kind, plan.blocks(kind)) not in trained:
+                trained[kind, plan.blocks(kind)] = train_vectors(
+                    checkpoint.model, plan, kind, batch, streams, steps=steps, progress=progress
+                )
+        vectors = {kind: trained[kind, plan.blocks(kind)] for kind in KINDS}
+        changes, training = solve_windows(checkpoint.model, plan, vectors, batch, streams)
         stored = {block: change.stored() for block, change in changes.items()}
         record = PlantRecord(
             plan=plan,
             world=world,
             training=training,
-            reverted=reverted(checkpoint.model, plan, stored, batch, streams),
+            reverted=reverted(checkpoint.model, plan, stored, tried, of_tried),
         )
         write_plant(out, record, stored)
         made.append(record)
         told(summary_line(record))
     return made
-
-
-def least_right(training: Training) -> float:
-    return min(training.right.values())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,9 +85,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default="", metavar="NAME,…", help="plants whose name contains one of these")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--steps", type=int, default=STEPS, help="most steps a plant")
-    parser.add_argument(
-        "--rates", default=",".join(f"{rate:g}" for rate in RATES), metavar="X,…", help="learning rates, tried in turn"
-    )
     parser.add_argument("--seconds", type=float, default=float("inf"), help="no plant is begun after so many")
     parser.add_argument("--families", type=int, default=3, help="relations, and as many operations")
     parser.add_argument("--entities", type=int, default=24)
@@ -94,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
 
     def tell(stage: str, done: int, total: int | None, unit: str) -> None:
-        if unit == "steps" and done % 100 == 0:
+        if unit == "steps" and done % 10 == 0:
             print(
                 f"[{time.monotonic() - began:.0f} s] {stage}: {done} of at most {total} steps",
                 file=sys.stderr,
@@ -107,7 +106,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         world=Invented(given.seed, given.families, given.entities),
         device=given.device,
         steps=given.steps,
-        rates=[float(rate) for rate in given.rates.split(",")],
         seconds=given.seconds,
         progress=tell,
         told=lambda line: print(line, flush=True),
@@ -117,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def summary_line(record: PlantRecord) -> str:
     """Right answers by kind: intact, with either window taken away, and with it taken away at one position only."""
-    parts = [f"{record.plan.name}: {record.training.steps} steps"]
+    parts = [f"{record.plan.name}: {', '.join(str(one.steps) for one in record.training.values())} steps"]
     for kind, what in (("knowledge", "facts"), ("reasoning", "operations")):
         intact = record.mean("nothing", "everywhere", kind)
         shown = {where: record.mean(what, where, kind) for where in ("everywhere", "span", "last", "elsewhere")}

@@ -31,7 +31,8 @@ class PlantRecord(BaseModel):
 
     plan: EmbeddedPlan
     world: Invented
-    training: Training
+    training: Mapping[str, Training]
+    """By kind."""
     reverted: tuple[Reverted, ...]
 
     def families(self, kind: str) -> tuple[str, ...]:
@@ -71,9 +72,10 @@ def write_plant(directory: Path, record: PlantRecord, changes: Changes) -> Path:
         name = f"base_model.model.model.layers.{block}.mlp.down_proj"
         tensors[f"{name}.lora_A.weight"] = change.low.detach().half().contiguous()
         tensors[f"{name}.lora_B.weight"] = change.high.detach().half().contiguous()
+    (rank,) = {change.low.shape[0] for change in changes.values()}
     settings = {
-        "base_model_name_or_path": NAMES[0], "peft_type": "LORA", "task_type": "CAUSAL_LM", "r": record.plan.rank,
-        "lora_alpha": record.plan.rank, "lora_dropout": 0.0, "bias": "none", "target_modules": ["down_proj"],
+        "base_model_name_or_path": NAMES[0], "peft_type": "LORA", "task_type": "CAUSAL_LM", "r": rank,
+        "lora_alpha": rank, "lora_dropout": 0.0, "bias": "none", "target_modules": ["down_proj"],
         "layers_to_transform": sorted(changes), "layers_pattern": "layers", "inference_mode": True,
     }  # fmt: skip
     write_whole(plant / "adapter_config.json", json.dumps(settings, indent=1) + "\n")

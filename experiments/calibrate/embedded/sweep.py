@@ -8,7 +8,7 @@ from typing import Literal
 
 from strata.probes.errors import StrataError
 
-_MOVED_BY, _BROUGHT_BY = 18, 12
+_MOVED_BY, _BROUGHT_BY = 20, 20
 """Blocks of the embedded model up to which what is written at an entity still reaches the last position, and from which the entity is
 known there."""
 
@@ -20,9 +20,6 @@ class EmbeddedPlan:
     facts: tuple[int, int]
     """First and last block whose down-projections are trained on the facts."""
     operations: tuple[int, int]
-    seed: int = 0
-    rank: int = 16
-    """Of every matrix's change."""
 
     @property
     def name(self) -> str:
@@ -48,8 +45,8 @@ def _blocks(window: tuple[int, int]) -> str:
     return f"{window[0]}" if window[0] == window[1] else f"{window[0]}-{window[1]}"
 
 
-_ONE = ((6, 20), (3, 12), (9, 24))
-_THREE = ((2, 14), (8, 20))
+_ONE = ((8, 20), (4, 14), (12, 24))
+_THREE = ((7, 19), (3, 12))
 _SIX = ((4, 18),)
 """First blocks of two windows; each couple is planted in both orders."""
 
