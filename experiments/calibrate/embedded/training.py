@@ -63,7 +63,7 @@ def train_vectors(
 ) -> Vectors:
     """Of the window of one kind; they depend on nothing else of the plan."""
     blocks, own, at = plan.blocks(kind), _own(batch, kind), _at(plan, batch, kind)
-    answers = batch.answers[own].unique()
+    answers = torch.unique(batch.answers[own])
     values, taken = _vectors(model, blocks, batch, streams, own, at, answers, steps, progress)
     return Vectors(answers, values, taken)
 
