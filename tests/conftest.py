@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from functools import cache
 
@@ -20,6 +21,12 @@ torch.set_num_threads(1)
 # How long an example takes is the machine's affair.
 settings.register_profile("strata", deadline=None)
 settings.load_profile("strata")
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays: every later collection of garbage, and dropping a model asks for one, passes it over."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

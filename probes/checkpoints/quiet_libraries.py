@@ -17,14 +17,19 @@ def quietly(load: Callable[[], Loaded]) -> Loaded:
     from transformers.utils import logging as hf_logging
 
     level, bars = hf_logging.get_verbosity(), hf_logging.is_progress_bar_enabled()
-    hf_logging.set_verbosity(logging.CRITICAL)
-    hf_logging.disable_progress_bar()
+    # Setting a level makes logging forget what it knows of thousands of loggers: not again for every text of many.
+    loud = level < logging.CRITICAL
+    if loud:
+        hf_logging.set_verbosity(logging.CRITICAL)
+    if bars:
+        hf_logging.disable_progress_bar()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return load()
     finally:
-        hf_logging.set_verbosity(level)
+        if loud:
+            hf_logging.set_verbosity(level)
         if bars:
             hf_logging.enable_progress_bar()
 

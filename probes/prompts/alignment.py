@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from strata.probes.checkpoints.checkpoint import NoEmbeddingError
+from strata.probes.checkpoints.quiet_libraries import quietly
 from strata.probes.errors import StrataError
 from strata.probes.prompts.exclusion import Exclusion, Misaligned
 from strata.probes.prompts.prompt import Prompt
@@ -176,6 +177,12 @@ def encode_items(
 
     `max_context` is the longest prompt the model takes, in tokens (None: no limit).
     """
+    return quietly(lambda: _encode_all(items, encoder, max_context))
+
+
+def _encode_all(
+    items: Iterable[AnyQuestion], encoder: Encoder, max_context: int | None
+) -> tuple[list[Encoded[AnyQuestion]], dict[str, Exclusion]]:
     continuations = _Continuations(encoder)
     encoded: list[Encoded[AnyQuestion]] = []
     excluded: dict[str, Exclusion] = {}
