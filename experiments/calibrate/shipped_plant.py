@@ -19,7 +19,7 @@ from strata.probes.checkpoints.embedded import NAMES
 from strata.probes.errors import StrataError
 
 Origin = Literal["embedded", "compiled"]
-SAMPLED = ("facts-6-operations-20", "facts-20-operations-6")
+SAMPLED = ("facts-8-operations-20", "facts-20-operations-8")
 """Plants of the embedded model in the default sample: one in either order."""
 
 
