@@ -14,7 +14,8 @@ from strata.probes.files import write_whole
 
 _SIZE, _MARGIN = 260, 36
 """Of a reliability plot, in pixels."""
-_HALVES = {"judge": "not used while the rule was made", "tune": "used while the rule was made"}
+_SEEN = {"judge": "no", "tune": "yes"}
+"""While the rule was made."""
 _PLOTS = (
     ("support", "Support of a place", "share of draws with its cell, as published", "places that are true"),
     ("interval", "95 % interval of a place's ends", "nominal coverage", "true ends that it reaches"),
@@ -22,7 +23,10 @@ _PLOTS = (
 )
 _STYLE = """
 .calibration table { border-collapse: collapse; margin: 8px 0 20px; }
-.calibration th, .calibration td { padding: 3px 10px 3px 0; text-align: left; vertical-align: top; }
+.calibration th, .calibration td { padding: 3px 12px 3px 0; text-align: left; vertical-align: top; font-size: 13px; }
+.calibration tbody th { white-space: nowrap; font-weight: 500; } .calibration thead th { vertical-align: bottom; }
+.calibration thead th:not(:first-child) { text-align: right; } .calibration .scroll { overflow-x: auto; }
+.calibration figure { margin: 0; } .calibration h2 { margin-top: 28px; }
 .calibration td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .calibration .plots { display: flex; flex-wrap: wrap; gap: 24px; }
 .calibration svg { max-width: 100%; } .calibration svg text { font-size: 11px; fill: currentColor; }
@@ -121,7 +125,7 @@ def _null_row(null: NullRecord) -> tuple[str, ...]:
 
 
 _PLACE_HEADS = (
-    "", "models", "families", "|error| in blocks", "in depth", "within one block", "ends covered", "placed (power)", "silent",
+    "", "seen", "models", "families", "|error| in blocks", "in depth", "within one block", "ends covered", "placed (power)", "silent",
     "wrong", "order right", "order wrong",
 )  # fmt: skip
 
@@ -129,7 +133,7 @@ _PLACE_HEADS = (
 def _place_row(part: CalibratedPart) -> tuple[str, ...]:
     places, orders = part.places, part.orders
     return (
-        f"{part.name} · {_HALVES[part.half]}", str(places.models), str(places.families), error_words(places.error_blocks),
+        part.name, _SEEN[part.half], str(places.models), str(places.families), error_words(places.error_blocks),
         error_words(places.error_depth, 2), share_words(places.within_one), share_words(places.coverage),
         share_words(places.placed), str(places.silent), share_words(places.placed_wrong),
         "" if orders is None else share_words(orders.right), "" if orders is None else share_words(orders.wrong),
