@@ -36,7 +36,7 @@ def reasoning_rows(  # ten parameters: who is asked what, and the customary ones
 
     `temperature` 0 decodes greedily, above it every one of `samples` draws has a seed of its own. `prompt_prefix` stands before
     every prompt; where it leaves a think block open, what is written is chain of thought until it closes. All ways are decoded
-    together: a step costs a model hardly more for many rows.
+    together: a step of few rows costs nearly as much as one of many.
     """
     all_asked = [(way, lesson) for way in ways for made in asked.values() for lesson in made]
     prompts = [prompt_prefix + ask(lesson, way) for way, lesson in all_asked]

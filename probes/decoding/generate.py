@@ -16,13 +16,18 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.decoding.going_on import Stem, can_be_cut, few_enough, gone_on
 from strata.probes.decoding.prefill import prefilled
 from strata.probes.errors import DoesNotFitError, StrataError
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import pad
 from strata.probes.prompts.prompt import Prompt
 
-BATCH = 32
+_ROWS = 32
+"""Rows of a batch at least, where memory allows."""
+_MOST_ROWS = 128
+_BATCH_TOKENS = 1 << 14
+"""Up to so many tokens, those to be written included, a batch has more rows: short ones cost little memory."""
 _SELDOM = 64
 """A stop rule is asked again after as many tokens as a 64th of those that are there: after each one of the first 128."""
 StopRule = Callable[[int, str], int | None]
@@ -49,7 +54,7 @@ def generate(  # nine parameters: the customary ones of decoding, by their custo
     temperature: float = 0.0,
     seed: int = 0,
     stop: Sequence[str] | StopRule = (),
-    batch_size: int = BATCH,
+    batch_size: int | None = None,
     progress: Progress = silent,
     stage: str = "generate",
 ) -> list[Generation]:
@@ -58,13 +63,14 @@ def generate(  # nine parameters: the customary ones of decoding, by their custo
     Prompts are padded on the left, so in float32 a batch says what each prompt says alone, up to ties within
     rounding. A sample depends on `seed` and its own prompt only (Gumbel-max: noise drawn per prompt is added to the
     logits over the temperature, and the largest taken): twice the same prompt gives twice the same text, so draw
-    again with another seed. The checkpoint's own sampling defaults are not used. `stop` holds the texts that end a
+    again with another seed. The checkpoint's own sampling defaults are not used. Rows that ended leave the batch;
+    `batch_size` None: as many rows as their length allows. `stop` holds the texts that end a
     continuation, or is a rule that is asked after every token, for what depends on more than a text.
 
     Raises StrataError for an empty prompt, one that leaves no room in the context, and bad settings;
     DoesNotFitError when a single prompt does not fit into memory.
     """
-    if max_new_tokens < 1 or temperature < 0 or batch_size < 1:
+    if max_new_tokens < 1 or temperature < 0 or (batch_size is not None and batch_size < 1):
         raise StrataError(
             f"max_new_tokens {max_new_tokens}, temperature {temperature}, batch_size {batch_size} can't be used",
             "Give at least 1, 0 and 1",
@@ -78,8 +84,9 @@ def generate(  # nine parameters: the customary ones of decoding, by their custo
     # The longest come first: what doesn't fit into memory shows at once, and rows of a batch are alike in length.
     waiting = sorted(range(len(asked)), key=lambda row: -len(asked[row].ids))
     generations: dict[int, Generation] = {}
-    size = batch_size
+    most = batch_size or _MOST_ROWS
     while waiting:
+        size = min(most, batch_size or _rows_of(len(asked[waiting[0]].ids) + max_new_tokens))
         mates = [_company(checkpoint, len(asked[row].ids), max_new_tokens) for row in waiting[:size]]
         count = next((at for at, other in enumerate(mates) if other != mates[0]), len(mates))
         rows, rest = waiting[:count], waiting[count:]
@@ -90,16 +97,21 @@ def generate(  # nine parameters: the customary ones of decoding, by their custo
             cuts = [partial(rule, row) for row in rows]
             made = _decode(checkpoint, batch, max_new_tokens, temperature, seed, cuts, tell)
         except torch.OutOfMemoryError as error:
-            if size == 1:
+            if len(rows) == 1:
                 raise DoesNotFitError(
                     f"A prompt of {len(batch[0].ids)} tokens does not fit into memory", "Try --dtype bfloat16"
                 ) from error
-            size = max(1, len(rows) // 2)
+            most = max(1, len(rows) // 2)
             continue
         generations |= dict(zip(rows, made, strict=True))
         waiting = rest
     progress(stage, len(asked), len(asked), "prompts")
     return [generations[row] for row in range(len(asked))]
+
+
+def _rows_of(tokens: int) -> int:
+    """How many rows of so many tokens are decoded together."""
+    return max(_ROWS, min(_MOST_ROWS, _BATCH_TOKENS // tokens))
 
 
 def _first_of(stop: Sequence[str]) -> StopRule:
@@ -146,29 +158,52 @@ def _decode(
     cuts: Sequence[Callable[[str], int | None]],
     tell: Callable[[], None],
 ) -> list[Generation]:
-    from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+    from transformers import LogitsProcessorList, StoppingCriteriaList
 
     batch = pad(prompts, checkpoint.pad_id, "left").to(checkpoint.device)
-    width = batch.ids.shape[1]
-    ended = _Ended(checkpoint, width, cuts, tell)
+    longest = len(prompts[0].ids) + max_new_tokens
+    alike = isinstance(_company(checkpoint, len(prompts[0].ids), max_new_tokens), tuple)
+    leave = max_new_tokens if alike and can_be_cut(checkpoint, longest) else 0
+    ended = _Ended(checkpoint, cuts, tell, leave=leave)
     noise = [_GumbelNoise(prompts, temperature, seed)] if temperature > 0 else []
-    config = GenerationConfig(
+    generations: dict[int, Generation] = {}
+    with _without_own_defaults(checkpoint.model), torch.inference_mode():
+        stem = Stem(batch.ids, batch.mask, prefilled(checkpoint, prompts))
+        while True:
+            ended.reads(stem.ids.shape[1])
+            out = checkpoint.model.generate(
+                input_ids=stem.ids,
+                attention_mask=stem.mask,
+                past_key_values=stem.cache,
+                generation_config=_settings(checkpoint, max_new_tokens - ended.written, ended.ends),
+                logits_processor=LogitsProcessorList(noise),
+                stopping_criteria=StoppingCriteriaList([ended]),
+            )
+            last = not ended.left
+            done = [place for place, row in enumerate(ended.rows) if last or ended.length[row] is not None]
+            for place in done:
+                row = ended.rows[place]
+                generations[row] = ended.generation(row, tuple(out.sequences[place, ended.width :].tolist()))
+            if last:
+                return [generations[row] for row in range(len(prompts))]
+            places = [place for place in range(len(ended.rows)) if place not in set(done)]
+            stem = gone_on(stem, places, out.sequences, out.past_key_values)
+            for drawn in noise:
+                drawn.keep(places)
+            ended.keep(places)
+
+
+def _settings(checkpoint: Checkpoint, max_new_tokens: int, ends: Sequence[int]) -> Any:
+    from transformers import GenerationConfig
+
+    return GenerationConfig(
         max_new_tokens=max_new_tokens,
         do_sample=False,
         pad_token_id=checkpoint.pad_id,
-        eos_token_id=list(ended.ends) or None,
+        eos_token_id=list(ends) or None,
         use_cache=True,
+        return_dict_in_generate=True,
     )
-    with _without_own_defaults(checkpoint.model), torch.inference_mode():
-        out = checkpoint.model.generate(
-            input_ids=batch.ids,
-            attention_mask=batch.mask,
-            past_key_values=prefilled(checkpoint, prompts),
-            generation_config=config,
-            logits_processor=LogitsProcessorList(noise),
-            stopping_criteria=StoppingCriteriaList([ended]),
-        )
-    return [ended.generation(row, tuple(out[row, width:].tolist())) for row in range(len(prompts))]
 
 
 @contextmanager
@@ -194,27 +229,45 @@ class _Ended:
     def __init__(
         self,
         checkpoint: Checkpoint,
-        width: int,
         cuts: Sequence[Callable[[str], int | None]],
         tell: Callable[[], None],
+        *,
+        leave: int,
     ) -> None:
-        self.tokenizer, self.width, self.cuts, self.tell = checkpoint.tokenizer, width, cuts, tell
+        """`leave`: before so many tokens the loop may be stopped where few rows are left, which then go on without the others."""
+        self.tokenizer, self.cuts, self.tell, self.leave = checkpoint.tokenizer, cuts, tell, leave
         self.ends = _end_ids(checkpoint)
         self.length: list[int | None] = [None] * len(cuts)
+        self.rows = list(range(len(cuts)))
+        """Those that are decoded."""
+        self.width = self.written = 0
+        """Columns before what is written, and columns written."""
+        self.left = False
+        """Whether the loop was stopped while rows went on."""
         self.asked = 0
         """Tokens after which the rules were asked last."""
 
+    def reads(self, columns: int) -> None:
+        """The loop begins with so many columns, of which the last ones were written before."""
+        self.width, self.left = columns - self.written, False
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Rows at the other places of the batch have left it."""
+        self.rows = [self.rows[place] for place in places]
+
     def __call__(self, ids: Int[Tensor, "item token"], scores: Any, **_options: Any) -> Bool[Tensor, item]:
         self.tell()
-        written = ids.shape[1] - self.width
+        self.written = ids.shape[1] - self.width
         is_end = [token in self.ends for token in ids[:, -1].tolist()]
-        asks = written >= self.asked + max(1, self.asked // _SELDOM)
-        for row, length in enumerate(self.length):
-            if length is None and (asks or is_end[row]):
-                self.length[row] = self._ended(row, ids[row, self.width :].tolist(), is_end[row])
+        asks = self.written >= self.asked + max(1, self.asked // _SELDOM)
+        for place, row in enumerate(self.rows):
+            if self.length[row] is None and (asks or is_end[place]):
+                self.length[row] = self._ended(row, ids[place, self.width :].tolist(), is_end[place])
         if asks:
-            self.asked = written
-        return torch.tensor([length is not None for length in self.length], device=ids.device)
+            self.asked = self.written
+        done = [self.length[row] is not None for row in self.rows]
+        self.left = self.written < self.leave and few_enough(done.count(False), len(done))
+        return torch.tensor([self.left or ended for ended in done], device=ids.device)
 
     def _ended(self, row: int, ids: list[int], is_end: bool) -> int | None:
         """Number of the row's tokens, the one that ended it included; None while it goes on."""
@@ -247,6 +300,10 @@ class _GumbelNoise:
     def __init__(self, prompts: Sequence[Prompt], temperature: float, seed: int) -> None:
         self.temperature = temperature
         self.sources = [torch.Generator().manual_seed(_row_seed(seed, prompt.ids)) for prompt in prompts]
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Rows at the other places of the batch have left it."""
+        self.sources = [self.sources[place] for place in places]
 
     def __call__(
         self, ids: Int[Tensor, "item token"], scores: Float[Tensor, "item vocab"]

@@ -1,6 +1,6 @@
 """Prompts of unlike length are run without most of their pads before they are decoded together.
 
-Decoding goes a token at a time, for which many rows cost hardly more than one; running the prompts costs as many tokens as
+Decoding goes a token at a time, where a row among many costs far less than one alone; running the prompts costs as many tokens as
 the rectangle holds in which they lie. So they are run in groups of like length, and their keys and values are laid side by
 side afterwards, padded on the left, as if they had been run in one rectangle.
 """
