@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-import torch
-
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.resumable_batches import write_pairs
 from strata.experiments.items.alignment import EncodedItem
@@ -56,10 +54,9 @@ def store_layer_swaps(
     progress: Progress = silent,
     stage: str = "layer_swaps",
 ) -> None:
-    """Scores every pair under every layer swap into `store` (clean, foil, top: item × layer swap). A kill loses one batch."""
+    """Scores every pair under every layer swap into `store` (clean: item × layer swap). A kill loses one batch."""
     write_pairs(store, items, progress, stage, lambda pairs: (
-        (batch.rows, {"clean": batch.clean, "foil": batch.foil, "top": batch.top.to(torch.uint8)})
-        for batch in swap_layers(base, donor, pairs, layer_swaps)
+        (batch.rows, {"clean": batch.clean}) for batch in swap_layers(base, donor, pairs, layer_swaps)
     ))  # fmt: skip
 
 

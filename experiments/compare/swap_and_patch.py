@@ -26,7 +26,7 @@ from strata.probes.model_diff.layer_swaps import LayerSwap
 from strata.probes.model_diff.random_delta import RandomDelta
 from strata.probes.progress import Progress, silent
 from strata.probes.store import ActivationStore
-from strata.probes.verification.layer_swap_self_tests import run_layer_swap_self_tests
+from strata.probes.verification.layer_swap_self_tests import run_layer_swap_self_tests, run_own_swap_self_tests
 
 RANDOM = "random"
 """Contrast of the nulls: blocks of the base with a random change of the distilled model's size, and contributions moved by
@@ -80,10 +80,26 @@ def exchange(
 def _with_both(models: Models, roles: Sequence[Role], stores: ExchangeStores, progress: Progress) -> list[ExcludedPart]:
     """Fills the stores of all `roles`. Returns what had to be excluded."""
     refused: list[ExcludedPart] = []
+    if roles:
+        why = _refused_alone(models.get(BASE), stores)
+        if why is not None:
+            return [refused_by(why, "exchange", role) for role in roles]
     for role in roles:
         # In a call of its own: a name that still stands for a model would keep it beside the next two.
         refused += _of_two(*models.together(role), role, stores, progress)
     return refused
+
+
+def _refused_alone(base: Checkpoint, stores: ExchangeStores) -> StrataError | None:
+    """Why the base can receive nothing from any model; None where it can. Raises SelfTestError where an identity fails."""
+    try:
+        tests = run_own_swap_self_tests(base, [as_pair(item) for item in stores.items])
+    except STOPPING:
+        raise
+    except StrataError as error:
+        return error
+    record_tests(stores.run, tests, of=BASE)
+    return None
 
 
 def _of_two(

@@ -3,7 +3,7 @@
 A layer swap takes each unit (embedding, every block, final norm, unembedding) from one of two models of one shape. Modules are
 called where they lie: nothing is copied, reloaded or put into the other model. Layer swaps that agree up to block l share
 everything up to there, so a sweep walks the models once, and what comes from one model alone is read off its own run.
-Prompts share what they begin with alike (`strata.probes.prompts.row_layout`): the two of a pair differ in few tokens.
+Prompts share what they begin with alike (`strata.probes.prompts.row_layout`): those that open with the same examples.
 What single layers bring when only they are trained: 2607.01232.
 """
 
@@ -35,7 +35,7 @@ SWEEPS: tuple[Sweep, ...] = get_args(Sweep)
 ENDS: tuple[End, ...] = get_args(End)
 
 BATCH_TOKENS = {"cpu": 384, "cuda": 8192}
-"""Of both prompts together. A full set of sweeps holds about 3 L streams of a batch at a time. In a shared row every
+"""Of a batch. A full set of sweeps holds about 3 L streams of a batch at a time. In a shared row every
 token is held against every other one, which a small batch keeps cheap."""
 
 
@@ -59,8 +59,6 @@ class SwapScores:
     """Indices into the pairs given."""
     clean: Float[Tensor, "item swap"]
     """Logit difference answer − foil of the clean prompt."""
-    foil: Float[Tensor, "item swap"]
-    """The same of the counterfactual prompt, whose own answer is the foil."""
     top: Bool[Tensor, "item swap"]
     """Whether the answer is the likeliest of all tokens after the clean prompt."""
 
@@ -113,7 +111,7 @@ def swap_layers(  # nine parameters: two models, what is swapped, and two switch
 ) -> Iterator[SwapScores]:
     """Yields the scores of `layer_swaps`, in their order, batch by batch; memory does not depend on the number of pairs.
 
-    Exchange `base` and `donor` for the other direction. With a twin as donor this is a null, with a `RandomDelta`
+    Only clean prompts are run: `Pair.swapped()` asks the counterfactual ones, with the sign turned round. Exchange `base` and `donor` for the other direction. With a twin as donor this is a null, with a `RandomDelta`
     another; that one has blocks only. A block keeps its own model's masks and position embeddings; stream 0 is what a
     model's embedding makes of the token ids, position and scaling terms included.
     `from_runs` False computes even what is taken from one model alone block by block (the self-tests do); `share` False
@@ -130,7 +128,7 @@ def swap_layers(  # nine parameters: two models, what is swapped, and two switch
     shared = share and all(shares_rows(model, longest) for model in models)
     done = 0
     progress(stage, 0, len(pairs), "pairs")
-    for rows in batches if shared else batches_by_length(pairs, max(1, tokens // 2)):
+    for rows in batches if shared else batches_by_length(pairs, tokens):
         members = [pairs[row] for row in rows]
         prompts = _prompts(members)
         layout = together(prompts) if shared else apart(prompts, base.pad_id)
@@ -141,7 +139,7 @@ def swap_layers(  # nine parameters: two models, what is swapped, and two switch
 
 
 class _Batch:
-    """Clean prompts, then counterfactual prompts, of a few pairs, in both models."""
+    """The clean prompts of a few pairs, in both models."""
 
     def __init__(
         self,
@@ -159,8 +157,8 @@ class _Batch:
     def scores(self, rows: tuple[int, ...], layer_swaps: Sequence[LayerSwap]) -> SwapScores:
         ends = self._last_streams({swap.path(self.base.n_layers) for swap in layer_swaps})
         columns = [self._score(ends[swap.path(self.base.n_layers)], swap.ends) for swap in layer_swaps]
-        clean, foil, top = (torch.stack(parts, 1) for parts in zip(*columns, strict=True))
-        return SwapScores(rows, clean, foil, top)
+        clean, top = (torch.stack(parts, 1) for parts in zip(*columns, strict=True))
+        return SwapScores(rows, clean, top)
 
     def _last_streams(self, paths: set[tuple[bool, ...]]) -> dict[tuple[bool, ...], Float[Tensor, "item d_model"]]:
         """Stream L at the last token of every prompt, for each way through the two models.
@@ -201,7 +199,7 @@ class _Batch:
 
     def _score(
         self, h: Float[Tensor, "item d_model"], ends: frozenset[End]
-    ) -> tuple[Float[Tensor, " item"], Float[Tensor, " item"], Bool[Tensor, " item"]]:
+    ) -> tuple[Float[Tensor, " item"], Bool[Tensor, " item"]]:
         donor = self.donor if isinstance(self.donor, Checkpoint) else self.base
         norm = (donor if "final_norm" in ends else self.base).readout.norm
         readout = replace((donor if "unembedding" in ends else self.base).readout, norm=norm)
@@ -211,10 +209,8 @@ class _Batch:
         foils = torch.tensor([pair.foil_id for pair in self.pairs], device=logits.device)
         as_float = logits.float()
         rows = torch.arange(len(as_float), device=as_float.device)
-        difference = as_float[rows, answers.repeat(2)] - as_float[rows, foils.repeat(2)]
-        n = len(self.pairs)
-        top = logits[:n].argmax(-1) == answers
-        return difference[:n].cpu(), difference[n:].cpu(), top.cpu()
+        difference = as_float[rows, answers] - as_float[rows, foils]
+        return difference.cpu(), (logits.argmax(-1) == answers).cpu()
 
 
 def _batches_by_beginning(pairs: Sequence[Pair], tokens: int) -> Iterator[list[int]]:
@@ -223,11 +219,10 @@ def _batches_by_beginning(pairs: Sequence[Pair], tokens: int) -> Iterator[list[i
     tree = Tree()
     for index in sorted(range(len(pairs)), key=lambda index: (pairs[index].clean.ids, index)):
         pair = pairs[index]
-        if batch and len(tree) + tree.adds([pair.clean, pair.foil]) > tokens:
+        if batch and len(tree) + tree.adds([pair.clean]) > tokens:
             yield batch
             batch, tree = [], Tree()
         tree.add(pair.clean)
-        tree.add(pair.foil)
         batch.append(index)
     if batch:
         yield batch
@@ -236,16 +231,12 @@ def _batches_by_beginning(pairs: Sequence[Pair], tokens: int) -> Iterator[list[i
 def _longest_row(pairs: Sequence[Pair], batches: Sequence[Sequence[int]]) -> list[Prompt]:
     """The prompts of the batch whose shared row is longest, and those of the pair with the longest prompt."""
     rows = max(batches, key=lambda rows: len(together(_prompts([pairs[row] for row in rows])).ids[0]), default=())
-    longest = max(range(len(pairs)), key=lambda index: _length(pairs[index]), default=None)
+    longest = max(range(len(pairs)), key=lambda index: len(pairs[index].clean.ids), default=None)
     return _prompts([pairs[row] for row in dict.fromkeys([*rows, *([] if longest is None else [longest])])])
 
 
 def _prompts(pairs: Sequence[Pair]) -> list[Prompt]:
-    return [*(pair.clean for pair in pairs), *(pair.foil for pair in pairs)]
-
-
-def _length(pair: Pair) -> int:
-    return max(len(pair.clean.ids), len(pair.foil.ids))
+    return [pair.clean for pair in pairs]
 
 
 def _check(base: Checkpoint, donor: Checkpoint | RandomDelta, layer_swaps: Sequence[LayerSwap]) -> None:

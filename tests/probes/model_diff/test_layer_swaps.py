@@ -67,12 +67,14 @@ def _put(model: Any, name: str, module: Any) -> None:
 
 @torch.no_grad()
 def plain_scores(model: Any, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor, Tensor]:
-    ids = torch.tensor([list(pair.clean.ids) for pair in pairs] + [list(pair.foil.ids) for pair in pairs])
-    logits = model(input_ids=ids, use_cache=False).logits[:, -1]
     answers, foils = (torch.tensor([getattr(pair, name) for pair in pairs]) for name in ("answer_id", "foil_id"))
-    rows = torch.arange(len(ids))
-    both = logits[rows, answers.repeat(2)] - logits[rows, foils.repeat(2)]
-    return *both.split(len(pairs)), logits[: len(pairs)].argmax(-1) == answers
+    rows = torch.arange(len(pairs))
+    clean, foil = (
+        model(input_ids=torch.tensor([list(prompt.ids) for prompt in prompts]), use_cache=False).logits[:, -1]
+        for prompts in ([pair.clean for pair in pairs], [pair.foil for pair in pairs])
+    )
+    differences = (logits[rows, answers] - logits[rows, foils] for logits in (clean, foil))
+    return *differences, clean.argmax(-1) == answers
 
 
 def collected(
@@ -82,12 +84,17 @@ def collected(
     layer_swaps: Sequence[LayerSwap],
     **options: Any,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    clean, foil = torch.full((2, len(pairs), len(layer_swaps)), torch.nan)
-    top = torch.zeros(len(pairs), len(layer_swaps), dtype=torch.bool)
-    for batch in swap_layers(base, donor, pairs, layer_swaps, **({"share": False} | options)):
-        rows = torch.tensor(batch.rows)
-        clean[rows], foil[rows], top[rows] = batch.clean, batch.foil, batch.top
-    return clean, foil, top
+    """Of clean and counterfactual prompts, and whether the answer is the likeliest token."""
+    found = []
+    for asked in (pairs, [pair.swapped() for pair in pairs]):
+        clean = torch.full((len(pairs), len(layer_swaps)), torch.nan)
+        top = torch.zeros(len(pairs), len(layer_swaps), dtype=torch.bool)
+        for batch in swap_layers(base, donor, asked, layer_swaps, **({"share": False} | options)):
+            rows = torch.tensor(batch.rows)
+            clean[rows], top[rows] = batch.clean, batch.top
+        found.append((clean, top))
+    (clean, top), (foil, _) = found
+    return clean, -foil, top
 
 
 @pytest.mark.parametrize("architecture", CHECKED)
@@ -228,12 +235,10 @@ def test_a_trial_is_the_longest_row_and_costs_a_model_two_runs() -> None:
         lambda _module, _args, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
     )
     layer_swaps = layer_swaps_of(N_LAYERS, ("prefix",))
-    collected(base, donor, pairs, layer_swaps, share=True, batch_tokens=40)
+    list(swap_layers(base, donor, pairs, layer_swaps, batch_tokens=40))
     trial, rows = shapes[:2], shapes[2:]
     assert [shape[0] for shape in trial[1:]] == [1] and all(shape[0] == 1 for shape in rows)
-    assert trial[0][0] <= 4 and trial[0][1] == max(
-        len(prompt.ids) for pair in pairs for prompt in (pair.clean, pair.foil)
-    )
+    assert trial[0][0] <= 4 and trial[0][1] == max(len(pair.clean.ids) for pair in pairs)
     assert trial[1][1] >= max(shape[1] for shape in rows)
 
 

@@ -11,7 +11,8 @@ from plain_interventions import mixed_pairs
 from tiny_models import ARCHITECTURES, tiny_checkpoint
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.verification.layer_swap_self_tests import run_layer_swap_self_tests
+from strata.probes.verification.layer_swap_self_tests import run_layer_swap_self_tests, run_own_swap_self_tests
+from strata.probes.verification.model_self_tests import SelfTest
 
 EVERYTHING = "swapping layers everything gives the donor"
 NOTHING = "swapping layers nothing gives the base"
@@ -20,14 +21,18 @@ PUT_BACK = "a contribution put back where it stood changes nothing"
 
 
 def failed(base: Checkpoint, donor: Checkpoint) -> set[str]:
-    return {test.name for test in run_layer_swap_self_tests(base, donor, mixed_pairs()) if not test.passed}
+    return {test.name for test in all_tests(base, donor) if not test.passed}
+
+
+def all_tests(base: Checkpoint, donor: Checkpoint) -> tuple[SelfTest, ...]:
+    return (*run_layer_swap_self_tests(base, donor, mixed_pairs()), *run_own_swap_self_tests(base, mixed_pairs()))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_architecture_passes(architecture: str, dtype: torch.dtype) -> None:
     base, donor = (tiny_checkpoint(architecture, dtype=dtype, seed=seed) for seed in (0, 1))
-    tests = run_layer_swap_self_tests(base, donor, mixed_pairs())
+    tests = all_tests(base, donor)
     assert {test.name for test in tests} == {EVERYTHING, NOTHING, ITSELF, PUT_BACK}
     assert all(test.passed for test in tests), [test for test in tests if not test.passed]
 
