@@ -22,7 +22,7 @@ from strata.experiments.locate.cost_plan import passes_of
 from strata.experiments.results.roles import BASE, Role
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.published_shapes import PublishedShape
-from strata.probes.decoding.generate import BATCH
+from strata.probes.decoding.generate import rows_together
 from strata.probes.interventions.activation_patching import BATCH_TOKENS
 from strata.probes.model_diff.cross_model_patching import EVERY
 from strata.probes.model_diff.layer_swaps import layer_swaps_of
@@ -197,19 +197,24 @@ def _work(
     kinds = len({item.item.kind for item in encoded if item.item.kind in ("knowledge", "reasoning")})
     passed += config.contrast_items * kinds * _INSTRUCTIONS * (mean + _TASK_TOKENS)
     low, high = map(float, intervention_tokens(encoded, config.locate, model.n_layers))
-    batches = math.ceil(len(asked) / BATCH) * config.samples
+    longest = max(map(len, asked), default=0) + config.generated_tokens
+    batches = math.ceil(len(asked) / rows_together(longest)) * config.samples
     steps = float(batches * config.generated_tokens)
     if role != BASE:
         ways = 2 if config.both_ways else 1
         pairs = config.swap_pairs * kinds
         n_swaps = len(layer_swaps_of(model.n_layers, config.swap_sweeps, stride=config.swap_stride)) if pairs else 0
-        exchanged = pairs * ways * 2 * mean * n_swaps * _LAYER_SWAP_SHARE
+        exchanged = pairs * ways * mean * n_swaps * _LAYER_SWAP_SHARE
         for line in cross_lines(config, null=True):
             columns = mean if line.position == EVERY else 1
             exchanged += pairs * ways * model.n_layers * columns * _BEHIND
         low, high = low + exchanged / 2, high + exchanged
         parts = inner_layer_swaps(model.n_layers, config.generated_swap_parts) if n_problems else ()
-        steps += len(parts) * math.ceil(n_problems / len(config.generated_splits) / BATCH) * config.generated_tokens
+        steps += (
+            len(parts)
+            * math.ceil(n_problems / len(config.generated_splits) / rows_together(longest))
+            * config.generated_tokens
+        )
     return Work(passed, (low, high), len(pairs_by_family(encoded)), steps)
 
 
@@ -218,7 +223,8 @@ def _memory(models: Mapping[Role, PlannedModel], longest: int, config: CompareCo
     weights = sorted((model.weight_bytes for model in models.values()), reverse=True)
     together = sum(weights[:held])
     largest = max(models.values(), key=lambda model: model.parameters)
-    cache = BATCH * (longest + config.generated_tokens) * largest.kv_numbers * _WIDTH if config.generated else 0
+    tokens = longest + config.generated_tokens
+    cache = rows_together(tokens) * tokens * largest.kv_numbers * _WIDTH if config.generated else 0
     streams = 2 * BATCH_TOKENS["cuda"] * largest.n_layers * largest.d_model * _WIDTH
     fresh = weights[0] if config.locate.random_init else 0
     return together + max(cache, streams, fresh)

@@ -86,7 +86,7 @@ def generate(  # nine parameters: the customary ones of decoding, by their custo
     generations: dict[int, Generation] = {}
     most = batch_size or _MOST_ROWS
     while waiting:
-        size = min(most, batch_size or _rows_of(len(asked[waiting[0]].ids) + max_new_tokens))
+        size = min(most, batch_size or rows_together(len(asked[waiting[0]].ids) + max_new_tokens))
         mates = [_company(checkpoint, len(asked[row].ids), max_new_tokens) for row in waiting[:size]]
         count = next((at for at, other in enumerate(mates) if other != mates[0]), len(mates))
         rows, rest = waiting[:count], waiting[count:]
@@ -109,8 +109,8 @@ def generate(  # nine parameters: the customary ones of decoding, by their custo
     return [generations[row] for row in range(len(asked))]
 
 
-def _rows_of(tokens: int) -> int:
-    """How many rows of so many tokens are decoded together."""
+def rows_together(tokens: int) -> int:
+    """How many rows of so many tokens, those to be written included, are decoded together where memory allows."""
     return max(_ROWS, min(_MOST_ROWS, _BATCH_TOKENS // tokens))
 
 

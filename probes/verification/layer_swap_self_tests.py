@@ -120,8 +120,7 @@ def _scores(
     asked = [*pairs, *(pair.swapped() for pair in pairs)]
     for batch in swap_layers(base, donor, asked, layer_swaps, from_runs=False):
         scores[torch.tensor(batch.rows)] = batch.clean.double()
-    clean, foil = scores.split(len(pairs))
-    return torch.stack([clean, -foil])
+    return torch.stack([scores[: len(pairs)], -scores[len(pairs) :]])
 
 
 def _plain(model: Checkpoint, pairs: Sequence[Pair]) -> tuple[Float[Tensor, "two item"], Float[Tensor, "two item"]]:
