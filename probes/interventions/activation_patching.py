@@ -83,8 +83,7 @@ class _Batch:
         self.layers = range(runs.checkpoint.n_layers) if layers is None else layers
         self.checkpoint, self.pairs, self.lines, self.seed = runs.checkpoint, pairs, lines, seed
         keep = max(pair.reach for pair in pairs)
-        self.clean = runs.of([pair.clean for pair in pairs], keep)
-        self.foil = runs.of([pair.foil for pair in pairs], keep)
+        self.clean, self.foil = runs.of_both([pair.clean for pair in pairs], [pair.foil for pair in pairs], keep)
         self.tokens = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs])
 
     def run(self, rows: tuple[int, ...]) -> PatchedBatch:

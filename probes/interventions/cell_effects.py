@@ -199,9 +199,9 @@ class CellBatch:
 
     def _run(self, side: Side) -> Recording:
         # Recorded when it is first asked for: by then whoever goes through batches has let go of the one before.
-        if side not in self._recorded:
-            prompts = [pair.clean if side == "clean" else pair.foil for pair in self.pairs]
-            self._recorded[side] = self._given.of(prompts, self._keep)
+        if not self._recorded:
+            clean, foil = [pair.clean for pair in self.pairs], [pair.foil for pair in self.pairs]
+            self._recorded["clean"], self._recorded["foil"] = self._given.of_both(clean, foil, self._keep)
         return self._recorded[side]
 
     def _column(self, where: Where) -> Int[Tensor, " pair"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,12 +11,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from strata.probes.backends.packed_linear import packed_linears
 from strata.probes.backends.torch_hooks import hook_output
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.foreign_types import ForeignKwargs
 from strata.probes.prompts.batching import Batch, pad
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.rerun.packed_linear import packed_linears
+from strata.probes.prompts.prompt_tree import tree_of
+from strata.probes.rerun.recorded_tree import NoTreeError, RowsOfTree, TreeRecorder
 from strata.probes.rerun.shared_prefix import NoRestartError, RecordedAttention, Recorder, attention_by
 
 
@@ -132,30 +134,61 @@ class Recording:
 def record(checkpoint: Checkpoint, prompts: Sequence[Prompt], *, keep: int | None = None) -> Recording:
     """Runs `prompts` once. `keep`: how many columns, counted from the end, streams and contributions are kept for.
 
+    Tokens that prompts share from their beginning on are computed once, and pads not at all, where a body allows it.
     Raises NoRestartError when the model's blocks can't be called from outside.
     """
     batch = _left_padded(prompts, checkpoint.pad_id)
     first = 0 if keep is None else max(0, batch.ids.shape[1] - keep)
+    tree = tree_of(batch)
+    if tree is not None:
+        with suppress(NoTreeError):
+            return _recorded(checkpoint, prompts, batch, first, RowsOfTree(tree, batch.mask))
+    return _recorded(checkpoint, prompts, batch, first, None)
+
+
+def record_each(
+    checkpoint: Checkpoint, lists: Sequence[Sequence[Prompt]], *, keep: int | None = None
+) -> list[Recording]:
+    """A recording of each list, run together where they share tokens: the prompts of a pair are the same up to the one that differs."""
+    together = [prompt for prompts in lists for prompt in prompts]
+    batch = _left_padded(together, checkpoint.pad_id)
+    first = 0 if keep is None else max(0, batch.ids.shape[1] - keep)
+    tree = tree_of(batch)
+    if tree is not None:
+        with suppress(NoTreeError):
+            whole = _recorded(checkpoint, together, batch, first, RowsOfTree(tree, batch.mask))
+            rows = torch.arange(len(together)).split([len(prompts) for prompts in lists])
+            return [whole.select(of_list) for of_list in rows]
+    return [record(checkpoint, prompts, keep=keep) for prompts in lists]
+
+
+def _recorded(
+    checkpoint: Checkpoint, prompts: Sequence[Prompt], batch: Batch, first: int, tree: RowsOfTree | None
+) -> Recording:
     streams: list[Tensor] = []
     parts: dict[str, list[Tensor]] = {"attn_out": [], "mlp_out": []}
     calls: list[BlockCall] = []
-    recorder = Recorder()
+    recorder = Recorder() if tree is None else TreeRecorder(tree)
     scale = checkpoint.anatomy.contribution_scale
+
+    def kept(h: Tensor) -> Tensor:
+        return h[:, first:].clone() if tree is None else tree.tree.laid_out(h[0], first)
 
     def enter(_module: nn.Module, args: tuple[Any, ...], kwargs: ForeignKwargs) -> None:
         h = args[0] if args else kwargs["hidden_states"]
-        streams.append(h[:, first:].clone())
-        calls.append(BlockCall(args[1:], {name: value for name, value in kwargs.items() if name != "hidden_states"}))
+        streams.append(kept(h))
+        call = BlockCall(args[1:], {name: value for name, value in kwargs.items() if name != "hidden_states"})
+        calls.append(call if tree is None else BlockCall(tree.arguments(call.args), tree.named_arguments(call.kwargs)))
 
     def keeper(name: str) -> Any:
         def keep_part(h: Tensor) -> Tensor:
-            parts[name].append(h[:, first:] * scale if scale != 1 else h[:, first:].clone())
+            parts[name].append(kept(h) * scale if scale != 1 else kept(h))
             return h
 
         return keep_part
 
     def keep_last(h: Tensor) -> Tensor:
-        streams.append(h[:, first:].clone())
+        streams.append(kept(h))
         return h
 
     with ExitStack() as hooks, torch.no_grad():
@@ -165,9 +198,10 @@ def record(checkpoint: Checkpoint, prompts: Sequence[Prompt], *, keep: int | Non
             hooks.enter_context(hook_output(block.mlp, keeper("mlp_out"), changes=False))
         hooks.enter_context(hook_output(checkpoint.blocks[-1], keep_last, changes=False))
         hooks.enter_context(attention_by(recorder, checkpoint.attention))
-        on = batch.to(checkpoint.device)
-        hooks.enter_context(packed_linears(checkpoint.body, on.ids.numel()))
-        checkpoint.body(input_ids=on.ids, attention_mask=on.mask, position_ids=on.position_ids, use_cache=False)
+        given = batch if tree is None else tree.tree
+        hooks.enter_context(packed_linears(checkpoint.body, given.ids.numel()))
+        ids, mask, position_ids = (part.to(checkpoint.device) for part in (given.ids, given.mask, given.position_ids))
+        checkpoint.body(input_ids=ids, attention_mask=mask, position_ids=position_ids, use_cache=False)
     n_layers = checkpoint.n_layers
     if len(recorder.blocks) != n_layers or {len(calls), *map(len, parts.values())} != {n_layers}:
         raise NoRestartError(f"{len(recorder.blocks)} of its {n_layers} blocks have an attention that can be recorded")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.rerun.recording import Recording, record
+from strata.probes.rerun.recording import Recording, record, record_each
 
 _HELD = 2
 
@@ -20,11 +20,32 @@ class Runs:
 
     def of(self, prompts: Sequence[Prompt], keep: int) -> Recording:
         """A recording of `prompts` that keeps at least the last `keep` columns; see `record`."""
-        key = tuple(prompt.ids for prompt in prompts)
-        recording = self._held.get(key)
-        if recording is None or recording.n_columns - recording.first < min(keep, recording.n_columns):
-            self._held.pop(key, None)
-            while len(self._held) >= _HELD:
-                self._held.pop(next(iter(self._held)))
-            self._held[key] = recording = record(self.checkpoint, prompts, keep=keep)
+        recording = self._known(prompts, keep)
+        if recording is None:
+            recording = self._hold(record(self.checkpoint, prompts, keep=keep))
         return recording
+
+    def of_both(self, clean: Sequence[Prompt], foil: Sequence[Prompt], keep: int) -> tuple[Recording, Recording]:
+        """The same of the clean and of the counterfactual prompts of a batch, which are run together; see `record_each`."""
+        held = self._known(clean, keep), self._known(foil, keep)
+        if held[0] is None or held[1] is None:
+            one, other = record_each(self.checkpoint, [clean, foil], keep=keep)
+            held = self._hold(one), self._hold(other)
+        return held[0], held[1]
+
+    def _known(self, prompts: Sequence[Prompt], keep: int) -> Recording | None:
+        recording = self._held.get(_key(prompts))
+        enough = recording is not None and recording.n_columns - recording.first >= min(keep, recording.n_columns)
+        return recording if enough else None
+
+    def _hold(self, recording: Recording) -> Recording:
+        key = _key(recording.prompts)
+        self._held.pop(key, None)
+        while len(self._held) >= _HELD:
+            self._held.pop(next(iter(self._held)))
+        self._held[key] = recording
+        return recording
+
+
+def _key(prompts: Sequence[Prompt]) -> tuple[tuple[int, ...], ...]:
+    return tuple(prompt.ids for prompt in prompts)

@@ -7,8 +7,8 @@ import torch
 from tiny_models import tiny_model
 from torch import nn
 
-import strata.probes.rerun.packed_linear as module
-from strata.probes.rerun.packed_linear import FEWEST_TOKENS, packed_linears
+import strata.probes.backends.packed_linear as module
+from strata.probes.backends.packed_linear import FEWEST_TOKENS, packed_linears
 
 
 def test_packed_products_are_the_ordinary_ones_whatever_the_number_of_tokens() -> None:
