@@ -20,11 +20,12 @@ from strata.experiments.locate.causal.window_search import (
     curve_windows,
     finer_curves,
     missing,
+    rising_points,
     windows_inside,
 )
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.statistics.answer_coding import normalised
-from strata.experiments.statistics.loci import DRAWN_TOGETHER, minimal_windows
+from strata.experiments.statistics.loci import DRAWN_TOGETHER, minimal_windows, without_overlaps
 from strata.experiments.statistics.window_effects import Window, WindowEffects
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.activation_patching import BATCH_TOKENS
@@ -157,30 +158,31 @@ class _Programme:
         for _ in range(_ROUNDS):
             effects = self._effects(cell)
             wanted = missing(step(effects, self.first_block(cell), self.checkpoint.n_layers), effects)
-            wanted = [window for window in wanted if window not in self.dropped.get(cell, ())]
-            if not wanted:
+            if not self._measure(cell, wanted):
                 break
-            self._measure(cell, wanted)
 
     def _drop_hopeless(self, cell: Cell) -> None:
-        """Windows inside the cell that no draw of clusters would call a locus are not measured on more pairs."""
+        """Windows that no draw of clusters would call a locus, and flat parts of the curves, are not measured on more pairs."""
         table, effects = self.measured.effects[cell], self._window_effects(cell)
         drawn = drawn_clusters(effects.clusters, draws=QUICK_DRAWS, seed=self.seed)
         minimal = minimal_windows(effects, effects.effects(drawn.weights)).any(axis=0)
-        first, last = effects.windows[effects.whole]
-        # Curves and single blocks are drawn, so they are measured on all pairs.
-        kept_anyway = np.array([start in (first, end) or end == last for start, end in effects.windows])
+        # Where curves rise, and single blocks, are drawn, so they are measured on all pairs.
+        drawn_anyway = rising_points(self._effects(cell), self.first_block(cell), self.checkpoint.n_layers)
+        kept_anyway = np.array([start == end or (start, end) in drawn_anyway for start, end in effects.windows])
         keep = np.flatnonzero(minimal | kept_anyway).tolist()
         self.dropped.setdefault(cell, set()).update(set(table.windows) - {table.windows[k] for k in keep})
         self.measured.effects[cell] = WindowShifts(
             [table.windows[k] for k in keep], {name: values[:, keep] for name, values in table.values.items()}
         )
 
-    def _measure(self, cell: Cell, windows: Sequence[Window]) -> None:
+    def _measure(self, cell: Cell, windows: Sequence[Window]) -> list[Window]:
+        """Those that were neither measured nor dropped before; returns them."""
         table = self.measured.effects.setdefault(cell, WindowShifts())
-        wanted = [window for window in dict.fromkeys(windows) if window not in table.windows]
+        known = {*table.windows, *self.dropped.get(cell, ())}
+        wanted = [window for window in dict.fromkeys(windows) if window not in known]
         if wanted:
             table.add(wanted, self._shifts(cell, wanted, self.batches, list(range(len(self.measured.keys)))))
+        return wanted
 
     def _shifts(
         self, cell: Cell, windows: Sequence[Window], batches: Iterable[tuple[list[int], CellBatch]], rows: Sequence[int]
@@ -242,7 +244,7 @@ class _Programme:
         return out
 
     def _tested_windows(self, cell: Cell) -> list[Window]:
-        """The whole cell and its minimal windows; none where the whole is too small to have any."""
+        """The whole cell and its smallest windows, no two of which overlap; none where the whole is too small to have any."""
         table = self.measured.effects[cell]
         if len(table.windows) == 1 and self.checkpoint.n_layers > 2:
             return []
@@ -250,8 +252,10 @@ class _Programme:
         whole = effects.windows[effects.whole]
         if len(table.windows) == 1:
             return [whole]
-        minimal = np.flatnonzero(minimal_windows(effects, effects.effects())[0])
-        return list(dict.fromkeys([whole, *(effects.windows[k] for k in minimal)]))
+        values = effects.effects()
+        minimal = np.flatnonzero(minimal_windows(effects, values)[0]).tolist()
+        apart = without_overlaps(effects.windows, minimal, values[0], np.zeros(len(effects.windows), dtype=bool))
+        return list(dict.fromkeys([whole, *(effects.windows[k] for k in apart)]))
 
     def analysis(self, draws: int) -> FamilyAnalysis:
         return analyse(self.family, self.measured, draws=draws, seed=self.seed)

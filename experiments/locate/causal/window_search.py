@@ -54,6 +54,30 @@ def _between(curve: Mapping[int, float], flat: float) -> list[int]:
     ]
 
 
+def rising_points(effects: Mapping[Window, float], first: int, n_layers: int) -> set[Window]:
+    """The windows that draw both cumulative curves: the others lie on a line between two of them that hardly rises."""
+    last = n_layers - 1
+    whole = effects[first, last]
+    up = {end: effect for (start, end), effect in effects.items() if start == first}
+    down = {start: effect for (start, end), effect in effects.items() if end == last}
+    return {
+        *((first, end) for end in _telling({first - 1: 0.0, **up}, whole) if end >= first),
+        *((start, last) for start in _telling({**down, last + 1: 0.0}, whole) if start <= last),
+    }
+
+
+def _telling(curve: Mapping[int, float], whole: float) -> list[int]:
+    """Points of a curve without those between two that differ by less than half of `FLAT`, on one side of what a locus reaches."""
+    places = sorted(curve)
+    kept = places[:1]
+    for place, after in pairwise(places[1:]):
+        three = [curve[kept[-1]], curve[place], curve[after]]
+        sides = {value >= REACHES * whole for value in three}
+        if max(three) - min(three) > FLAT / 2 * abs(whole) or len(sides) > 1:
+            kept.append(place)
+    return [*kept, *places[-1:]]
+
+
 def region_of(effects: Mapping[Window, float], first: int, n_layers: int) -> Window:
     """Blocks between which the effect arises: below and above, a cumulative curve has less than a tenth of it."""
     last = n_layers - 1
@@ -91,7 +115,8 @@ def _just_reaching(effects: Mapping[Window, float], first: int, n_layers: int) -
     """The next step of bisections for the shortest windows that reach a locus.
 
     From a few first blocks the last one is looked for, from the lowest block at which the rising curve gets there the first one.
-    Only windows that were measured decide: a part may do more beside another one than the curves show.
+    The curve says where to look first; only windows that were measured decide: a part may do more beside another one than the
+    curves show.
     """
     last = n_layers - 1
     enough = REACHES * effects[first, last]
@@ -100,6 +125,8 @@ def _just_reaching(effects: Mapping[Window, float], first: int, n_layers: int) -
     lowest_end = min(end for start, end in reaching if start == first)
     starts = {round(first + (highest_start - first) * step / (_STARTS - 1)) for step in range(_STARTS)}
     wanted: list[Window] = []
+    rising = _filled({first - 1: 0.0} | {end: effect for (start, end), effect in effects.items() if start == first})
+    expected = {start: _first_reaching(rising, start, enough) for start in starts}
     for start in sorted(starts):
         if (start, last) not in effects:
             wanted.append((start, last))
@@ -109,13 +136,37 @@ def _just_reaching(effects: Mapping[Window, float], first: int, n_layers: int) -
         if ends:
             too_low = max([end for end in of_start if end < min(ends)], default=start - 1)
             if min(ends) - too_low > 1:
-                wanted.append((start, (min(ends) + too_low) // 2))
+                wanted.append((start, _next_end(too_low, min(ends), expected[start])))
     of_end = {start: effect for (start, end), effect in effects.items() if end == lowest_end}
     highest = max(start for start, effect in of_end.items() if effect >= enough)
     too_high = min([start for start in of_end if start > highest], default=lowest_end + 1)
     if too_high - highest > 1:
         wanted.append(((highest + too_high) // 2, lowest_end))
     return wanted
+
+
+def _filled(curve: Mapping[int, float]) -> dict[int, float]:
+    """A curve at every block, by straight lines between its points."""
+    filled: dict[int, float] = {}
+    for left, right in pairwise(sorted(curve)):
+        rise = (curve[right] - curve[left]) / (right - left)
+        filled |= {block: curve[left] + rise * (block - left) for block in range(left, right + 1)}
+    return filled
+
+
+def _first_reaching(rising: Mapping[int, float], start: int, enough: float) -> int | None:
+    """Where a window from `start` on would reach it, if each block did as much as it adds to the rising curve."""
+    below = rising[start - 1]
+    return next((end for end in sorted(rising) if end >= start and rising[end] - below >= enough), None)
+
+
+def _next_end(too_low: int, reaches: int, expected: int | None) -> int:
+    """Where to look between two ends: at the expected one, then just below or above it; in the middle where it was far out."""
+    if expected is not None:
+        for end in (expected, expected - 1, expected + 1):
+            if too_low < end < reaches and (end == expected or expected in (too_low, reaches)):
+                return end
+    return (too_low + reaches) // 2
 
 
 def missing(windows: list[Window], effects: Mapping[Window, float]) -> list[Window]:

@@ -52,7 +52,8 @@ def pairs_by_family(encoded: Sequence[EncodedItem]) -> Mapping[tuple[str, str], 
 
 
 def work_of_pair(pair: Pair, span: str | None, n_layers: int) -> tuple[float, float]:
-    """Tokens through the whole model, at least and at most: the two prompts, and the recomputed columns of every edited run."""
+    """Tokens through the whole model, at least and at most: the two prompts, what both begin with once, and the recomputed
+    columns of every edited run."""
     share = _DIRECTIONS * min(1, n_layers / _MANY_BLOCKS)
     least, most = (
         edited_tokens(pair, span, share * at_span, share * at_last)
@@ -65,4 +66,4 @@ def edited_tokens(pair: Pair, span: str | None, at_span: float, at_last: float) 
     """The same of so many edits at the span and at the last token."""
     length = len(pair.clean.ids)
     behind = length - pair.clean.positions[span] if span is not None and span in pair.clean.positions else 0
-    return 2 * length + _PASSED * (at_span * behind + at_last)
+    return length + pair.reach + _PASSED * (at_span * behind + at_last)
