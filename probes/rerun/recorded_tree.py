@@ -74,11 +74,11 @@ class TreeRecorder(Recorder):
             self._plain = _plain(attention_mask)
         if self._mask is None or self._mask.device != query.device:
             self._mask = self._rows.mask.to(query.device)
-        laid_out = (
+        q, k, v = (
             rearrange(self._rows.tree.laid_out(rearrange(part, "1 h n d -> n h d")), "b t h d -> b h t d")
             for part in (query, key, value)
         )
-        output, _ = super().__call__(module, *laid_out, self._mask, **options)
+        output, _ = super().__call__(module, q, k, v, self._mask, **options)
         return self._rows.tree.taken_up(output)[None], None
 
 

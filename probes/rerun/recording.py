@@ -157,7 +157,7 @@ def record_each(
     if tree is not None:
         with suppress(NoTreeError):
             whole = _recorded(checkpoint, together, batch, first, RowsOfTree(tree, batch.mask))
-            rows = torch.arange(len(together)).split([len(prompts) for prompts in lists])
+            rows = torch.split(torch.arange(len(together)), [len(prompts) for prompts in lists])
             return [whole.select(of_list) for of_list in rows]
     return [record(checkpoint, prompts, keep=keep) for prompts in lists]
 

@@ -27,11 +27,11 @@ class Runs:
 
     def of_both(self, clean: Sequence[Prompt], foil: Sequence[Prompt], keep: int) -> tuple[Recording, Recording]:
         """The same of the clean and of the counterfactual prompts of a batch, which are run together; see `record_each`."""
-        held = self._known(clean, keep), self._known(foil, keep)
-        if held[0] is None or held[1] is None:
-            one, other = record_each(self.checkpoint, [clean, foil], keep=keep)
-            held = self._hold(one), self._hold(other)
-        return held[0], held[1]
+        known = self._known(clean, keep), self._known(foil, keep)
+        if known[0] is not None and known[1] is not None:
+            return known[0], known[1]
+        one, other = record_each(self.checkpoint, [clean, foil], keep=keep)
+        return self._hold(one), self._hold(other)
 
     def _known(self, prompts: Sequence[Prompt], keep: int) -> Recording | None:
         recording = self._held.get(_key(prompts))

@@ -22,7 +22,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.rerun.recording import Recording, record
+from strata.probes.rerun.recording import Recording, record_each
 
 PAIRS, LENGTH, DIFFERS = 12, 9, 4
 CONFIG = LocateConfig(pairs=PAIRS)
@@ -60,14 +60,14 @@ def measured(
 
 
 def fits(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine on which no more than `most` prompts can be recorded together."""
+    """A machine on which no more than `most` pairs of prompts can be recorded together."""
 
-    def limited(checkpoint: Checkpoint, prompts: Sequence[Prompt], **options: Any) -> Recording:
-        if len(prompts) > most:
+    def limited(checkpoint: Checkpoint, lists: Sequence[Sequence[Prompt]], **options: Any) -> list[Recording]:
+        if len(lists[0]) > most:
             raise torch.OutOfMemoryError("there is no more")
-        return record(checkpoint, prompts, **options)
+        return record_each(checkpoint, lists, **options)
 
-    monkeypatch.setattr("strata.probes.rerun.shared_recordings.record", limited)
+    monkeypatch.setattr("strata.probes.rerun.shared_recordings.record_each", limited)
 
 
 def test_memory_that_runs_out_makes_batches_smaller_and_leaves_the_numbers(
