@@ -37,6 +37,7 @@ FOREIGN_FORMATS = {
     "probes/model_diff/shared_rows.py": "config.json as transformers holds it",
     "probes/model_diff/swapped_model.py": "config.json as transformers holds it",
     "probes/prompts/texts.py": "an item as a person gives it",
+    "probes/rerun/recorded_tree.py": "keyword arguments of another library's modules, laid out and handed on",
     "probes/rerun/recording.py": "keyword arguments of another library's modules, handed on",
     "probes/rerun/rerun_block.py": "keyword arguments of another library's modules, handed on",
     "probes/rerun/shared_prefix.py": "keyword arguments of another library's modules, handed on",
