@@ -174,6 +174,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         from strata.experiments.calibrate.pipeline import calibrate, jobs_of, with_names
         from strata.experiments.calibrate.real_family_power import subsampled_power
         from strata.experiments.calibrate.record import record_of
+        from strata.experiments.calibrate.screens import screen_records
         from strata.experiments.calibrate.simulated_coverage import simulated_coverage
         from strata.experiments.locate.interventions_only import localise_summary
 
@@ -220,7 +221,8 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
             command=command,
             seed=options.seed,
             sample=asked.sample,
-            instruments=tuple(instrument_records(beside)),
+            instruments=tuple(instrument_records(beside.findings)),
+            screens=tuple(screen_records(beside.screened)),
         ).model_copy(update={"real": tuple(real), "simulated": coverage})
         write_whole(Path(options.out) / "calibration.json", f"{record.model_dump_json(by_alias=True, indent=1)}\n")
         page = write_calibration_page(Path(options.out), record)

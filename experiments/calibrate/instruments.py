@@ -17,6 +17,7 @@ from pydantic import JsonValue, TypeAdapter
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.pipeline import RESULTS, read_rows
 from strata.experiments.calibrate.planted_checkpoint import write_construction
+from strata.experiments.calibrate.screens import Screened, screened
 from strata.experiments.calibrate.shares import mean_error, share
 from strata.experiments.calibrate.truth import truth_of
 from strata.experiments.calibrate.variants import variants_of
@@ -59,26 +60,38 @@ class Finding:
     """The true blocks."""
 
 
+@dataclass(frozen=True)
+class AskedBeside:
+    """What other instruments say, and what a screen keeps."""
+
+    findings: tuple[Finding, ...] = ()
+    screened: tuple[Screened, ...] = ()
+
+
 def other_instruments(
     constructions: Iterable[Construction], directory: Path, *, progress: Progress = silent
-) -> list[Finding]:
+) -> AskedBeside:
     """Of one family of every kind of each construction; a model that `directory` has is not asked again."""
     directory.mkdir(parents=True, exist_ok=True)
     known = read_rows(directory)
-    found: list[Finding] = []
+    of_models: list[AskedBeside] = []
+    kept_as = TypeAdapter(AskedBeside)
     constructions = tuple(constructions)
     for number, construction in enumerate(constructions):
         progress("other instruments", number, len(constructions), "models")
         described = json.dumps(asdict(construction), sort_keys=True)
         key = f"instruments/{hashlib.sha256(described.encode()).hexdigest()[:16]}"
         if key not in known:
-            findings: JsonValue = [_as_json(one) for one in _of_model(construction)]
+            said: JsonValue = kept_as.dump_python(_of_model(construction), mode="json")
             with (directory / RESULTS).open("a", encoding="utf-8") as results:
-                results.write(f"{json.dumps({'key': key, 'findings': findings})}\n")
-            known[key] = {"key": key, "findings": findings}
+                results.write(f"{json.dumps({'key': key, 'beside': said})}\n")
+            known[key] = {"key": key, "beside": said}
         row = known[key]
-        found += TypeAdapter(list[Finding]).validate_python(row["findings"] if isinstance(row, Mapping) else [])
-    return found
+        of_models.append(kept_as.validate_python(row["beside"] if isinstance(row, Mapping) else {}))
+    return AskedBeside(
+        tuple(finding for one in of_models for finding in one.findings),
+        tuple(screen for one in of_models for screen in one.screened),
+    )
 
 
 def instrument_records(findings: Sequence[Finding]) -> Iterator[InstrumentRecord]:
@@ -109,24 +122,22 @@ def _near(one: Finding) -> bool:
     return one.block is not None and one.first - 1 <= one.block <= one.last + 1
 
 
-def _as_json(one: Finding) -> JsonValue:
-    fields: JsonValue = TypeAdapter(Finding).dump_python(one, mode="json")
-    return fields
-
-
-def _of_model(construction: Construction) -> Iterator[Finding]:
-    truth = truth_of(construction)
+def _of_model(construction: Construction) -> AskedBeside:
+    truth, findings, kept = truth_of(construction), list[Finding](), list[Screened]()
     with TemporaryDirectory() as folder:
         files = write_construction(Path(folder), construction)
         checkpoint = open_checkpoint(str(files.checkpoint), dtype="float32", device="cpu")
         items = read_items(files.items)
         for kind in ("knowledge", "reasoning"):
             name = next(name for name, family in truth.families.items() if family.kind == kind)
-            family = truth.families[name]
-            for instrument, block in _said(checkpoint, [item for item in items if item.family == name][:_ITEMS]):
-                yield Finding(
-                    instrument, construction.name, name, variants_of(name, truth), block, family.hull[0], family.hull[1]
-                )
+            family, of_family = truth.families[name], [item for item in items if item.family == name][:_ITEMS]
+            variants = variants_of(name, truth)
+            findings += [
+                Finding(instrument, construction.name, name, variants, block, family.hull[0], family.hull[1])
+                for instrument, block in _said(checkpoint, of_family)
+            ]
+            kept.append(screened(checkpoint, construction.name, name, family, of_family))
+    return AskedBeside(tuple(findings), tuple(kept))
 
 
 def _said(checkpoint: Checkpoint, items: Sequence[Item]) -> Iterator[tuple[str, int | None]]:

@@ -24,6 +24,7 @@ from strata.experiments.results.calibration import (
     PowerRecord,
     ReliabilityRecord,
     Sample,
+    ScreenRecord,
 )
 
 _HALVES: tuple[Half, ...] = ("judge", "tune")
@@ -40,7 +41,7 @@ class _Scored:
     pairs: int
 
 
-def record_of(  # six parameters: the rows, and all that they don't say about how they came about
+def record_of(  # seven parameters: the rows, and all that they don't say about how they came about
     rows: Sequence[CalibrationRow],
     *,
     version: str,
@@ -48,6 +49,7 @@ def record_of(  # six parameters: the rows, and all that they don't say about ho
     seed: int = 0,
     sample: Sample = "chosen",
     instruments: Sequence[InstrumentRecord] = (),
+    screens: Sequence[ScreenRecord] = (),
 ) -> Calibration:
     scored = list(_scored(rows))
     full = [one for one in scored if one.pairs == MAX_PAIRS]
@@ -74,6 +76,7 @@ def record_of(  # six parameters: the rows, and all that they don't say about ho
         power=tuple(_power(scored)),
         reliability=tuple(_reliability(full, rows)),
         instruments=(*_of_the_rule(full, instruments), *instruments),
+        screens=tuple(screens),
         excluded={
             row.name: {family: tuple(parts) for family, parts in row.excluded.items()} for row in rows if row.excluded
         },

@@ -132,6 +132,16 @@ class InstrumentRecord(Record):
     error_blocks: MeanError
 
 
+class ScreenRecord(Record):
+    """Attribution patching as a screen before exact patching, in the cells where answers are made."""
+
+    cell: str
+    recall: Share
+    """Blocks that make an answer and are kept."""
+    kept: Share
+    """Blocks that are kept, of all."""
+
+
 @dataclass(frozen=True)
 class SubsetTally:
     """What the rule says of the subsets of one number of pairs."""
@@ -215,6 +225,7 @@ class Calibration(Record):
     power: tuple[PowerRecord, ...]
     reliability: tuple[ReliabilityRecord, ...]
     instruments: tuple[InstrumentRecord, ...] = ()
+    screens: tuple[ScreenRecord, ...] = ()
     real: tuple[FamilyPower, ...] = ()
     """Families of a real model, of which no truth is known: how subsets of their pairs agree with all of them."""
     simulated: Mapping[str, CoverageTally] = Field(default_factory=dict)
