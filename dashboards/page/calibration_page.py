@@ -116,9 +116,9 @@ def _tables(record: Calibration) -> Iterator[Table]:
         yield Table("Which instrument says where answers are made", heads, beside)
 
     if record.screens:
-        heads = ("cell", "making blocks kept (recall)", "of all blocks kept")
+        titles = ("cell", "making blocks kept (recall)", "of all blocks kept")
         screens = tuple((one.cell, share_words(one.recall), share_words(one.kept)) for one in record.screens)
-        yield Table("Attribution patching as a screen before exact patching", heads, screens)
+        yield Table("Attribution patching as a screen before exact patching", titles, screens)
 
 
 _NULL_HEADS = ("null", "runs", "kinds in blocks", "kinds spread", "families placed", "orders said", "failed")
