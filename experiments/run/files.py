@@ -51,11 +51,15 @@ def manifest_sha256(manifest: JsonObject) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
+class OtherVersionError(DamagedError):
+    """A file of a run was written by another version of Strata."""
+
+
 def read_object(file: Path, schema: str, remedy: str = "Delete it and start the same command again") -> JsonObject:
-    """A JSON file that says which schema it has. Raises DamagedError when it is damaged or of another one."""
+    """A JSON file that says which schema it has. Raises DamagedError when it is damaged, OtherVersionError of another one."""
     content: JsonObject = read_json_object(file, remedy, error=DamagedError)
     if content.get("schema") != schema:
-        raise DamagedError(
+        raise OtherVersionError(
             f"{file} is {str(content.get('schema'))[:60]!r}, this Strata reads {schema!r}",
             "Use the Strata that wrote it, or give another directory",
         )

@@ -34,7 +34,7 @@ from strata.probes.errors import StrataError
 TOLERANCE = 0.001
 """Of a number, in units of the larger of 1 and both."""
 _TOLD_ELSEWHERE = (
-    "schema", "run", "seed", "n_layers", "framing", "quick", "carrying", "checkpoint", "place", "why_not_placed", "located", "why_not_located", "sha256", "spec",
+    "schema", "run", "seed", "n_layers", "framing", "quick", "carrying", "definition", "checkpoint", "place", "why_not_placed", "located", "why_not_located", "sha256", "spec",
 )  # fmt: skip
 _OfKind = tuple[str, str | None]
 """Kind and, of a comparison, model."""
