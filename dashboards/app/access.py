@@ -16,6 +16,7 @@ from typing import Literal
 from strata.probes.errors import StrataError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_EVERYWHERE = ("0.0.0.0", "::")
 COOKIE, TOKEN = "strata-token", "token"
 Refusal = Literal["host", "origin", "token"]
 _LEAST_TOKEN = 16
@@ -35,6 +36,13 @@ class Access:
     @property
     def is_local(self) -> bool:
         return self.host in LOOPBACK
+
+    @property
+    def name(self) -> str:
+        """As it stands in an address that a person opens."""
+        if self.host in _EVERYWHERE:
+            return socket.gethostname()
+        return f"[{self.host}]" if ":" in self.host else self.host
 
     def refusal(
         self, *, host: str, origin: str | None, token: str | None, changes: bool, path: str = "/"

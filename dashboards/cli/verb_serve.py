@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         display = options.shown.made()
         app = make_app(runs, access, _live(options, display))
         server = listening(app, access, options.port)
-        address = f"http://{f'[{access.host}]' if ':' in access.host else access.host}:{server.port}/"
+        address = f"http://{access.name}:{server.port}/"
         address += f"?{TOKEN}={access.token}" if access.token else ""
         if options.shown.json:
             write_json(stdout, {"event": "start", "address": address, "runs": found})

@@ -17,6 +17,7 @@ from strata.experiments.results.lens_maps import LensMaps
 from strata.experiments.results.lineage_check import LineageCheck
 from strata.experiments.results.locate_summary import FamilyBehaviour, Summary
 from strata.experiments.results.roles import Role
+from strata.experiments.results.run_difference import RunDifference
 from strata.experiments.results.training import TrainingRecord
 
 OF: Mapping[str, TypeAdapter[Any]] = {
@@ -29,9 +30,10 @@ OF: Mapping[str, TypeAdapter[Any]] = {
     "lens_maps": TypeAdapter(LensMaps),
     "distill": TypeAdapter(TrainingRecord),
     "calibration": TypeAdapter(Calibration),
+    "difference": TypeAdapter(RunDifference),
 }
 """By name of the schema: comparison.json, families.json and pair_check.json of a `compare`; summary.json, families.json,
-format_check.json and lens_maps.json of a `locate`; distill.json of a `distill`; calibration.json of a `calibrate`."""
+format_check.json and lens_maps.json of a `locate`; distill.json of a `distill`; calibration.json of a `calibrate`; what `strata diff --json` prints."""
 
 
 def written(name: str) -> str:
