@@ -28,7 +28,7 @@ from strata.experiments.run.run_difference import run_difference, settings_of
 from strata.experiments.run.summary_file import read_summary
 from strata.probes.errors import StrataError
 
-GRAPH: dict[str, Any] = {
+GRAPH: dict[str, str | bool] = {
     "displaylogo": False,
     "showSendToCloud": False,
     "plotlyServerURL": "",

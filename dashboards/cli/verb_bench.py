@@ -30,7 +30,7 @@ EXAMPLES = """examples:
   strata bench patching --repeats 3
   strata bench --device cuda --models Qwen2.5-1.5B,Llama-3.1-8B
 """
-PARTS = ("startup", "capture", "probes", "lens", "patching")
+PARTS = ("startup", "listing", "capture", "probes", "lens", "patching")
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ def _rows(parts: tuple[str, ...], options: Options, display: Display) -> Iterato
     from strata.dashboards.benchmarks.patching import patching_benchmark
     from strata.dashboards.benchmarks.patching_sweep import sweep_benchmark
     from strata.dashboards.benchmarks.probes import captured_probe_benchmark
+    from strata.dashboards.benchmarks.run_listing import listing_benchmark
     from strata.dashboards.benchmarks.startup import startup_benchmark
     from strata.probes.checkpoints.open_spec import open_checkpoint
 
@@ -89,7 +90,10 @@ def _rows(parts: tuple[str, ...], options: Options, display: Display) -> Iterato
     if "startup" in parts:
         for row in startup_benchmark(repeats=repeats):
             yield "no model", row
-    for name in names if set(parts) - {"startup"} else ():
+    if "listing" in parts:
+        for row in listing_benchmark(repeats=repeats, seed=seed):
+            yield "no model", row
+    for name in names if set(parts) - {"startup", "listing"} else ():
         if on_gpu:
             device = torch.device("cuda" if options.device == "auto" else options.device)
             checkpoint = shaped_checkpoint(name, device, seed=seed)

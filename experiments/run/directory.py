@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -290,8 +291,9 @@ def _versions() -> dict[str, str]:
     return versions
 
 
+@cache
 def _git() -> SourceTree | None:
-    """Commit of the source tree, when it is one."""
+    """Commit of the source tree, when it is one: looked up once, since what is loaded doesn't change with it."""
     here = Path(__file__).resolve().parents[2]
     if not (here / ".git").exists():
         return None
