@@ -195,7 +195,7 @@ def _lists(path: Path, first: list[float], second: list[float], tolerance: float
 
 def _by_name(value: JsonValue) -> dict[str, JsonValue] | None:
     """A list of loci or heads by their cell, with block and head: another order of them is no difference. None for anything else."""
-    if not isinstance(value, list) or not value:
+    if not isinstance(value, list):
         return None
     named: dict[str, JsonValue] = {}
     for entry in value:

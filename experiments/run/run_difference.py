@@ -79,7 +79,11 @@ def run_difference(first: FinishedRun, second: FinishedRun, tolerance: float = T
         one, other = (_typed(run) for run in (first, second))
         families, kinds = tuple(_families(one, other)), tuple(_kinds(one, other))
         verdicts = tuple(_verdicts(one.verdicts, other.verdicts))
-        leaves = leaves_apart(one.content, other.content, tolerance, _TOLD_ELSEWHERE)
+        apart = leaves_apart(one.content, other.content, tolerance, _TOLD_ELSEWHERE)
+        leaves = LeavesApart(
+            numbers=tuple(number for number in apart.numbers if not _is_verdict(number.path)),
+            codes=tuple(code for code in apart.codes if not _is_verdict(code.path)), only=apart.only,
+        )  # fmt: skip
     return RunDifference(
         runs=(str(first.directory), str(second.directory)), tolerance=tolerance, apart=tuple(notes),
         configuration=settings.configuration, models=settings.models, versions=settings.versions, families=families,
@@ -185,6 +189,14 @@ def _compared_verdicts(comparison: Comparison) -> Iterator[tuple[tuple[VerdictOf
         yield ("order", role), order.verdict
     for role, check in comparison.pair_check.items():
         yield ("base-check", role), check.verdict
+
+
+def _is_verdict(path: Path) -> bool:
+    """Whether it is told as one."""
+    if path[-1] in ("claim", "claimed"):
+        return True
+    of = path[-1] == "verdict" and (path[0] in ("order", "hypothesis", "pair_check") or "location_change" in path)
+    return of or path == ("verdict", "hypothesis")
 
 
 def _families(first: _Result, second: _Result) -> Iterator[FamilyApart]:

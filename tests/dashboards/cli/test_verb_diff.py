@@ -111,3 +111,21 @@ def test_numbers_nulls_lists_and_codes_are_told_apart() -> None:
 def test_another_order_of_heads_is_no_difference() -> None:
     heads = [{"cell": "move", "layer": 1, "head": head, "effect": 0.1 * head} for head in (1, 2)]
     assert leaves_apart({"heads": heads}, {"heads": heads[::-1]}, 0.001).numbers == ()
+
+
+def test_a_list_of_loci_beside_none_is_told_by_its_cells() -> None:
+    loci = [{"cell": "move", "first": 3}, {"cell": "move", "first": 7}]
+    found = leaves_apart({"loci": loci}, {"loci": []}, 0.001)
+    assert [(only.path, only.run) for only in found.only] == [
+        (("loci", "move"), "first"),
+        (("loci", "move #2"), "first"),
+    ]
+
+
+def test_a_verdict_is_told_once(tmp_path: Path, runs: Path) -> None:
+    found = localisation(12)
+    order = found.order.model_copy(update={"verdict": "together"})
+    write_finished_run(tmp_path / "run", folds=5, found=found.model_copy(update={"order": order}))
+    told = run_difference(finished_run(runs / "first"), finished_run(tmp_path / "run"))
+    assert [(row.of, row.verdicts[1]) for row in told.verdicts] == [("order", "together")]
+    assert told.leaves.codes == () and not told.same_result
