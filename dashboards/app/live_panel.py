@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 from dash import Dash, Input, Output, State, dcc, html, no_update
@@ -117,18 +119,28 @@ def add_live_callbacks(app: Dash, live: LiveModel, runs: RunList) -> None:
     )(_patch)  # fmt: skip
 
 
-def _items(runs: RunList, chosen: tuple[str, ...]) -> list[Item]:
+def _items(runs: RunList, chosen: tuple[str, ...]) -> tuple[Item, ...]:
     """Pairs of the first chosen run that has any, else of two built-in families."""
     for key in chosen:
         run = runs.run(key)
-        if run is not None and (run.directory / "items.jsonl").is_file():
-            try:
-                items = [item for item in read_items(run.directory / "items.jsonl") if item.foil_prompt and item.foil]
-            except StrataError:
-                continue
-            if items:
-                return items[:_MOST_PAIRS]
-    return load_items(_BUILT_IN, per_family=8)
+        items = () if run is None else _pairs_of(run.directory / "items.jsonl", run.heard)
+        if items:
+            return items
+    return _built_in()
+
+
+@lru_cache(maxsize=8)
+def _pairs_of(file: Path, _heard: float) -> tuple[Item, ...]:
+    """Empty where there is no such file, or none that can be read."""
+    try:
+        return tuple(item for item in read_items(file) if item.foil_prompt and item.foil)[:_MOST_PAIRS]
+    except StrataError:
+        return ()
+
+
+@cache
+def _built_in() -> tuple[Item, ...]:
+    return tuple(load_items(_BUILT_IN, per_family=8))
 
 
 def _graph(figure: Any) -> Any:
