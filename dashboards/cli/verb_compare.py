@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -81,11 +81,17 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
 def _compare(
     arguments: argparse.Namespace, options: Options, out: Path, command: list[str], display: Display
 ) -> Comparison:
-    from strata.dashboards.page import write_pages
+    from strata.dashboards.page.pages_of_run import write_first_page, write_pages
     from strata.experiments.compare.model_specs import Specs
     from strata.experiments.compare.pipeline import compare
     from strata.experiments.compare.seeds import named_specs
 
+    def on_model(run: Path) -> None:
+        page = write_first_page(run)
+        if page is not None:
+            display.note(f"page of the {run.name} model alone: {page}")
+
+    controls = run_controls(options, options.running, command, display, one_at_a_time=options.one_at_a_time)
     further = {DISTILLED: options.distilled_seeds, CONTROL: options.control_seeds}
     specs = Specs(arguments.base, arguments.distilled, options.control, further)
     comparison = compare(
@@ -94,7 +100,7 @@ def _compare(
         options.config,
         out,
         items=Path(options.items) if options.items else None,
-        controls=run_controls(options, options.running, command, display, one_at_a_time=options.one_at_a_time),
+        controls=replace(controls, on_model=on_model),
     )
     write_pages(out, display)
     return comparison

@@ -22,7 +22,7 @@ from strata.dashboards.from_python.python_options import (
 )
 from strata.dashboards.from_python.typed_command import command_words
 from strata.dashboards.option_values import OptionValue, manifest_options
-from strata.dashboards.page import write_pages
+from strata.dashboards.page.pages_of_run import write_first_page, write_pages
 from strata.dashboards.quick_settings import QUICK_COMPARE, QUICK_LOCATE
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.model_specs import Specs
@@ -161,7 +161,7 @@ def compare(
         controls=RunControls(
             command=command_words("compare", [names[BASE], names[DISTILLED]], all_options),
             options=manifest_options(all_options), one_at_a_time=bool(given.get("one_at_a_time")), progress=shown,
-            on_run=on_run, **part(given, RunningOptions),
+            on_run=on_run, on_model=write_first_page, **part(given, RunningOptions),
         ),
     )  # fmt: skip
     write_pages(directory, shown)

@@ -16,6 +16,14 @@ from strata.probes.progress import Progress, silent
 _WRITERS = {"locate": write_report, "compare": write_comparison, "probe": write_probe_report}
 
 
+def write_first_page(run: Path) -> Path | None:
+    """The page of one model's finished run inside of a comparison that goes on; None where it has one.
+
+    Raises what `write_pages` raises.
+    """
+    return None if (run / "report.html").exists() else write_report(run)
+
+
 def write_pages(run: Path, progress: Progress = silent) -> Path:
     """The page of the run in `run`; of a comparison, those of its models' runs as well.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from strata.experiments.compare.models import Models
 from strata.experiments.compare.opening_tags import opening_tokens
+from strata.experiments.compare.stored_answers import StoredAnswers
 from strata.experiments.compare.ways_of_asking import asked_again, asked_in
 from strata.experiments.items.alignment import EncodedItem, encode_items
 from strata.experiments.items.schema import Item
@@ -19,7 +20,7 @@ from strata.experiments.locate.item_selection import Questions
 from strata.experiments.results.generated_tables import ASKED, AskedRow
 from strata.experiments.results.roles import Role
 from strata.experiments.results.rows import Row
-from strata.experiments.results.ways_of_asking import WAYS, Way
+from strata.experiments.results.ways_of_asking import AS_ASKED, WAYS, Way
 from strata.experiments.run.controls import RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.contract import Site
@@ -32,33 +33,42 @@ from strata.probes.prompts.prompt import Prompt
 
 _BEFORE = "\0before the answer"
 """A position's name that no span of an item has: the prompt's own end, ahead of a start that answer and foil share."""
+_OF_AN_ANSWER = (
+    "answered", "correct_by_choice", "correct_by_likelihood", "logit_difference", "answer_logprob", "rank",
+)  # fmt: skip
+"""Columns that the tables of behaviour and of other ways of asking have in common."""
 
 
 def rows_in_ways(
-    run: RunDirectory, models: Models, roles: Sequence[Role], questions: Questions, controls: RunControls
+    run: RunDirectory, models: Models, stored: Mapping[Role, StoredAnswers], questions: Questions, controls: RunControls
 ) -> dict[Role, Sequence[Row]]:
-    """Rows of `ASKED` of every model of `roles`, over the questions (`asked_again`) as the base reads them; a finished table is not made again."""
+    """Rows of `ASKED` of every model in `stored`, over the questions (`asked_again`) as the base reads them; a finished table is not made again."""
     for role in models.held_first:
         name = f"{ASKED.name}_{role}"
-        if role in roles and not run.finished(f"{name}.parquet"):
+        if role in stored and not run.finished(f"{name}.parquet"):
             rows = asked_rows(
-                models.get(role), role, asked_again(questions.items), prompt_prefix=questions.prompt_prefix,
+                models.get(role), role, asked_again(questions.items), stored[role], prompt_prefix=questions.prompt_prefix,
                 batch_tokens=controls.batch_tokens, progress=controls.progress,
             )  # fmt: skip
             run.write_rows(ASKED, rows, name=name)
-    return {role: run.read_table(f"{ASKED.name}_{role}").to_pylist() for role in roles}
+    return {role: run.read_table(f"{ASKED.name}_{role}").to_pylist() for role in stored}
 
 
 def asked_rows(
     checkpoint: Checkpoint,
     model: str,
     items: Sequence[Item],
+    stored: StoredAnswers | None = None,
     *,
     prompt_prefix: str = "",
     batch_tokens: int | None = None,
     progress: Progress = silent,
 ) -> list[AskedRow]:
-    """One row of `ASKED` a way of asking and item that can be scored in it. `prompt_prefix` stands before all of them already."""
+    """One row of `ASKED` a way of asking and item that can be scored in it.
+
+    `stored`: what the model's own run has read of the items as they are asked; without it they are asked that way too.
+    `prompt_prefix` stands before all of them already.
+    """
     backend = TorchHooks(checkpoint)
     budget = BatchBudget.for_device(checkpoint.device, batch_tokens)
     opening = opening_tokens(checkpoint)
@@ -69,6 +79,10 @@ def asked_rows(
         # A way may leave an item as it is: it is not asked again.
         again = [item for item in worded if (item.id, item.prompt) not in by_prompt]
         encoded, _ = encode_items(again, checkpoint, checkpoint.max_context)
+        if stored is not None and way == AS_ASKED:
+            there = [encoded_item for encoded_item in encoded if stored.answers(encoded_item)]
+            by_prompt |= dict(_stored_rows(model, there, stored, checkpoint, opening))
+            encoded = [encoded_item for encoded_item in encoded if not stored.answers(encoded_item)]
         if encoded:
             full = full_choice_log_probs(checkpoint, backend, encoded, budget=budget)
             found = dict(_read(checkpoint, backend, encoded, opening, budget, progress, f"{model} {way}"))
@@ -79,6 +93,35 @@ def asked_rows(
         known = (by_prompt.get((item.id, item.prompt)) for item in worded)
         rows += [AskedRow(**{**row, "way": way}) for row in known if row is not None]
     return rows
+
+
+def _stored_rows(
+    model: str, encoded: Sequence[EncodedItem], stored: StoredAnswers, checkpoint: Checkpoint, opening: Sequence[int]
+) -> Iterator[tuple[tuple[str, str], AskedRow]]:
+    """By item id and prompt."""
+    if not encoded:
+        return
+    ends = stored.ends([encoded_item.key for encoded_item in encoded])
+    opens = _opens(checkpoint, ends.to(checkpoint.device)[:, None, None], opening)
+    for encoded_item, opened in zip(encoded, opens, strict=True):
+        item = encoded_item.item
+        row = stored.rows[item.id]
+        measured = {name: row[name] for name in _OF_AN_ANSWER}
+        yield (
+            (item.id, item.prompt),
+            AskedRow(**{"model": model, "way": AS_ASKED, "item": item.id, "kind": item.kind, "family": item.family, "opening": opened, **measured}),
+        )  # fmt: skip
+
+
+def _opens(checkpoint: Checkpoint, ends: Float[Tensor, "item one one d_model"], opening: Sequence[int]) -> list[float]:
+    """How likely each item's next token opens a tag; `ends`: stream L at the end of its prompt."""
+    tags = {str(id): torch.full((len(ends),), id) for id in opening}
+    if not tags:
+        return [0.0] * len(ends)
+    opens: list[float] = (
+        read_lens(checkpoint.readout, ends, tags, ranked=(), top_k=1).log_probs[:, 0, 0].exp().sum(-1).tolist()
+    )
+    return opens
 
 
 @dataclass(frozen=True)
@@ -115,13 +158,11 @@ def _read(
             checkpoint.readout, batch.values[:, :, :1],
             {name: targets[:, column] for column, name in enumerate(names)}, top_k=1,
         )  # fmt: skip
-        tags = {str(id): torch.full((len(members),), id) for id in opening}
-        ahead = read_lens(checkpoint.readout, batch.values[:, :, 1:], tags, ranked=(), top_k=1)
-        opens = ahead.log_probs[:, 0, 0].exp().sum(-1).tolist() if tags else [0.0] * len(members)
+        opens = _opens(checkpoint, batch.values[:, :, 1:], opening)
         for row, encoded_item in enumerate(members):
             yield encoded_item.key, _Found(
                 at_answer.log_probs[row, 0, 0], int(at_answer.rank("answer")[row, 0, 0]),
-                int(at_answer.top_ids[row, 0, 0, 0]), float(opens[row]),
+                int(at_answer.top_ids[row, 0, 0, 0]), opens[row],
             )  # fmt: skip
 
 

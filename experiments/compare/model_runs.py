@@ -48,14 +48,17 @@ class ModelRuns:
             asked = {role: self._ask(role) for role in self.models.held_first}
         return {role: asked[role] for role in self.models.roles}
 
-    def locate(self, first: Mapping[Role, frozenset[str]], changed: Sequence[str] = ()) -> dict[Role, Summarised]:
-        """Every model's run to its end. `first`: ids of the items that are intervened on before others; `changed`: of those that not
+    def locate(
+        self, roles: Sequence[Role], first: Mapping[Role, frozenset[str]], changed: Sequence[str] = ()
+    ) -> dict[Role, Summarised]:
+        """The runs of these models to their ends. `first`: ids of the items that are intervened on before others; `changed`: of those that not
         all models answer alike, whose lens maps are kept too."""
         located = {}
-        for role in self.models.held_first:
+        for role in (role for role in self.models.held_first if role in roles):
             with self.run.stage(f"locate {role}"):
                 located[role] = self._locate(role, first.get(role, frozenset()), changed)
-        return {role: located[role] for role in self.models.roles}
+            self.controls.on_model(self.run.path / role)
+        return {role: located[role] for role in roles}
 
     def run_id(self, role: Role) -> str:
         return read_manifest(self.run.path / role).run_id

@@ -34,6 +34,7 @@ from strata.experiments.compare.probe_transfer import transfer_rows
 from strata.experiments.compare.profile_similarity import likeness_rows
 from strata.experiments.compare.seeds import Seeds
 from strata.experiments.compare.shared_prompt_prefix import shared_prompt_prefix
+from strata.experiments.compare.stored_answers import StoredAnswers
 from strata.experiments.compare.stream_similarity import similarity_rows
 from strata.experiments.compare.swap_and_patch import exchange
 from strata.experiments.compare.swap_and_patch_stores import CROSSED_STORE, ExchangeStores
@@ -62,6 +63,7 @@ from strata.experiments.results.rows import Row, text
 from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import JsonObject
+from strata.probes.store import ActivationStore
 
 RESULT = "comparison.json"
 RESULTS = (
@@ -177,20 +179,23 @@ class _Stages:
             return Comparison.model_validate(run.read_object(RESULT, COMPARISON_SCHEMA))
         self._reopen(again)
         self._describe()
+        rows = self.runs.ask()
+        same_items = excluded.roles_for("answers", "items")
+        same_layers = excluded.roles_for("layers", "items", "depth")
+        same_places = excluded.roles_for("places", "items", "tokens", "depth")
+        first = eligible(rows, same_places)
+        changed = answered_otherwise({role: rows[role] for role in same_items})[
+            : MAPS_A_DRAWN_ONE * self.config.locate.lens_maps
+        ]
+        # The base's run comes before whatever needs the others: its page can be read meanwhile.
+        summaries = self.runs.locate([BASE], first, changed)
         with run.stage("pair check"):
             checks = check_pairs(run, self.specs, self.models.others, excluded.add, progress=self.progress)
         with run.stage("weights"):
             write_weights(run, self.specs, self.models.others, self.config, excluded.add, progress=self.progress)
-        rows = self.runs.ask()
-        same_items = excluded.roles_for("answers", "items")
+        summaries |= self.runs.locate(self.models.others, first, changed)
         with run.stage("ways of asking"):
-            formats = self._formats(same_items)
-        same_layers = excluded.roles_for("layers", "items", "depth")
-        same_places = excluded.roles_for("places", "items", "tokens", "depth")
-        changed = answered_otherwise({role: rows[role] for role in same_items})
-        summaries = self.runs.locate(
-            eligible(rows, same_places), changed[: MAPS_A_DRAWN_ONE * self.config.locate.lens_maps]
-        )
+            formats = self._formats({role: rows[role] for role in same_items})
         with run.stage("changes"):
             answers = self._changes({role: rows[role] for role in same_items}, same_layers)
         with run.stage("cells"):
@@ -247,10 +252,16 @@ class _Stages:
             run.write_rows(LIKENESS, likeness_rows(tables, items, seed=seed))
         return kinds
 
-    def _formats(self, roles: Sequence[Role]) -> Mapping[Kind, FormatApart]:
-        """Every model asked in other ways too."""
-        rows = rows_in_ways(self.directory, self.models, roles, self.questions, self.runs.controls)
-        config = self.config.locate
+    def _formats(self, answers: Mapping[Role, Sequence[Row]]) -> Mapping[Kind, FormatApart]:
+        """Every model asked in other ways too. `answers`: how each answers as it is asked."""
+        config = self.runs.config
+        stored = {
+            role: StoredAnswers.of(
+                rows, self._streams_of(role), positions=len(config.positions), n_layers=self.models.about(role).n_layers
+            )
+            for role, rows in answers.items()
+        }
+        rows = rows_in_ways(self.directory, self.models, stored, self.questions, self.runs.controls)
         rows = self.seeds.asked(self.directory, rows, self.questions, self.runs.controls)
         return format_apart(rows, self.questions.items, draws=config.draws, seed=config.seed)
 
@@ -272,14 +283,17 @@ class _Stages:
         roles = self.excluded.roles_for("streams", "items", "tokens", "depth", "width")
         if run.finished("similarity.parquet") and run.finished("transfer.parquet"):
             return
-        lenses = [name for lens in located.lenses for name in ((lens, "bias") if lens == "tuned" else (lens,))]
-        stores = {
-            role: streams_store(run.path / role, self.runs.run_id(role), "model", positions, lenses) for role in roles
-        }
+        stores = {role: self._streams_of(role) for role in roles}
         encoded, answered = self.questions.encoded, answered_by_all({role: rows[role] for role in roles})
         run.write_rows(SIMILARITY, similarity_rows(stores, encoded, positions, self.config))
         carried = transfer_rows(stores, encoded, answered, positions, self.config, progress=self.progress)
         run.write_rows(TRANSFER, carried)
+
+    def _streams_of(self, role: Role) -> ActivationStore:
+        """Kept by the model's own run until the comparison is done."""
+        config = self.runs.config
+        lenses = [name for lens in config.lenses for name in ((lens, "bias") if lens == "tuned" else (lens,))]
+        return streams_store(self.directory.path / role, self.runs.run_id(role), "model", config.positions, lenses)
 
     def _exchange(
         self, rows: Mapping[Role, Sequence[Row]]

@@ -10,7 +10,7 @@ from strata.experiments.run.manifest import JsonObject
 from strata.probes.progress import Progress, silent
 
 
-def _nobody(run: Path) -> None:
+def _nobody(run: Path) -> object:
     """Where nobody waits for the directory."""
 
 
@@ -32,6 +32,8 @@ class RunControls:
     """Hears how far the work is."""
     on_run: Callable[[Path], None] = _nobody
     """Is given the run directory once it is there."""
+    on_model: Callable[[Path], object] = _nobody
+    """Of a comparison: is given the run directory of each model whose own run is done."""
 
 
 DEFAULT_CONTROLS = RunControls()
