@@ -15,6 +15,7 @@ from small_world import lora, other, other_tokenizer, save_checkpoint, write_ite
 
 from strata.dashboards.cli.display import Display
 from strata.dashboards.cli.main import main
+from strata.dashboards.page import pages_of_run
 from strata.experiments.run.files import manifest_sha256
 from strata.probes.checkpoints.open_spec import open_checkpoint
 
@@ -65,6 +66,24 @@ def run(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "first"
     assert main(world.command(out, "--display", "none")) == 0
     return out
+
+
+def test_the_bases_own_page_is_there_before_anything_of_the_others(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    found: list[tuple[str, list[str]]] = []
+    own = pages_of_run.write_first_page
+
+    def watched(run: Path) -> Path | None:
+        found.append((run.name, sorted(path.parent.name for path in run.parent.glob("*/summary.json"))))
+        return own(run)
+
+    monkeypatch.setattr(pages_of_run, "write_first_page", watched)
+    assert main(world.command(tmp_path / "run", "--display", "plain")) == 0
+    assert found == [("base", ["base"]), ("distilled", ["base", "distilled"])]
+    told = capfd.readouterr().err
+    assert f"page of the base model alone: {tmp_path / 'run' / 'base' / 'report.html'}" in told
+    assert told.index("base/report.html") < told.index("weights")
 
 
 def measured(run: Path) -> dict[Path, int]:

@@ -6,15 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from tiny_models import tiny_checkpoint
 
 from strata.experiments.compare.asked_in_ways import asked_rows
+from strata.experiments.compare.stored_answers import StoredAnswers
 from strata.experiments.compare.ways_of_asking import asked_in
+from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.schema import Item
+from strata.experiments.locate.activation_stores import streams_store
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.pipeline import ask
 from strata.experiments.results.answer_measures import AGREEING, value_of
 from strata.experiments.results.ways_of_asking import WAYS
+from strata.experiments.run.files import read_manifest
 
 WORDS = "abcdefgh"
 
@@ -79,3 +84,40 @@ def test_a_prompt_that_a_way_leaves_as_it_is_is_not_asked_again() -> None:
 def test_where_all_others_would_tell_the_answer_none_is_shown() -> None:
     two = items()[:2]
     assert asked_in("examples", [two[0], two[0]])[0].prompt == two[0].prompt
+
+
+def test_what_a_models_own_run_has_read_is_not_asked_again(tmp_path: Path) -> None:
+    checkpoint = tiny_checkpoint("llama")
+    config = LocateConfig(positions=("last",), random_init=False, draws=100)
+    behaviour = [vars(row) for row in ask(checkpoint, config, tmp_path / "run", items=items()[:-1])]
+    store = streams_store(tmp_path / "run", read_manifest(tmp_path / "run").run_id, "model", ("last",), ["logit"])
+    stored = StoredAnswers.of(behaviour, store, positions=1, n_layers=checkpoint.n_layers)
+    tokens: dict[str, int] = {}
+    rows = asked_rows(
+        checkpoint, "base", items(), stored, progress=lambda stage, done, total, _: tokens.update({stage: total or 0})
+    )
+    expected = asked_rows(checkpoint, "base", items())
+    assert tokens["base as_asked"] == len(checkpoint.encode(items()[-1].prompt)), "the one that the run has not asked"
+    by_key = {(row["way"], row["item"]): row for row in rows}
+    assert by_key.keys() == {(row["way"], row["item"]) for row in expected} and len(rows) == len(expected)
+    for row in expected:
+        known = by_key[row["way"], row["item"]]
+        assert known.keys() == row.keys()
+        for name, value in row.items():
+            assert known[name] == (pytest.approx(value, abs=1e-5) if isinstance(value, float) else value)  # type: ignore[literal-required]
+
+
+def test_how_likely_a_tag_is_opened_is_read_at_the_prompts_own_end(tmp_path: Path) -> None:
+    """Answers and foils that begin alike are told apart further on."""
+    checkpoint = tiny_checkpoint("llama")
+    lines = [replace(item, answer=f" a{item.answer}", foil=f" a{item.foil}", choices=()) for item in items()]
+    config = LocateConfig(positions=("last",), random_init=False, draws=100)
+    behaviour = [vars(row) for row in ask(checkpoint, config, tmp_path / "run", items=lines)]
+    assert all(row["n_fed"] == 1 for row in behaviour)
+    store = streams_store(tmp_path / "run", read_manifest(tmp_path / "run").run_id, "model", ("last",), ["logit"])
+    stored = StoredAnswers.of(behaviour, store, positions=1, n_layers=checkpoint.n_layers)
+    encoded, _ = encode_items(asked_in("as_asked", lines), checkpoint, None)
+    for encoded_item, end in zip(encoded, stored.ends([item.key for item in encoded]), strict=True):
+        ids = torch.tensor([encoded_item.prompt.ids[:-1]])
+        plain = checkpoint.model(input_ids=ids).logits[0, -1].log_softmax(-1)
+        torch.testing.assert_close(checkpoint.readout.logits(end[None])[0].log_softmax(-1), plain, atol=1e-4, rtol=1e-4)
