@@ -50,9 +50,11 @@ def headline_sentence(comparison: Comparison) -> str:
     # Halves of a change that may be none say nothing.
     changed = told.generated.change is not None and told.generated.change.side != 0
     half = {1: "upper", -1: "lower", 0: ""}[told.where.claim if changed else 0]
-    third = (
-        f"the {half} half of the blocks brings more of the change" if half else "which blocks bring the change is open"
-    )
+    third = "which blocks bring the change is open"
+    if half:
+        third = f"the {half} half of the blocks brings more of the change"
+    elif changed and told.where.why == "nothing-beyond-control":
+        third = "which blocks bring it is not told from the control, whose halves differ the same way"
     return f"{first[0].upper()}{first[1:]}; {second}; {third}."
 
 
@@ -106,9 +108,13 @@ def _told(number: HeadlineNumber) -> ToldNumber:
     notes = []
     if number.beyond is not None:
         notes.append(f"beyond the control {points(number.beyond)}")
-    if number.about == "where":
+    why = NO_CLAIM[number.why or "not-measured"]
+    if number.about == "where" and number.why == "nothing-beyond-control":
+        notes.append("of the change from the base")
+        why = "the control's halves differ the same way"
+    elif number.about == "where":
         notes.append("of the change from the base, whatever the control's is")
-    notes.append("shown" if number.claim else NO_CLAIM[number.why or "not-measured"])
+    notes.append("shown" if number.claim else why)
     return ToldNumber(number.about, LABELS[number.about], _value(number), "; ".join(notes), bool(number.claim))
 
 

@@ -114,9 +114,9 @@ def generated_like_trained(generated: Generated) -> GeneratedSplit | None:
     return of_split if of_split is not None and of_split.accuracy.change is not None else None
 
 
-def halves_by_generated(reasoning: ComparedKind) -> Halves | None:
-    """How the halves of the blocks share what is gained on problems like those trained on; None: not measured there."""
-    entry = reasoning.upper_minus_lower.get(DISTILLED, {}).get("generated")
+def halves_by_generated(reasoning: ComparedKind, role: Role = DISTILLED) -> Halves | None:
+    """How the halves of the blocks of `role` share what is gained on problems like those trained on; None: not measured there."""
+    entry = reasoning.upper_minus_lower.get(role, {}).get("generated")
     return entry if entry is not None and (entry.split or SPLIT) == SPLIT else None
 
 

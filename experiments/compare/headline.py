@@ -17,6 +17,7 @@ from strata.experiments.items.schema import Kind
 from strata.experiments.results.comparison import ComparedKind, Generated
 from strata.experiments.results.estimates import Contrasted
 from strata.experiments.results.headline import Headline, HeadlineNumber, NoClaim, SeedChange
+from strata.experiments.results.roles import CONTROL
 
 
 def headline_of(kinds: Mapping[Kind, ComparedKind], generated: Generated, seeds: Sequence[SeedChange] = ()) -> Headline:
@@ -63,6 +64,11 @@ def _where(reasoning: ComparedKind) -> HeadlineNumber:
         return HeadlineNumber(about="where", why="not-measured")
     sign = apart.side
     why: NoClaim = "too-few-clusters" if apart.low is None else "nothing-shown"
+    control = halves_by_generated(reasoning, CONTROL)
+    of_control = None if control is None else control.upper_minus_lower
+    if sign and of_control is not None and of_control.side == sign:
+        # Where any training acts says nothing of where this one does.
+        sign, why = 0, "nothing-beyond-control"
     return HeadlineNumber(about="where", change=apart, claim=sign, why=None if sign else why)
 
 

@@ -18,7 +18,7 @@ NoClaim = Literal[
     "not-measured",
     "too-few-clusters",
     "nothing-shown",  # the interval holds 0
-    "nothing-beyond-control",  # the control changed as much
+    "nothing-beyond-control",  # the control changed as much; of `where`: its halves differ the same way
     "not-by-all",  # a measure of the answers doesn't show it, or shows the opposite
     "denied-at-prompts",  # all that the measures at the prompts show is the opposite
     "seeds-disagree",  # another seed of the same training changed the other way

@@ -75,6 +75,14 @@ def test_where_is_told_of_the_generated_answers_alone() -> None:
     assert headline_of({"reasoning": kind_of(NONE, accuracy=UP)}, written(UP)).where.why == "not-measured"
 
 
+@pytest.mark.parametrize(("of_control", "claim"), [(UP, 0), (DOWN, 1), (NONE, 1)])
+def test_where_is_not_claimed_where_the_controls_halves_differ_the_same_way(of_control: Three, claim: int) -> None:
+    upper = with_generated_half(kind_of(NONE, accuracy=UP), half(UP, split="test"))
+    halves = {**upper.upper_minus_lower, "control": {"generated": half(of_control, split="test")}}
+    told = headline_of({"reasoning": upper.model_copy(update={"upper_minus_lower": halves})}, written(UP)).where
+    assert told.claim == claim and told.why == (None if claim else "nothing-beyond-control")
+
+
 def test_one_seed_that_changes_the_other_way_is_enough_to_claim_nothing() -> None:
     kinds = {"reasoning": kind_of(NONE), "knowledge": kind_of(DOWN)}
     alike = [seed(0.2, -0.1), seed(0.1, -0.2), seed(0.3, -0.01)]
