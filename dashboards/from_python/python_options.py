@@ -8,6 +8,7 @@ from typing import TypedDict, TypeVar, cast, is_typeddict
 
 from strata.dashboards.option_values import OptionValue
 from strata.experiments.generated_answers.problems import Split
+from strata.experiments.generated_answers.prompting import Prompting
 from strata.experiments.items.framing import Framing
 from strata.experiments.results.causal_map import CausalMap
 from strata.probes.errors import StrataError
@@ -54,6 +55,7 @@ class ComparingOptions(TypedDict, total=False):
     contrast_items: int
     generated: int
     generated_splits: tuple[Split, ...]
+    generated_ways: tuple[Prompting, ...]
     generated_tokens: int
     generated_swap_parts: int
     temperature: float

@@ -15,7 +15,7 @@ from strata.experiments.compare.cross_model_patching import cross_lines
 from strata.experiments.compare.generated_layer_swaps import inner_layer_swaps
 from strata.experiments.compare.gpu_kinds import KINDS, MEASURED_AND_ASSUMED, GpuKind, Speeds
 from strata.experiments.generated_answers.problems import evaluation_lessons
-from strata.experiments.generated_answers.prompting import PROMPTS, ask
+from strata.experiments.generated_answers.prompting import ask
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.causal.workload import intervention_tokens, pairs_by_family
 from strata.experiments.locate.cost_plan import passes_of
@@ -159,7 +159,7 @@ def plan_compare(
         for split in config.generated_splits
         for lesson in evaluation_lessons(split, seed=config.locate.seed, per_family=config.generated)
     ]
-    asked = [counted.encode(ask(lesson, way)) for lesson in lessons for way in PROMPTS]
+    asked = [counted.encode(ask(lesson, way)) for lesson in lessons for way in config.generated_ways]
     longest = max(map(len, asked), default=0)
     work = {role: _work(model, role, encoded, tokens, asked, len(lessons), config) for role, model in models.items()}
     two, one = (_memory(models, longest, config, held) for held in (2, 1))

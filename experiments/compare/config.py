@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from strata.experiments.generated_answers.problems import SPLITS, Split
+from strata.experiments.generated_answers.prompting import PROMPTS, Prompting
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.setting import positive, setting, whole
 from strata.probes.errors import StrataError
@@ -65,6 +66,14 @@ class CompareConfig:
         ),
     )
     """Which problems: of trained families, harder than trained on, of families never trained on."""
+    generated_ways: tuple[Prompting, ...] = field(
+        default=PROMPTS,
+        metadata=setting(
+            "in which ways BASE, and a model whose training isn't recorded, is asked: each is scored in its best one",
+            "comparing", choices=PROMPTS,
+        ),
+    )  # fmt: skip
+    """In which ways a model is asked whose training doesn't say it, and the base, beside the ways in which the others are asked."""
     generated_tokens: int = field(
         default=256,
         metadata=setting(
@@ -133,6 +142,10 @@ class CompareConfig:
             raise StrataError(
                 f"--generated-splits is {','.join(self.generated_splits) or 'empty'}",
                 f"Choose among: {', '.join(SPLITS[1:])}",
+            )
+        if not self.generated_ways or set(self.generated_ways) - set(PROMPTS):
+            raise StrataError(
+                f"--generated-ways is {','.join(self.generated_ways) or 'empty'}", f"Choose among: {', '.join(PROMPTS)}"
             )
         if not 0 <= self.temperature < math.inf:
             raise StrataError(f"--temperature is {self.temperature:g}", "Give 0 to decode greedily, or more to draw")

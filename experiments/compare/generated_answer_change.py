@@ -41,7 +41,7 @@ def generated_change(
     """By split of the problems (trained on, harder, other families) and over all: share of right generated answers, before and after.
 
     Writes one table of answers a model; a finished one is not made again. `fixed`: in which way a model is asked whose training says
-    it (`fixed_prompting`); every other one is asked in all ways, and so is the base, against which swaps in any way are held. `further`: how
+    it (`fixed_prompting`); every other one is asked in all of `config.generated_ways` and these, and so is the base, against which swaps in any way are held. `further`: how
     further seeds of a role are opened, by name; a problem's value is then the mean over them. A model that can't be asked, as for the
     length of its context, or in whose texts hardly an answer is found, is handed to `exclude`.
     """
@@ -85,7 +85,8 @@ def written_answers(
             split: evaluation_lessons(split, seed=seed, per_family=config.generated)
             for split in config.generated_splits
         }
-        ways = PROMPTS if role == BASE or role not in fixed else (fixed[role],)
+        open_ways = [way for way in PROMPTS if way in config.generated_ways or way in fixed.values()]
+        ways = open_ways if role == BASE or role not in fixed else [fixed[role]]
         made = asked_to_generate(opener(), name, asked, ways, config, progress)
         run.write_rows(ANSWERS, _marked(made, fixed.get(role)), name=table)
     rows: list[Row] = run.read_table(table).to_pylist()

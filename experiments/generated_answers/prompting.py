@@ -38,5 +38,9 @@ def _examples(family: str, difficulty: int, template: str) -> tuple[Lesson, ...]
 
 
 def best_way(rows: Sequence[Mapping[str, Value]]) -> Prompting:
-    """The prompt with the most right answers; the first of equals."""
-    return max(PROMPTS, key=lambda way: sum(row["right"] is True for row in rows if row["prompt"] == way))
+    """The way with the most right answers among those that were asked; the first of equals."""
+    there = {row["prompt"] for row in rows}
+    return max(
+        [way for way in PROMPTS if way in there] or PROMPTS,
+        key=lambda way: sum(row["right"] is True for row in rows if row["prompt"] == way),
+    )

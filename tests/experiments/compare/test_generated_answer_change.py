@@ -270,3 +270,22 @@ def test_every_draw_has_a_seed_of_its_own_and_the_first_is_the_only_ones() -> No
 def test_draws_and_room_that_make_no_sense_are_refused(options: dict[str, Any], what: str) -> None:
     with pytest.raises(StrataError, match=what):
         CompareConfig(**options)
+
+
+def test_the_base_is_asked_in_the_ways_named_and_in_those_of_the_others(tmp_path: Path) -> None:
+    checkpoint = tiny_checkpoint("llama", max_position_embeddings=1024)
+    config = CompareConfig(
+        locate=LocateConfig(draws=100), generated=1, generated_tokens=2, generated_splits=("other",), generated_ways=("few_shot",)
+    )  # fmt: skip
+    openers = {"base": lambda: checkpoint, "distilled": lambda: checkpoint, "control": lambda: checkpoint}
+    run = RunDirectory(tmp_path / "run", verb="compare", command=[], identity={})
+    generated_change(run, Models(openers), config, lambda entry: None, {"distilled": "question_only"})
+    asked = {
+        role: {row["prompt"] for row in run.read_table(f"answers_{role}").to_pylist()}
+        for role in ("base", "distilled", "control")
+    }
+    run.close("done")
+    assert asked["base"] == asked["control"] == {"question_only", "few_shot"}
+    assert asked["distilled"] == {"question_only"}
+    with pytest.raises(StrataError, match="--generated-ways is shouted"):
+        CompareConfig(generated_ways=("shouted",))  # type: ignore[arg-type]
