@@ -33,10 +33,6 @@ from strata.probes.prompts.prompt import Prompt
 
 _BEFORE = "\0before the answer"
 """A position's name that no span of an item has: the prompt's own end, ahead of a start that answer and foil share."""
-_OF_AN_ANSWER = (
-    "answered", "correct_by_choice", "correct_by_likelihood", "logit_difference", "answer_logprob", "rank",
-)  # fmt: skip
-"""Columns that the tables of behaviour and of other ways of asking have in common."""
 
 
 def rows_in_ways(
@@ -106,11 +102,17 @@ def _stored_rows(
     for encoded_item, opened in zip(encoded, opens, strict=True):
         item = encoded_item.item
         row = stored.rows[item.id]
-        measured = {name: row[name] for name in _OF_AN_ANSWER}
-        yield (
-            (item.id, item.prompt),
-            AskedRow(**{"model": model, "way": AS_ASKED, "item": item.id, "kind": item.kind, "family": item.family, "opening": opened, **measured}),
+        choice, likelihood, logits = (
+            row[name] for name in ("correct_by_choice", "correct_by_likelihood", "logit_difference")
+        )
+        asked = AskedRow(
+            model=model, way=AS_ASKED, item=item.id, kind=item.kind, family=item.family, answered=bool(row["answered"]),
+            correct_by_choice=None if choice is None else bool(choice),
+            correct_by_likelihood=None if likelihood is None else bool(likelihood),
+            logit_difference=None if logits is None else float(logits), answer_logprob=float(row["answer_logprob"] or 0.0),
+            rank=int(row["rank"] or 0), opening=opened,
         )  # fmt: skip
+        yield (item.id, item.prompt), asked
 
 
 def _opens(checkpoint: Checkpoint, ends: Float[Tensor, "item one one d_model"], opening: Sequence[int]) -> list[float]:

@@ -30,7 +30,7 @@ class RunControls:
     """Of a comparison: whether one model is held instead of two."""
     progress: Progress = silent
     """Hears how far the work is."""
-    on_run: Callable[[Path], None] = _nobody
+    on_run: Callable[[Path], object] = _nobody
     """Is given the run directory once it is there."""
     on_model: Callable[[Path], object] = _nobody
     """Of a comparison: is given the run directory of each model whose own run is done."""
