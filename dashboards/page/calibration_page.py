@@ -93,7 +93,7 @@ def calibration_page(record: Calibration) -> str:
 
 
 def _tables(record: Calibration) -> Iterator[Table]:
-    named = (("All families", record.halves), ("By cell", record.cells), ("By variant of the plant", record.variants), ("By model", record.by_model))  # fmt: skip
+    named = (("All families", record.halves), ("By origin of the weights", record.origins), ("By cell", record.cells), ("By variant of the plant", record.variants), ("By model", record.by_model))  # fmt: skip
     for title, parts in named:
         if parts:
             yield Table(title, _PLACE_HEADS, tuple(_place_row(part) for part in parts))

@@ -23,6 +23,20 @@ def calibrated_sentence(record: Calibration) -> str:
                 f"The order of the kinds was right in {share_words(orders.right)} of {orders.right.of} models with one, "
                 f"wrong in {orders.wrong.part}."
             )
+    trained = next((one for one in record.origins if one.name == "trained" and one.places.families), None)
+    if trained is not None:
+        error, orders = trained.places.error_blocks, trained.orders
+        told.append(
+            f"Where it was trained into blocks of the embedded model, {trained.places.families - trained.places.silent} of "
+            f"{trained.places.families} families were placed, "
+            + (f"{error.median:.1f} blocks off in the median" if error.families else "none near")
+            + (
+                ""
+                if orders is None or not orders.right.of
+                else f", and the order was right in {orders.right.part} of {orders.right.of} models, wrong in {orders.wrong.part}"
+            )
+            + "."
+        )
     empty = [null for null in record.nulls if null.kind == "all-but-unequal"] or [
         null for null in record.nulls if null.kind != "unequal"
     ][:1]

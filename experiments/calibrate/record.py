@@ -61,6 +61,7 @@ def record_of(  # seven parameters: the rows, and all that they don't say about 
         models=len(full) + sum(row.null for row in rows),
         seconds=sum(row.seconds for row in rows),
         halves=tuple(_by_half(full, lambda one: ("all",), lambda _one, _family: ("all",))),
+        origins=tuple(_by_half(full, lambda one: (one.truth.origin,), lambda one, _family: (one.truth.origin,))),
         by_model=tuple(
             _by_half(full, lambda one: (one.truth.name,), lambda one, _family: (one.truth.name,), ordered=True)
         ),

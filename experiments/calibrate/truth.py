@@ -61,6 +61,8 @@ class Truth:
     """Of what makes the kinds' answers: undetermined where they overlap."""
     noise: float = 0.0
     messy: bool = False
+    origin: Literal["written", "compiled", "trained"] = "written"
+    """Weights written by a construction, compiled from a program, or trained into a real model."""
     variant: str | None = None
     """What kind of plant it is, where it isn't written by a construction."""
 

@@ -218,6 +218,8 @@ class Calibration(Record):
     """Of localisation, over all models."""
     halves: tuple[CalibratedPart, ...]
     """All models that the rule was made with, and all others."""
+    origins: tuple[CalibratedPart, ...]
+    """`written`: planted circuits; `compiled`: programs; `trained`: plants in the embedded model."""
     by_model: tuple[CalibratedPart, ...]
     cells: tuple[CalibratedPart, ...]
     variants: tuple[CalibratedPart, ...]

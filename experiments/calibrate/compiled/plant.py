@@ -58,7 +58,16 @@ def truth_of(program: CompiledProgram) -> Truth:
             prepares=(*codes["operand"], Place("move", (moved_operand,))), relays=(combined,),
         ),
     }  # fmt: skip
-    return Truth(said.name, "judge", "gpt2", said.layers, families, order_of(families), variant="compiled program")
+    return Truth(
+        said.name,
+        "judge",
+        "gpt2",
+        said.layers,
+        families,
+        order_of(families),
+        origin="compiled",
+        variant="compiled program",
+    )
 
 
 def _codes(said: Described, whose: str) -> tuple[Place, ...]:

@@ -27,7 +27,7 @@ def truth_of(record: PlantRecord) -> Truth:
     width = record.plan.width
     return Truth(
         record.plan.name, "judge", "llama", N_LAYERS, families, order_of(families),
-        variant=f"trained into {width} block{'s' if width > 1 else ''} of the embedded model",
+        origin="trained", variant=f"trained into {width} block{'s' if width > 1 else ''} of the embedded model",
     )  # fmt: skip
 
 

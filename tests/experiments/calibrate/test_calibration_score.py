@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
+from strata.dashboards.sentences.calibration import calibrated_sentence
 from strata.experiments.calibrate.calibration_row import CalibrationRow
 from strata.experiments.calibrate.record import record_of
 from strata.experiments.calibrate.score import claims, score, score_family, score_order, score_place
@@ -151,6 +152,7 @@ def test_a_record_adds_up_over_rows() -> None:
     assert half.orders is not None and half.orders.right.part == 1 and half.orders.claimed.of == 0
     assert [(part.name, part.places.families) for part in record.cells] == [("enrich", 1), ("work_out", 1)]
     assert [(part.name, part.places.families) for part in record.variants] == [("plain", 2)]
+    assert [(part.name, part.places.families) for part in record.origins] == [("written", 2)]
     assert record.failed == {"random 1": "no pairs"}
     assert [(one.kind, one.runs, one.failed, one.orders.part) for one in record.nulls] == [
         ("random", 2, 1, 1),
@@ -170,6 +172,18 @@ def test_what_is_published_is_held_against_what_is_true() -> None:
     assert supports == [(0.9, 1, 1), (0.97, 0, 1)]
     assert [(one.observed.part, one.observed.of) for one in points if one.what == "interval"] == [(3, 4)]
     assert [one.observed.part for one in points if one.what == "coding p"] == [1, 1, 1, 1, 2]
+
+
+def test_the_sentence_tells_plants_in_a_real_model_apart() -> None:
+    trained = [
+        row.model_copy(update={"truth": replace(row.truth, origin="trained")})
+        for row in rows()
+        if row.truth is not None
+    ]
+    told = calibrated_sentence(record_of(trained, version="0"))
+    assert "within one block in 50%" in told and "2 of 2 families were placed, 1.0 blocks off in the median" in told
+    assert "order was right in 1 of 1 models" in told
+    assert "embedded" not in calibrated_sentence(record_of(rows(), version="0"))
 
 
 def test_intervals_count_models_and_stay_open_at_the_ends() -> None:
