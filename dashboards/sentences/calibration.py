@@ -25,15 +25,15 @@ def calibrated_sentence(record: Calibration) -> str:
             )
     trained = next((one for one in record.origins if one.name == "trained" and one.places.families), None)
     if trained is not None:
-        error, orders = trained.places.error_blocks, trained.orders
+        error, of_trained = trained.places.error_blocks, trained.orders
         told.append(
             f"Where it was trained into blocks of the embedded model, {trained.places.families - trained.places.silent} of "
             f"{trained.places.families} families were placed, "
             + (f"{error.median:.1f} blocks off in the median" if error.families else "none near")
             + (
                 ""
-                if orders is None or not orders.right.of
-                else f", and the order was right in {orders.right.part} of {orders.right.of} models, wrong in {orders.wrong.part}"
+                if of_trained is None or not of_trained.right.of
+                else f", and the order was right in {of_trained.right.part} of {of_trained.right.of} models, wrong in {of_trained.wrong.part}"
             )
             + "."
         )

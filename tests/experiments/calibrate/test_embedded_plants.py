@@ -10,12 +10,13 @@ from strata.experiments.calibrate.embedded.asked_prompts import AskedBatch, batc
 from strata.experiments.calibrate.embedded.invented import Invented, items_of, prompt_of
 from strata.experiments.calibrate.embedded.low_rank import added, down_projection
 from strata.experiments.calibrate.embedded.make import KINDS
-from strata.experiments.calibrate.embedded.plant_files import PlantRecord, read_plant, write_plant
+from strata.experiments.calibrate.embedded.plant_files import SHIPPED, PlantRecord, read_plant, write_plant
 from strata.experiments.calibrate.embedded.plant_truth import flaws, truth_of
 from strata.experiments.calibrate.embedded.reverting import Reverted, What, Where, reverted
 from strata.experiments.calibrate.embedded.sweep import SWEEP, EmbeddedPlan, plans_named
 from strata.experiments.calibrate.embedded.training import Training, Vectors, prepared, solve_windows
 from strata.experiments.calibrate.llama_and_gpt2 import SPECIAL, tokenizer
+from strata.experiments.calibrate.shipped_plant import SAMPLED, embedded_plants, readied
 from strata.probes.errors import StrataError
 
 WORLD = Invented(families=2, entities=12)
@@ -104,3 +105,14 @@ def test_the_sweep_has_both_orders_and_three_widths() -> None:
     assert {(plan.operations, plan.facts) for plan in SWEEP} == {(plan.facts, plan.operations) for plan in SWEEP}
     with pytest.raises(StrataError, match="No plant is named like"):
         plans_named(["nowhere"])
+
+
+def test_shipped_plants_are_small_and_pass_their_revert_test(tmp_path: Path) -> None:
+    plants = embedded_plants()
+    assert {*SAMPLED} <= {plant.name for plant in plants}
+    for plant in plants:
+        ready, (plan,) = readied(plant, tmp_path / plant.name), plans_named([plant.name])
+        assert ready.excluded == {}, plant.name
+        assert ready.truth.order == ("retrieval-first" if plan.facts < plan.operations else "reasoning-first")
+        assert len(ready.truth.families) == 6
+    assert sum(file.stat().st_size for file in SHIPPED.rglob("*") if file.is_file()) < 10_000_000
