@@ -19,7 +19,7 @@ from strata.experiments.locate.behaviour import full_choice_log_probs, measured_
 from strata.experiments.locate.item_selection import Questions
 from strata.experiments.results.generated_tables import ASKED, AskedRow
 from strata.experiments.results.roles import Role
-from strata.experiments.results.rows import Row
+from strata.experiments.results.rows import Row, integer
 from strata.experiments.results.ways_of_asking import AS_ASKED, WAYS, Way
 from strata.experiments.run.controls import RunControls
 from strata.experiments.run.directory import RunDirectory
@@ -110,7 +110,7 @@ def _stored_rows(
             correct_by_choice=None if choice is None else bool(choice),
             correct_by_likelihood=None if likelihood is None else bool(likelihood),
             logit_difference=None if logits is None else float(logits), answer_logprob=float(row["answer_logprob"] or 0.0),
-            rank=int(row["rank"] or 0), opening=opened,
+            rank=integer(row, "rank"), opening=opened,
         )  # fmt: skip
         yield (item.id, item.prompt), asked
 
