@@ -118,7 +118,7 @@ def _places(run: ListedRun, name: str) -> Iterator[NamedPlaces]:
     for model in dict.fromkeys(model for _, model in run.said.located):
         kinds = {kind: place for (kind, of), place in run.said.located.items() if of == model}
         known = [place for place in kinds.values() if place is not None and place.depth > 0]
-        n_layers = round((known[0].layer + 0.5) / known[0].depth) if known else 1
+        n_layers = max(1, round((known[0].layer + 0.5) / known[0].depth)) if known else 1
         yield NamedPlaces(f"{name}: {model}" if model else name, n_layers, kinds)
 
 

@@ -219,11 +219,18 @@ def _is_number(value: JsonValue) -> bool:
 
 
 def _float(value: JsonValue) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return math.inf if value > 0 else -math.inf
 
 
 def _apart(first: float, second: float) -> float:
     if math.isnan(first) and math.isnan(second):
+        return 0.0
+    if first == second:
         return 0.0
     apart = abs(second - first) / max(1.0, abs(first), abs(second))
     return math.inf if math.isnan(apart) else apart

@@ -129,3 +129,8 @@ def test_a_verdict_is_told_once(tmp_path: Path, runs: Path) -> None:
     told = run_difference(finished_run(runs / "first"), finished_run(tmp_path / "run"))
     assert [(row.of, row.verdicts[1]) for row in told.verdicts] == [("order", "together")]
     assert told.leaves.codes == () and not told.same_result
+
+
+def test_a_number_of_any_size_is_a_number() -> None:
+    found = leaves_apart({"n": 10**400, "m": 10**400}, {"n": 1, "m": 10**400}, 0.001)
+    assert [number.path for number in found.numbers] == [("n",)]

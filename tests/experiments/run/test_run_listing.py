@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import sys
 from pathlib import Path
 
@@ -86,3 +87,43 @@ def test_a_directory_that_is_a_run_is_listed_and_one_that_is_not_there_is_refuse
 
 def test_progress_without_a_total_has_no_share() -> None:
     assert progress_words(RunProgress(stage="fetching", done=3, unit="files")) == "fetching: 3 files"
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "summary.json"])
+def test_whatever_a_file_holds_its_run_is_a_row(tmp_path: Path, name: str) -> None:
+    run = write_finished_run(tmp_path / "run")
+    manifest = json.loads((run / "manifest.json").read_text())
+    unsigned = {key: value for key, value in manifest.items() if key not in ("files", "sha256")}
+    (run / "manifest.json").write_text(json.dumps(unsigned))
+    whole = json.loads((run / name).read_text())
+    draw = random.Random(0)
+    odd = [
+        None,
+        True,
+        -1,
+        10**400,
+        float("nan"),
+        float("inf"),
+        "",
+        "\x00</script>\ud83d",
+        [],
+        [1],
+        {},
+        {"a": 1},
+        1e-300,
+    ]
+    states = set()
+    for _ in range(60):
+        changed = json.loads(json.dumps(whole))
+        where = changed
+        while True:
+            key = draw.choice(list(where) if isinstance(where, dict) else range(len(where)))
+            if draw.random() < 0.4 or not isinstance(where[key], dict | list) or not where[key]:
+                where[key] = draw.choice(odd)
+                break
+            where = where[key]
+        (run / name).write_text(json.dumps(changed))
+        (listed,) = RunList(tmp_path).runs()
+        states.add(listed.state)
+        assert isinstance(problem_words(listed, listed.heard), str) and place_lines(listed, "knowledge") is not None
+    assert {"done", "damaged"} <= states
