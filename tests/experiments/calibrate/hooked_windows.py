@@ -37,17 +37,19 @@ class HookedWindows:
     def effects(self, family: str, cell: str, windows: Sequence[tuple[int, int]]) -> list[float]:
         """Mean of denoise and noise by window: ratios of sums of the logit difference's shift."""
         component, where = CELLS[cell]
-        shifts, whole = [0.0] * len(windows), 0.0
+        shifts, whole = torch.zeros(len(windows)), 0.0
         for clean, foil, answers, span in self._batches(family):
-            place = span if where == "span" else -1
-            donors = [self._pieces(ids, component, place) for ids in (clean, foil)]
-            ends = [self._difference(ids, answers) for ids in (clean, foil)]
-            whole += float((ends[0] - ends[1]).sum())
-            for at, (first, last) in enumerate(windows):
-                for ids, own, pieces, sign in ((foil, ends[1], donors[0], 0.5), (clean, ends[0], donors[1], -0.5)):
-                    with self._replaced(component, place, pieces, range(first, last + 1)):
-                        shifts[at] += sign * float((self._difference(ids, answers) - own).sum())
-        return [shift / whole for shift in shifts]
+            place, pairs = span if where == "span" else -1, len(clean)
+            # Of every window a copy of the pairs, in both directions: all in one run.
+            into, offered = torch.cat([foil, clean]), answers.repeat(2, 1)
+            donors = self._pieces(torch.cat([clean, foil]), component, place)
+            own = self._difference(into, offered)
+            whole += float((own[pairs:] - own[:pairs]).sum())
+            with self._replaced(component, place, donors, windows):
+                replaced = self._difference(into.repeat(len(windows), 1), offered.repeat(len(windows), 1))
+            shift = replaced.view(len(windows), 2 * pairs) - own
+            shifts += (shift[:, :pairs].sum(1) - shift[:, pairs:].sum(1)) / 2
+        return [float(shift) / whole for shift in shifts]
 
     def accuracy(self, family: str) -> float:
         right = []
@@ -104,16 +106,23 @@ class HookedWindows:
         return pieces
 
     @contextmanager
-    def _replaced(self, component: str, place: int, pieces: Sequence[Tensor], blocks: range) -> Iterator[None]:
+    def _replaced(
+        self, component: str, place: int, pieces: Sequence[Tensor], windows: Sequence[tuple[int, int]]
+    ) -> Iterator[None]:
+        """In a batch that holds the pieces' rows once for every window: in its rows, blocks of the window give the pieces."""
+
         def hook(block: int) -> Any:
+            inside = torch.tensor([first <= block <= last for first, last in windows])
+
             def put(_module: Any, _inputs: Any, output: Any) -> Any:
                 hidden = (output[0] if isinstance(output, tuple) else output).clone()
-                hidden[:, place] = pieces[block]
+                of_windows = hidden.view(len(windows), -1, *hidden.shape[1:])
+                of_windows[inside, :, place] = pieces[block]
                 return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
 
             return put
 
-        hooks = [self.modules[component][block].register_forward_hook(hook(block)) for block in blocks]
+        hooks = [module.register_forward_hook(hook(block)) for block, module in enumerate(self.modules[component])]
         yield
         for each in hooks:
             each.remove()
