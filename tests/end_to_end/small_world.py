@@ -13,6 +13,16 @@ from safetensors.torch import load_file, save_file
 from tiny_models import SPECIAL, WORDS, tiny_model, tiny_tokenizer
 
 LETTERS = "abcdefghijkl"
+FAST = (
+    "--causal-map", "quick", "--pairs", "4", "--draws", "100", "--no-random-init", "--lens-maps", "1", "--folds", "3",
+    "--damage-texts", "2", "--positions", "last", "--swap-pairs", "4", "--crossed-positions", "last",
+    "--generated", "0", "--no-spectra", "--batch-tokens", "4096",
+)  # fmt: skip
+
+
+def compare_command(base: object, tuned: object, items: Path, out: Path, *more: object) -> list[str]:
+    """The words of a `strata compare` of two small checkpoints that measures little of everything."""
+    return [str(word) for word in ("compare", base, tuned, "--items", items, "--out", out, *FAST, *more)]
 
 
 def save_checkpoint(directory: Path, *, seed: int = 0) -> Path:

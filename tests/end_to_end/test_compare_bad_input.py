@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from small_comparison import CONFIG, LOCATE, compared, rows_of
-from small_world import lora, other, other_tokenizer, save_checkpoint, write_items
+from small_world import compare_command, lora, other, other_tokenizer, save_checkpoint, write_items
 
+from strata.dashboards.cli.main import main
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.results.comparison_reasons import WhyNotCompared
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -29,16 +31,30 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_checkpoint(tmp_path_factory.mktemp("base") / "model")
 
 
-def gaps(base: Path, distilled: Path | str, tmp_path: Path) -> tuple[Path, dict[str, Any], dict[str, WhyNotCompared]]:
-    out = tmp_path / "run"
-    comparison = compared(Specs(str(base), str(distilled)), out, write_items(tmp_path / "items.jsonl"), config=QUICK)
-    assert all(gap["model"] == "distilled" for gap in comparison["not_comparable"])
-    assert json.loads((out / "comparison.json").read_text())["not_comparable"] == comparison["not_comparable"]
-    return (
-        out,
-        comparison,
-        {gap["part"]: WhyNotCompared.model_validate(gap["why"]) for gap in comparison["not_comparable"]},
-    )
+Gaps = dict[str, WhyNotCompared]
+Compared = Callable[..., tuple[Path, dict[str, Any], Gaps]]
+
+
+@pytest.fixture
+def gaps(base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Compared:
+    """Compares by the command, and wants every gap to be told on the terminal: `measures` among them, each with `reason`."""
+
+    def compared_with(
+        distilled: Path, measures: Sequence[str] = (), reason: str = ""
+    ) -> tuple[Path, dict[str, Any], Gaps]:
+        out, items = tmp_path / "run", write_items(tmp_path / "items.jsonl")
+        assert main(compare_command(base, distilled, items, out, "--display", "none")) == 0
+        comparison = json.loads((out / "comparison.json").read_text())
+        assert all(gap["model"] == "distilled" for gap in comparison["not_comparable"])
+        lines = capfd.readouterr().out.splitlines()
+        told = [line for line in lines if line.startswith("caveat: Not comparable (distilled): ")]
+        left = {gap["part"]: WhyNotCompared.model_validate(gap["why"]) for gap in comparison["not_comparable"]}
+        assert len(told) == len(left)
+        for measure in measures:
+            assert any(measure in line and reason in line for line in told), measure
+        return out, comparison, left
+
+    return compared_with
 
 
 def answers_are_paired(comparison: dict[str, Any]) -> None:
@@ -55,8 +71,13 @@ def nothing_inside_is_paired(run: Path, comparison: dict[str, Any]) -> None:
         assert (moved["verdict"], moved["difference"]) == ("undetermined", None) and moved["why"]
 
 
-def test_another_depth_leaves_the_answers_and_the_shared_blocks_comparable(base: Path, tmp_path: Path) -> None:
-    run, comparison, left = gaps(base, other(tmp_path / "deep", base, num_hidden_layers=4), tmp_path)
+def test_another_depth_leaves_the_answers_and_the_shared_blocks_comparable(
+    base: Path, gaps: Compared, tmp_path: Path
+) -> None:
+    run, comparison, left = gaps(
+        other(tmp_path / "deep", base, num_hidden_layers=4),
+        ("layer by layer change", "layer swaps and cross-model patching"), "it has 4 blocks, the base 3",
+    )  # fmt: skip
     inside = (LAYERS, PLACES, STREAMS, EXCHANGE)
     assert set(left) == {WEIGHTS, *inside}
     assert all(left[part] == WhyNotCompared(code="other-depth", here=4, base=3) for part in inside)
@@ -67,8 +88,11 @@ def test_another_depth_leaves_the_answers_and_the_shared_blocks_comparable(base:
     assert [(caveat["code"], caveat["model"]) for caveat in comparison["caveats"]] == [("base-doubted", "distilled")]
 
 
-def test_another_width_leaves_what_is_read_off_blocks_comparable(base: Path, tmp_path: Path) -> None:
-    run, comparison, left = gaps(base, other(tmp_path / "wide", base, hidden_size=16), tmp_path)
+def test_another_width_leaves_what_is_read_off_blocks_comparable(base: Path, gaps: Compared, tmp_path: Path) -> None:
+    run, comparison, left = gaps(
+        other(tmp_path / "wide", base, hidden_size=16),
+        ("similarity of streams", "layer swaps and cross-model patching"), "16 dimensions, the base's 32",
+    )  # fmt: skip
     assert set(left) == {WEIGHTS, STREAMS, EXCHANGE}
     assert all(left[part] == WhyNotCompared(code="other-width", here=16, base=32) for part in (STREAMS, EXCHANGE))
     answers_are_paired(comparison)
@@ -76,8 +100,10 @@ def test_another_width_leaves_what_is_read_off_blocks_comparable(base: Path, tmp
     assert not rows_of(run, "similarity") and not rows_of(run, "layer_swaps")
 
 
-def test_another_width_of_the_mlp_leaves_out_the_random_change_alone(base: Path, tmp_path: Path) -> None:
-    run, comparison, left = gaps(base, other(tmp_path / "thick", base, intermediate_size=64), tmp_path)
+def test_another_width_of_the_mlp_leaves_out_the_random_change_alone(
+    base: Path, gaps: Compared, tmp_path: Path
+) -> None:
+    run, comparison, left = gaps(other(tmp_path / "thick", base, intermediate_size=64))
     assert RANDOM in left and "Block 0 of the two models differs in mlp." in (left[RANDOM].said or "")
     assert not {EXCHANGE, "layer-swaps", CROSSED} & set(left)
     answers_are_paired(comparison)
@@ -110,16 +136,21 @@ def test_a_model_that_cannot_be_a_target_is_still_a_source_of_blocks(base: Path,
     assert {row["contrast"] for row in rows_of(out, "layer_swaps")} == {"distilled", "random"}
 
 
-def test_a_larger_vocabulary_is_compared_as_far_as_it_is_shared(base: Path, tmp_path: Path) -> None:
-    run, comparison, left = gaps(base, other(tmp_path / "wordy", base, vocab_size=96), tmp_path)
+def test_a_larger_vocabulary_is_compared_as_far_as_it_is_shared(base: Path, gaps: Compared, tmp_path: Path) -> None:
+    run, comparison, left = gaps(other(tmp_path / "wordy", base, vocab_size=96))
     assert left == {}
     answers_are_paired(comparison)
     assert rows_of(run, "weights", matrix="embedding") and rows_of(run, "similarity")
     assert rows_of(run, "layer_swaps", contrast="distilled", direction="into base")
 
 
-def test_another_tokenizer_leaves_answers_layers_and_weights_comparable(base: Path, tmp_path: Path) -> None:
-    run, comparison, left = gaps(base, other_tokenizer(tmp_path / "shuffled", base), tmp_path)
+def test_another_tokenizer_leaves_answers_layers_and_weights_comparable(
+    base: Path, gaps: Compared, tmp_path: Path
+) -> None:
+    run, comparison, left = gaps(
+        other_tokenizer(tmp_path / "shuffled", base),
+        ("layer swaps and cross-model patching", "similarity of streams"), "its tokenizer cuts the questions into other tokens",
+    )  # fmt: skip
     assert set(left) == {PLACES, STREAMS, EXCHANGE}
     assert all(why.code == "other-tokens" for why in left.values())
     answers_are_paired(comparison)

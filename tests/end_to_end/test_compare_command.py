@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file, save_file
-from small_world import lora, other, other_tokenizer, save_checkpoint, write_items
+from small_world import compare_command, lora, save_checkpoint, write_items
 
 from strata.dashboards.cli.display import Display
 from strata.dashboards.cli.main import main
@@ -19,23 +19,6 @@ from strata.dashboards.page import pages_of_run
 from strata.experiments.run.files import manifest_sha256
 from strata.probes.checkpoints.open_spec import open_checkpoint
 
-FAST = (
-    *(
-        "--causal-map",
-        "quick",
-        "--pairs",
-        "4",
-        "--draws",
-        "100",
-        "--no-random-init",
-        "--lens-maps",
-        "1",
-        "--folds",
-        "3",
-    ),
-    *("--damage-texts", "2", "--positions", "last", "--swap-pairs", "4", "--crossed-positions", "last"),
-    *("--generated", "0", "--no-spectra", "--batch-tokens", "4096"),
-)
 TABLES = ("changes", "crossed", "layer_swaps", "similarity", "transfer", "weights")
 
 
@@ -52,8 +35,7 @@ class World:
         self.items = write_items(directory / "items.jsonl")
 
     def command(self, out: Path, *more: object, base: object = "", tuned: object = "") -> list[str]:
-        words = ("compare", base or self.base, tuned or self.tuned, "--items", self.items, "--out", out, *FAST, *more)
-        return [str(word) for word in words]
+        return compare_command(base or self.base, tuned or self.tuned, self.items, out, *more)
 
 
 @pytest.fixture(scope="module")
@@ -180,30 +162,6 @@ def test_ctrl_c_keeps_what_is_measured_and_the_same_command_goes_on(
     assert {name: measured(out)[name] for name in finished} == finished
     for name in TABLES:
         assert rows(out, name) == rows(run, name), name
-
-
-@pytest.mark.parametrize(
-    ("what", "measures", "reason"),
-    [
-        ({"num_hidden_layers": 2}, ("layer by layer change", "layer swaps and cross-model patching"), "it has 2 blocks, the base 3"),
-        ({"hidden_size": 16}, ("similarity of streams", "layer swaps and cross-model patching"), "16 dimensions, the base's 32"),
-        ("tokenizer", ("layer swaps and cross-model patching", "similarity of streams"), "its tokenizer cuts the questions into other tokens"),
-        ({"vocab_size": 96}, (), ""),
-    ],
-    ids=["depth", "width", "tokenizer", "vocabulary"],
-)  # fmt: skip
-def test_what_cannot_be_compared_is_named_and_the_rest_is_done(
-    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str], what: Any, measures: tuple[str, ...], reason: str
-) -> None:
-    directory = tmp_path / "other"
-    tuned = other_tokenizer(directory, world.base) if what == "tokenizer" else other(directory, world.base, **what)
-    assert main(world.command(tmp_path / "run", "--display", "none", tuned=tuned)) == 0
-    lines = [
-        line for line in capfd.readouterr().out.splitlines() if line.startswith("caveat: Not comparable (distilled): ")
-    ]
-    for measure in measures:
-        assert any(measure in line and reason in line for line in lines), measure
-    assert bool(lines) == bool(measures)
 
 
 def test_an_adapter_for_another_base_is_refused(
