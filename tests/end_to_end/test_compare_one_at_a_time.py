@@ -72,6 +72,15 @@ def one_by_one(world: World, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return out, comparison, room
 
 
+def finished_but_for(run: Path, tmp_path: Path, *files: str) -> Path:
+    """A copy of a comparison that lacks some results, and what they would be read from."""
+    copy = shutil.copytree(run, tmp_path / "run")
+    for name in ("comparison.json", *files):
+        (copy / name).unlink()
+    shutil.rmtree(copy / "activations", ignore_errors=True)
+    return copy
+
+
 def test_every_table_but_the_layer_swaps_is_the_same(
     together: Finished, one_by_one: tuple[Path, dict[str, Any], Room]
 ) -> None:
@@ -157,8 +166,10 @@ def test_layer_swaps_are_added_without_measuring_the_models_again_also_when_that
 def test_a_download_that_failed_is_tried_again(
     world: World, together: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    run = finished_but_for(together[0], tmp_path, "pair_check.json", "weights.parquet")
+
     def start() -> dict[str, Any]:
-        return compared(world[0], tmp_path, world[1], config=QUICK, openers=Room(2).openers(world[0]))
+        return compared(world[0], run, world[1], config=QUICK, openers=Room(2).openers(world[0]))
 
     def failing(*models: Any, **options: Any) -> Any:
         raise NotFetchedError("The hub can't be reached")
@@ -169,13 +180,14 @@ def test_a_download_that_failed_is_tried_again(
         outage = start()
     assert {gap["part"] for gap in outage["not_comparable"]} == {"pair-check", "weights"}
     assert {check["verdict"] for check in outage["pair_check"].values()} == {"unclear"}
-    assert start() == together[1] and rows_of(tmp_path, "weights") == rows_of(together[0], "weights")
-    assert not (tmp_path / "activations").exists()
+    assert start() == together[1] and rows_of(run, "weights") == rows_of(together[0], "weights")
+    assert not (run / "activations").exists()
 
 
 def test_a_start_that_is_cut_off_goes_on_from_what_was_stored(
     world: World, one_by_one: tuple[Path, dict[str, Any], Room], tmp_path: Path
 ) -> None:
+    run = finished_but_for(one_by_one[0], tmp_path, "crossed.parquet")
     heard: list[str] = []
 
     def cut_off(stage: str, done: int, total: int | None, unit: str) -> None:
@@ -186,16 +198,14 @@ def test_a_start_that_is_cut_off_goes_on_from_what_was_stored(
 
     def start() -> dict[str, Any]:
         openers = Room(1).openers(world[0])
-        return compared(
-            world[0], tmp_path, world[1], config=QUICK, openers=openers, one_at_a_time=True, progress=cut_off
-        )
+        return compared(world[0], run, world[1], config=QUICK, openers=openers, one_at_a_time=True, progress=cut_off)
 
     for last in ("cross-model patching", "contributions of the control"):
         with pytest.raises(KeyboardInterrupt):
             start()
         assert heard[-1] == last
     before = len(heard)
-    assert start() == one_by_one[1] and rows_of(tmp_path, "crossed") == rows_of(one_by_one[0], "crossed")
+    assert start() == one_by_one[1] and rows_of(run, "crossed") == rows_of(one_by_one[0], "crossed")
     assert {stage for stage in heard[before:] if stage.startswith("contributions")} == {"contributions of the control"}
 
 
