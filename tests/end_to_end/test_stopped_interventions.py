@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from planted_models import Planted, write_planted
 from small_world import save_checkpoint, write_items
+from strata_process import strata
 
 from strata.dashboards.cli import main
 from strata.experiments.locate.causal import pipeline
@@ -30,26 +29,22 @@ TABLES = ("windows", "places", "curves", "locations", "profiles")
 CONFIG = LocateConfig(
     causal_map="quick", pairs=12, draws=100, folds=2, random_init=False, lens_maps=1, positions=("last",)
 )
-KILLED_AT_THE_THIRD_FAMILY = """
-import os, signal, sys
-from pathlib import Path
-from strata.experiments.locate.pipeline import locate
-from strata.experiments.locate.causal import pipeline
-from strata.probes.checkpoints.open_spec import open_checkpoint
-from test_stopped_interventions import CONFIG
+AS_OPTIONS = (
+    "--causal-map", "quick", "--pairs", "12", "--draws", "100", "--folds", "2", "--no-random-init", "--lens-maps", "1",
+    "--positions", "last",
+)  # fmt: skip
 
-measure, families = pipeline.measure_family, []
 
-def measured(checkpoint, family, **options):
-    families.append(family.name)
-    if len(families) == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return measure(checkpoint, family, **options)
+def kill_at_the_third_family() -> None:
+    measure, families = pipeline.measure_family, list[str]()
 
-pipeline.measure_family = measured
-checkpoint, items, out = sys.argv[1:]
-locate(open_checkpoint(checkpoint), CONFIG, Path(out), items=Path(items))
-"""
+    def measured(checkpoint: Checkpoint, family: FamilyPairs, **options: Any) -> FamilyMeasurements:
+        families.append(family.name)
+        if len(families) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return measure(checkpoint, family, **options)
+
+    pipeline.measure_family = measured
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +68,8 @@ def test_families_measured_before_a_kill_are_read_back_and_the_numbers_stay(
     monkeypatch.setattr(pipeline, "measure_family", noted)
     whole = locate(checkpoint, CONFIG, tmp_path / "whole", items=planted.items)
     of_whole, out = list(measured), tmp_path / "killed"
-    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED_AT_THE_THIRD_FAMILY, str(planted.checkpoint), str(planted.items), str(out)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}, timeout=300, check=False,
-    )  # fmt: skip
+    words = ("locate", planted.checkpoint, "--items", planted.items, "--out", out, *AS_OPTIONS)
+    killed = strata(*words, first=kill_at_the_third_family)
     assert killed.returncode == -signal.SIGKILL and not (out / "summary.json").exists()
     kept = {file: file.stat().st_mtime_ns for file in (out / "activations" / "causal").glob("*.safetensors")}
     assert len(kept) == 2
