@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
-from strata.dashboards.figures.drawn import Choices, Figures, Width
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from strata.dashboards.figures.drawn import Choices, Drawn, Figures, Width
+from strata.dashboards.figures.layer_changes import SHOWN, layer_curves, layer_map
 from strata.dashboards.figures.model_maps import model_maps
+from strata.dashboards.figures.stream_lines import contrasts, similarity, transfer
+from strata.dashboards.figures.swap_lines import SCORES, WAYS, crossed, layer_swaps, swap_measures
+from strata.dashboards.figures.weight_map import weight_map
 from strata.dashboards.view.comparison.cells import MapsOfModels
 from strata.dashboards.view.comparison.schema import ComparisonView
 
-_TWO: tuple[Width, ...] = ("wide", "narrow")
+_MAP: tuple[Width, ...] = ("wide", "narrow")
+_PANELS: tuple[Width, ...] = ("wide", "narrow", "phone")
 
 
 def comparison_figures(view: ComparisonView, maps: MapsOfModels | None) -> Figures:
     """In the light theme. `maps`: of the same run as the view."""
-    return {"stages": _stages(view, maps)}
+    swaps = {
+        f"{way}|{score}|{measure}": _laid_out(partial(layer_swaps, view, way, score, measure), _PANELS)
+        for way in (WAYS if view.layer_swaps.state == "ok" else ())
+        if any(line.direction == way for line in view.layer_swaps.lines)
+        for score in SCORES
+        for measure in swap_measures(view)
+    }
+    patched = {
+        way: _laid_out(partial(crossed, view, way), _PANELS)
+        for way in (WAYS if view.crossed.state == "ok" else ())
+        if any(line.direction == way for line in (*view.crossed.lines, *view.crossed.reasons))
+    }
+    alike = view.similarity.positions if view.similarity.state == "ok" else ()
+    families = view.transfer.families if view.transfer.state == "ok" else ()
+    asked = ("all",) if view.contrasts.state == "ok" else ()
+    return {
+        "stages": _stages(view, maps),
+        "layermap": _layer_maps(view),
+        "layers": _layers(view),
+        "layer_swaps": swaps,
+        "crossed": patched,
+        "weights": {measure: _laid_out(partial(weight_map, view, measure), _MAP) for measure in view.weights.measures},
+        "similarity": {position: _laid_out(partial(similarity, view, position), _PANELS) for position in alike},
+        "contrasts": {name: _laid_out(partial(contrasts, view), _PANELS) for name in asked},
+        "transfer": {one.family: _laid_out(partial(transfer, view, one.family), _PANELS) for one in families},
+    }
+
+
+def _laid_out(draw: Callable[[Width], Drawn], widths: Sequence[Width]) -> dict[Width, Drawn]:
+    return {width: draw(width) for width in widths}
 
 
 def _stages(view: ComparisonView, maps: MapsOfModels | None) -> Choices:
@@ -21,7 +58,28 @@ def _stages(view: ComparisonView, maps: MapsOfModels | None) -> Choices:
         return {}
     return {
         choice.id: {
-            width: model_maps(maps, choice.family, name=choice.text, aria=choice.aria, width=width) for width in _TWO
+            width: model_maps(maps, choice.family, name=choice.text, aria=choice.aria, width=width) for width in _MAP
         }
         for choice in view.stages.choices
+    }
+
+
+def _layer_maps(view: ComparisonView) -> Choices:
+    """By `SHOWN|READING`."""
+    found: dict[str, dict[Width, Drawn]] = {}
+    for name, shown in SHOWN.items():
+        for reading in view.changes.readings:
+            drawn = {width: layer_map(view, reading, shown, width) for width in _MAP}
+            figures = {width: figure for width, figure in drawn.items() if figure is not None}
+            if figures:
+                found[f"{name}|{reading.id}"] = figures
+    return found
+
+
+def _layers(view: ComparisonView) -> Choices:
+    """By `READING|SITE`."""
+    return {
+        f"{reading.id}|{site or ''}": _laid_out(partial(layer_curves, view, reading, site), _PANELS)
+        for reading in view.changes.readings
+        for site in (reading.components or (None,))
     }

@@ -20,8 +20,7 @@ SHARED_SCRIPTS = (
 )
 REPORT_SCRIPTS = (*SHARED_SCRIPTS, "curves.js", "causalcurves.js", "familymap.js", "emergence.js", "items.js",
                   "causalmap.js", "stagemap.js", "report.js")  # fmt: skip
-COMPARISON_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "figures.js", "views.js", "comparisonlines.js",
-                      "comparisonmaps.js", "comparisonitems.js", "stagemap.js", "comparison.js")  # fmt: skip
+COMPARISON_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "figures.js", "views.js", "comparisonitems.js", "stagemap.js", "comparison.js")  # fmt: skip
 PROBE_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "figures.js", "views.js", "probe.js")
 LENS_SCRIPTS = (*SHARED_SCRIPTS, "oneprompt.js")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from strata.dashboards.figures.comparison_figures import comparison_figures
@@ -20,7 +21,16 @@ from strata.probes.errors import StrataError
 from strata.probes.files import write_whole
 from strata.probes.model_diff.dominant_dimensions import DOMINANT_SHARE
 
-_PACKED = ("items", "changes", "layer_swaps", "crossed", "weights", "similarity", "contrasts", "transfer")
+_DRAWN: Mapping[str, tuple[str, ...]] = {
+    "changes": ("readings", "components"),
+    "layer_swaps": ("scores",),
+    "crossed": (),
+    "weights": ("measures",),
+    "similarity": ("positions",),
+    "contrasts": (),
+    "transfer": ("families",),
+}
+"""Parts whose numbers are in their figures: what the page's lists choose from."""
 
 
 def write_comparison(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
@@ -58,8 +68,10 @@ def _without_readings(view: ComparisonView) -> ComparisonView:
 def render_comparison(view: ComparisonView, maps: MapsOfModels | None) -> str:
     """The page of a view."""
     plain = view.model_dump(mode="json")
-    slim = {**plain, **{name: {"state": plain[name]["state"], "text": plain[name]["text"]} for name in _PACKED}}
-    data = f"{view_element(slim)}\n{zipped('comparison-blob', {name: plain[name] for name in _PACKED})}\n{figures_element(comparison_figures(view, maps))}"
+    slim = {**plain, "items": {"state": plain["items"]["state"], "text": plain["items"]["text"]}}
+    slim |= {part: {name: plain[part][name] for name in ("state", "text", *names)} for part, names in _DRAWN.items()}
+    figures = figures_element(comparison_figures(view, maps))
+    data = "\n".join((view_element(slim), zipped("items-blob", plain["items"]), figures))
     title = " → ".join(model.label for model in view.models[:2])
     body = render(
         "comparison/page.html",

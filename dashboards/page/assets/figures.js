@@ -39,6 +39,11 @@ function tableRows({ head, blocks }) {
   return { head, rows };
 }
 
+function choicesOf(view) { return Object.keys(FIGURES.figures[view] || {}); }
+
+/** Whether there is anything to see: a figure may hold the reasons alone. */
+function isDrawn(view, choice) { return hasFigure(view, choice) && putBack(FIGURES.figures[view][choice]).wide.data.length > 0; }
+
 function hasFigure(view, choice) { return Boolean((FIGURES.figures[view] || {})[choice]); }
 
 /** What `draw` wants of a figure, at the width that its host has; null where there is none for this choice. */

@@ -19,7 +19,6 @@ from strata.dashboards.view.comparison.probe_transfer import build_transfer
 from strata.dashboards.view.comparison.problems import build_problems
 from strata.dashboards.view.comparison.profile_similarity import build_likeness
 from strata.dashboards.view.comparison.schema import (
-    AxesView,
     BadgeView,
     ComparisonView,
     LabelsView,
@@ -80,7 +79,7 @@ def build_comparison(run: ComparisonRun) -> ComparisonView:
     """`view.json` of a comparison."""
     return ComparisonView(
         run=_run(run), models=tuple(_model(run, role) for role in run.roles),
-        axes=AxesView.model_validate(axes_of(run.n_layers).as_json()), labels=LabelsView(kinds=KINDS),
+        axes=axes_of(run.n_layers), labels=LabelsView(kinds=KINDS),
         verdict=build_verdict(run), pair_check=build_pair_check(run), answers=build_answers(run), format=build_format(run), problems=build_problems(run), items=build_items(run), changes=build_changes(run),
         likeness=build_likeness(run), stages=build_model_maps(run), cells=build_cells(run), locations=build_locations(run), halves=build_halves(run),
         layer_swaps=build_layer_swaps(run), crossed=build_crossed(run), weights=build_weights(run),

@@ -30,6 +30,7 @@ from strata.dashboards.view.comparison.schema_statements import (
     PairCheckView,
     VerdictView,
 )
+from strata.dashboards.view.schema_parts import Axes
 from strata.experiments.results.roles import Role
 
 
@@ -63,18 +64,6 @@ class ModelView(ViewPart):
     seconds: float | None
 
 
-class AxisView(ViewPart):
-    label: str
-    count: int
-    depth: tuple[float, ...]
-
-
-class AxesView(ViewPart):
-    n_layers: int
-    stream: AxisView
-    block: AxisView
-
-
 class LabelsView(ViewPart):
     kinds: tuple[str, ...]
     measures: Mapping[str, str] = Field(default_factory=dict)
@@ -106,7 +95,7 @@ class ComparisonView(ViewPart):
     version: Literal["strata.comparison-view/1"] = Field(default="strata.comparison-view/1", alias="schema")
     run: RunView
     models: tuple[ModelView, ...]
-    axes: AxesView
+    axes: Axes
     labels: LabelsView
     verdict: VerdictView
     pair_check: tuple[PairCheckView, ...]
