@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from strata.dashboards.figures.figures_of_run import FiguresOfRun, figures_of_run
 from strata.dashboards.figures.palette import Theme
 from strata.dashboards.figures.stage_map import stage_map
+from strata.dashboards.figures.themes import in_theme
 from strata.dashboards.from_python.run_html import run_html
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.items.schema import Item
@@ -87,6 +91,33 @@ class Run:
             )
         return stage_map(localisation, family, theme)
 
+    @cached_property
+    def figures(self) -> FiguresOfRun:
+        """All that the page shows, as `strata report --figures` writes it."""
+        return figures_of_run(self.directory)
+
+    def figure_choices(self, view: str | None = None) -> tuple[str, ...]:
+        """Names of the page's views, or of a view's figures: what the lists above it are set to.
+
+        Raises StrataError for a view that the run doesn't have.
+        """
+        if view is None:
+            return tuple(name for name, choices in self.figures.figures.items() if choices)
+        return tuple(self.figures.figures[_one_of(view, self.figure_choices(), "view")])
+
+    def figure(
+        self, view: str, choice: str | None = None, theme: Theme = "light", *, as_depth: bool = False
+    ) -> go.Figure:
+        """The figure of a view, by default what the page shows first.
+
+        `as_depth`: layers counted from 0 to 1. Raises StrataError for a view or a choice that the run doesn't have.
+        """
+        choices = self.figure_choices(view)
+        widths = self.figures.figures[view][
+            choices[0] if choice is None else _one_of(choice, choices, f"figure of {view}")
+        ]
+        return in_theme(widths["wide"], theme).figure(as_depth=as_depth)
+
     @property
     def tables(self) -> tuple[str, ...]:
         """Names of the tables; their columns are explained in docs/tables.md."""
@@ -129,6 +160,16 @@ class Run:
         return run_html(self.finished, self.report)
 
 
+def _one_of(name: str, names: Sequence[str], what: str) -> str:
+    if name not in names:
+        near = difflib.get_close_matches(name, names, 1)
+        raise StrataError(
+            f"The run has no {what} {name!r}",
+            f"Did you mean {near[0]}?" if near else f"Choose among: {', '.join(names)}",
+        )
+    return name
+
+
 def load_run(directory: str | Path) -> Run:
     """Reads the run directory that `locate`, `compare` or the terminal left.
 
@@ -145,6 +186,8 @@ def load_run(directory: str | Path) -> Run:
     (6, 2)
     >>> run.summary["kinds"]["knowledge"]["items"]
     6
+    >>> run.figure("emergence").layout.xaxis.title.text
+    'stream from which the answer stays the likeliest token'
     """
     finished = finished_run(Path(directory))
     return Run(finished.directory, finished, {role: load_run(model) for role, model in finished.models.items()})

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from strata.dashboards.figures.probe_figures import probe_figures
 from strata.dashboards.page.assets import PROBE_SCRIPTS, script
 from strata.dashboards.page.document import document, joined_facts, view_element
+from strata.dashboards.page.embedded_figures import figures_element
 from strata.dashboards.page.templates import render
 from strata.dashboards.view.probe import build_probe_view
 from strata.dashboards.view.schema_probe import ProbeView
@@ -39,7 +41,10 @@ def write_probe_report(run_dir: Path) -> Path:
 def render_probe(view: ProbeView) -> str:
     """The page of a view."""
     plain = view.as_json()
-    shown = {name: value for name, value in plain.items() if name not in ("provenance", "sizes")}
+    # The page chooses among figures by these; the numbers are in the figures.
+    positions = [{"name": p.name, "best": p.best, "streams": p.lines["accuracy"].layer} for p in view.positions]
+    shown = {name: plain[name] for name in ("run", "models", "axes")} | {"positions": positions}
+    data = f"{view_element(shown)}\n{figures_element(probe_figures(view))}"
     run, model = view.run, view.models[0]
     facts = (f"{model.n_layers} blocks", f"width {model.d_model}", model.dtype, f"run {run.run_id}", run.started[:10])
     body = render(
@@ -50,4 +55,4 @@ def render_probe(view: ProbeView) -> str:
         longest_prompt=LONGEST_PROMPT,
     )
     title = f"{view.target} · {model.label} · Strata"
-    return document(title, body, script(PROBE_SCRIPTS), view_element(shown), style=_STYLE)
+    return document(title, body, script(PROBE_SCRIPTS), data, style=_STYLE)

@@ -14,10 +14,6 @@ function prob(p) {
   return p > 0 && p < 0.0005 ? '<0.001' : p.toFixed(3);
 }
 
-function band(low, high, digits = 2) {
-  return low === null || high === null || low === undefined ? '' : `[${num(low, digits)}, ${num(high, digits)}]`;
-}
-
 const SYMBOLS = { '\n': '⏎', '\t': '⇥' };
 const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]/u;
 

@@ -3,16 +3,11 @@
 const CONFIG = { displaylogo: false, showSendToCloud: false, plotlyServerURL: '', displayModeBar: false, responsive: false, doubleClick: false };
 const CIVIDIS = [[0, '#00224e'], [0.125, '#123570'], [0.25, '#3b496c'], [0.375, '#575d6d'], [0.5, '#707173'], [0.625, '#8a8678'],
   [0.75, '#a69d75'], [0.875, '#c4b56c'], [1, '#fee838']];
-const DIVERGING = {
-  light: ['#b2182b', '#ef8a62', '#f7f7f7', '#67a9cf', '#2166ac'],
-  dark: ['#ff9e80', '#a8483a', '#2a3038', '#2f6fa8', '#8cc8ff'],
-};
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
 const MONO = 'ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", Consolas, monospace';
 const plots = new Map();
 
 function colour(name) { return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim(); }
-function diverging() { return DIVERGING[theme()].map((c, i) => [i / 4, c]); }
 
 /** Where a layer stands on the chosen axis: its index, or its depth 0..1. */
 function xOf(axis, layer) { return state.axis === 'depth' ? VIEW.axes[axis].depth[layer] : layer; }

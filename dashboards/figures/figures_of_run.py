@@ -1,0 +1,41 @@
+"""Which figures does a finished run have? All that its page shows, by view and choice, without making the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from strata.dashboards.figures.comparison_figures import comparison_figures
+from strata.dashboards.figures.drawn import Figures
+from strata.dashboards.figures.locate_figures import locate_figures
+from strata.dashboards.figures.probe_figures import probe_figures
+from strata.dashboards.view.build import build_report
+from strata.dashboards.view.comparison.build import build_comparison
+from strata.dashboards.view.comparison.cells import maps_of_models
+from strata.dashboards.view.comparison.files import read_comparison
+from strata.dashboards.view.probe import build_probe_view
+from strata.experiments.run.files import read_manifest
+
+
+@dataclass(frozen=True)
+class FiguresOfRun:
+    """Figures, and whose they are."""
+
+    figures: Figures
+    named: str
+    """Models and run, as they stand on an exported figure."""
+
+
+def figures_of_run(directory: Path) -> FiguresOfRun:
+    """Of a run of any verb. Raises StrataError where a table is absent or broken."""
+    verb = read_manifest(directory).verb
+    if verb == "locate":
+        report = build_report(directory)
+        return FiguresOfRun(locate_figures(report), f"{report.view.models[0].label} · run {report.view.run.run_id}")
+    if verb == "compare":
+        run = read_comparison(directory)
+        view = build_comparison(run)
+        models = ", ".join(f"{model.key}: {model.label}" for model in view.models)
+        return FiguresOfRun(comparison_figures(view, maps_of_models(run)), f"{models} · run {view.run.run_id}")
+    probed = build_probe_view(directory)
+    return FiguresOfRun(probe_figures(probed), f"{probed.models[0].label} · run {probed.run.run_id}")

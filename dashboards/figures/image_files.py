@@ -1,0 +1,104 @@
+"""How do figures become files for a paper? SVG, PDF and PNG on white, with title, models, run and what the bands are in the picture."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+from strata.dashboards.figures.drawn import WIDTHS, Drawn, PlotlyObject
+from strata.dashboards.figures.figures_of_run import FiguresOfRun
+from strata.dashboards.figures.palette import plain
+from strata.dashboards.figures.themes import in_theme
+from strata.probes.errors import StrataError
+
+FORMATS = ("svg", "pdf", "png")
+_HEAD, _LINE = 40, 16
+"""Pixels above a figure: of its title, of a line beneath that."""
+_LETTERS = 170
+"""That fit on such a line."""
+_LONGEST_NAME = 120
+INSTALL = "pip install 'strata-probes[figures]'"
+
+
+def write_images(run: FiguresOfRun, directory: Path) -> list[Path]:
+    """Writes every figure that `for_paper` names in every format; returns the files.
+
+    Raises StrataError where kaleido or a browser that it can drive is missing, or the directory can't be written.
+    """
+    try:
+        import kaleido
+        from kaleido.errors import ChromeNotFoundError
+    except ImportError as error:
+        raise StrataError("Figures are written as files by kaleido, which is not installed", INSTALL) from error
+    jobs: list[PlotlyObject] = []
+    for name, drawn in for_paper(run):
+        figure = on_paper(drawn, run.named)
+        for kind in FORMATS:
+            opts = {
+                "format": kind,
+                "width": figure["layout"]["width"],
+                "height": figure["layout"]["height"],
+                "scale": 2 if kind == "png" else 1,
+            }
+            jobs.append({"fig": figure, "path": directory / f"{name}.{kind}", "opts": opts})
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if jobs:
+            kaleido.write_fig_from_object_sync(jobs)
+    except ChromeNotFoundError as error:
+        raise StrataError(
+            "Figures are written as files by means of Chrome or Chromium, and none was found",
+            "Install one (apt-get install chromium, or kaleido_get_chrome), or name it in BROWSER_PATH",
+        ) from error
+    except OSError as error:
+        raise StrataError(
+            f"The figures cannot be written to {directory} ({error.strerror})", "Give another directory"
+        ) from error
+    return [job["path"] for job in jobs]
+
+
+def for_paper(run: FiguresOfRun) -> Iterator[tuple[str, Drawn]]:
+    """Names of files with their figures: all that speak of kinds, and the stage maps of families.
+
+    Curves and intervention maps of single families and pairs stay on the page, and in `Run.figure`.
+    """
+    taken: set[str] = set()
+    for view, choices in run.figures.items():
+        first = next(iter(choices), "").partition("|")[0]
+        for choice, widths in choices.items():
+            shown = choice.partition("|")[0]
+            if (view == "curves" and shown != first) or (
+                view == "causal" and not (shown.startswith("kind:") and choice.endswith("|all"))
+            ):
+                continue
+            drawn = widths["wide"]
+            if not drawn.data:
+                continue
+            stem = re.sub(r"[^\w.+-]+", "-", f"{view}-{choice}").strip("-")[:_LONGEST_NAME]
+            name, again = stem, 1
+            while name.lower() in taken:
+                again += 1
+                name = f"{stem}-{again}"
+            taken.add(name.lower())
+            yield name, drawn
+
+
+def on_paper(drawn: Drawn, named: str) -> PlotlyObject:
+    """The figure on white with a head of its own: what it is, of which models and run, and its note."""
+    shown = in_theme(drawn, "print")
+    lines = [part for text in (named, shown.note) for part in textwrap.wrap(text, _LETTERS)]
+    head = _HEAD + _LINE * len(lines)
+    small = "".join(f'<br><span style="font-size:12px">{plain(line)}</span>' for line in lines)
+    layout, margin = shown.layout, shown.layout["margin"]
+    title = {"text": f"<b>{plain(shown.title)}</b>{small}", "x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container",
+             "yanchor": "top", "pad": {"t": 14, "l": 14}, "font": {"size": 15}}  # fmt: skip
+    whole = {
+        **layout,
+        "width": WIDTHS["wide"],
+        "height": layout["height"] + head,
+        "margin": {**margin, "t": margin["t"] + head},
+        "title": title,
+    }
+    return {"data": list(shown.data), "layout": whole}
