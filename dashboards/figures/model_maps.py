@@ -16,7 +16,7 @@ from strata.dashboards.view.comparison.cells import MapsOfModels
 from strata.dashboards.view.stage_panels import Panel, family_panel, kind_panel, profiles
 from strata.probes.interventions.cells import at_span
 
-_LABELS, _EFFECTS = 140, 84
+_LABELS, _EFFECTS = 140, 94
 """Pixels of a wide figure: of the names of rows, of the numbers behind a panel."""
 _NARROW = Grid(columns=((0.0, 0.37), (0.5, 0.87)), letters=46)
 _LETTER = 6.2
