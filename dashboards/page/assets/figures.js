@@ -39,6 +39,8 @@ function tableRows({ head, blocks }) {
   return { head, rows };
 }
 
+function titleOf(view, choice) { return putBack(FIGURES.figures[view][choice]).wide.title; }
+
 function choicesOf(view) { return Object.keys(FIGURES.figures[view] || {}); }
 
 /** Whether there is anything to see: a figure may hold the reasons alone. */

@@ -20,8 +20,6 @@ function valuesOf(open, t, index) {
   });
 }
 
-const LINE_STYLES = [['dash', 'square'], ['dot', 'diamond'], ['dashdot', 'triangle-up'], ['longdash', 'cross'], ['longdashdot', 'x'], ['dash', 'star'], ['dot', 'hexagon']];
-
 async function renderLines(open) {
   const { entry } = open;
   const t = crossPosition(open);
@@ -41,26 +39,24 @@ async function renderLines(open) {
     box.checked = on;
     return h('label', { class: on ? 'on' : null }, box, tokenElement(c.text), `max ${prob(c.p)}`);
   }));
-  const x = Array.from({ length: entry.n_streams }, (_, s) => xOf('stream', s));
-  const lines = shown.slice(0, 7).map((c, i) => ({ name: `${visible(c.text)}${c === foil ? ' (foil)' : ''}`, y: valuesOf(open, t, c.index), style: LINE_STYLES[i], main: false }));
-  if (open.planes.answer_nlp) lines.unshift({ name: `${visible(entry.answer)} (answer)`, y: x.map((_, s) => lensValue('answer', s, t, open)), style: ['solid', 'circle'], main: true });
+  const x = Array.from({ length: entry.n_streams }, (_, s) => s);
+  const lines = shown.slice(0, 7).map((c, i) => ({ name: `${visible(c.text)}${c === foil ? ' (foil)' : ''}`, y: valuesOf(open, t, c.index), style: i + 1 }));
+  if (open.planes.answer_nlp) lines.unshift({ name: `${visible(entry.answer)} (answer)`, y: x.map((_, s) => lensValue('answer', s, t, open)), style: 0 });
   let host = open.lines.querySelector('.linesplot');
   if (!host) { host = h('div', { class: 'linesplot' }); open.lines.replaceChildren(host); }
   open.lines.querySelector('.chips')?.remove();
   open.lines.prepend(chips);
-  const streamAt = crossStream(open);
+  const fill = (traces, layout) => {
+    const [at] = layout.shapes;
+    Object.assign(at, { x0: crossStream(open), x1: crossStream(open) });
+    return { layout, traces: lines.map((line) => ({ ...traces[line.style], x, y: line.y, name: plotText(line.name) })) };
+  };
+  const frame = figureFor('lenslines', 'tokens', host);
+  const paper = () => { const bare = frame.paper(); const { layout, traces } = fill(bare.data, bare.layout); return { ...bare, layout, data: traces }; };
   await draw('lines', host, {
+    ...frame, ...fill(frame.traces, frame.layout), paper,
     title: `${visible(entry.item)}, position ${t}`, note: `Position ${t}; a token has no mark where it is not among the ${entry.top} most probable.`,
-    traces: lines.map((l) => ({
-      x, y: l.y, name: plotText(l.name), mode: 'lines+markers', connectgaps: false, hovertemplate: '%{y:.3f}',
-      line: { color: l.main ? colour('a') : colour('muted'), width: l.main ? 2.6 : 1.4, dash: l.style[0] }, marker: { symbol: l.style[1], size: l.main ? 7 : 6, color: l.main ? colour('a') : colour('muted') },
-    })),
     aria: `Probabilities after token ${t} by stream. ${lines.map((l) => `${l.name}: ${l.y.filter((v) => v !== null).length ? `${prob(l.y.filter((v) => v !== null).slice(-1)[0])} at its last stream` : 'never among the most probable'}`).join('; ')}`,
     table: () => ({ head: ['stream', 'depth', ...lines.map((l) => l.name)], rows: x.map((_, s) => [String(s), VIEW.axes.stream.depth[s], ...lines.map((l) => l.y[s])]) }),
-    layout: baseLayout({
-      height: 300, margin: { l: 74, r: 24, t: 12, b: 92 }, hovermode: 'x unified', showlegend: true, legend: { orientation: 'h', x: 0, y: -0.26, yanchor: 'top', font: { size: 12.5, family: MONO, color: colour('text') } },
-      shapes: [{ type: 'line', x0: xOf('stream', streamAt), x1: xOf('stream', streamAt), yref: 'paper', y0: 0, y1: 1, line: { color: colour('strong-line'), width: 1, dash: 'dot' } }],
-      xaxis: axisStyle(state.axis === 'depth' ? 'depth' : 'stream', { nticks: 20 }), yaxis: axisStyle('probability', { range: [-0.03, 1.03] }),
-    }),
   });
 }

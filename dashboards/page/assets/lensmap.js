@@ -1,11 +1,9 @@
 // What would each stream say after each token? The map of one prompt: heatmap, crosshair, reading line, keys.
 
+/** Which plane holds a metric's numbers, and what they are. */
 const METRICS = {
-  top1: { label: 'P(top-1)', unit: 'probability of the most probable token', plane: 'top_nlp', kind: 'p' },
-  answer: { label: 'P(answer)', unit: 'probability of the answer', plane: 'answer_nlp', kind: 'p' },
-  rank: { label: 'Rank of the answer', unit: 'rank, log scale', plane: 'answer_rank', kind: 'rank' },
-  entropy: { label: 'Entropy', unit: 'nats', plane: 'entropy', kind: 'nats' },
-  kl: { label: 'KL to the final stream', unit: 'nats', plane: 'kl', kind: 'nats' },
+  top1: { plane: 'top_nlp', kind: 'p' }, answer: { plane: 'answer_nlp', kind: 'p' }, rank: { plane: 'answer_rank', kind: 'rank' },
+  entropy: { plane: 'entropy', kind: 'nats' }, kl: { plane: 'kl', kind: 'nats' },
 };
 const MAX_TICKS = 90;
 const TEXT_CELLS = 2500;
@@ -60,62 +58,57 @@ function labelled(from, to, width, least) {
 
 function metricsOf(entry) { return Object.keys(METRICS).filter((m) => entry.arrays.some((a) => a.name === METRICS[m].plane)); }
 
-function lensFigure(open, width) {
-  const { entry } = open;
+/** The figure's frame, which Python made, with the numbers and tokens of what is looked at. */
+function lensFigure(open, host) {
+  const { entry, metric } = open;
+  const frame = figureFor('lens', metric, host);
+  const filled = fillLens(frame, open, Math.max(280, host.clientWidth - 26));
+  const title = `${visible(entry.item)}: ${frame.title}`;
+  const paper = () => { const bare = frame.paper(); return { ...bare, ...fillLens({ traces: bare.data, layout: bare.layout }, open, bare.width) }; };
+  return { ...frame, ...filled, title, aria: entry.aria, table: () => lensTable(open), paper };
+}
+
+function fillLens(frame, open, width) {
+  const { entry, metric } = open;
   const [from, to] = open.window;
-  const metric = open.metric;
-  const meta = METRICS[metric];
+  const { kind } = METRICS[metric];
+  const { layout } = frame;
+  const [heat, over] = frame.traces;
+  const { l, r, t: top } = layout.margin;
   const tokens = Array.from({ length: to - from + 1 }, (_, i) => from + i);
   const streams = Array.from({ length: entry.n_streams }, (_, s) => s);
-  const y = streams.map((s) => (state.axis === 'depth' ? VIEW.axes.stream.depth[s] : s));
-  const inner = width - 74 - 96;
+  const inner = width - l - r;
   const cell = inner / tokens.length;
-  const z = streams.map((s) => tokens.map((t) => { const v = lensValue(metric, s, t, open); return meta.kind === 'rank' ? Math.log10(v + 1) : v; }));
+  const z = streams.map((s) => tokens.map((t) => { const v = lensValue(metric, s, t, open); return kind === 'rank' ? Math.log10(v + 1) : v; }));
   const withText = tokens.length * streams.length <= TEXT_CELLS && cell >= 34;
   const rowHeight = withText ? (streams.length > 20 ? 18 : 22) : Math.max(5, Math.min(18, Math.floor(440 / streams.length)));
   const letters = Math.max(2, Math.floor((cell - 6) / 7.4));
   const { ticks, step } = labelled(from, to, inner, 16);
   const flat = cell >= 56;
   const labels = ticks.map((t) => plotText(clip(visible(entry.tokens[t]), flat ? Math.max(3, Math.floor(cell / 8)) : 14)));
-  const longest = Math.max(...labels.map((l) => l.length), 1);
-  const bottom = flat ? 56 : Math.min(150, 40 + longest * 7);
-  const scales = { p: [0, 1], rank: [0, Math.max(1, Math.ceil(Math.max(...z.flat())))], nats: [0, Math.max(1, Math.ceil(Math.max(...z.flat())))] };
-  const [zmin, zmax] = scales[meta.kind];
-  const reverse = meta.kind !== 'p'; // bright is always what is closer to the answer
-  const rankTicks = Array.from({ length: zmax + 1 }, (_, i) => i);
-  const bar = { thickness: 12, outlinewidth: 0, len: 1, tickfont: { size: 12, color: colour('muted') }, title: { text: meta.unit, side: 'right', font: { size: 12, color: colour('muted') } } };
-  if (meta.kind === 'rank') Object.assign(bar, { tickvals: rankTicks, ticktext: rankTicks.map((i) => (i === 0 ? '0' : String(10 ** i - 1))) });
-  const trace = {
-    type: 'heatmap', x: tokens, y, z, zmin, zmax, colorscale: CIVIDIS, reversescale: reverse, colorbar: bar, hoverinfo: 'none',
-    xgap: withText && theme() === 'light' ? 1 : 0, ygap: withText && theme() === 'light' ? 1 : 0,
-  };
-  const traces = [trace];
-  if (withText) {
-    // Black on the bright half of the scale, white on the dark half: plotly's own choice falls under 4.5 : 1.
-    const bright = (v) => (reverse ? zmax - v : v - zmin) / (zmax - zmin) > 0.5;
-    const texts = (wanted) => streams.map((s, i) => tokens.map((t, k) => (bright(z[i][k]) === wanted ? plotText(clip(visible(topOf(s, t, open)[0].text), letters)) : '')));
-    const font = (color) => ({ texttemplate: '%{text}', textfont: { size: 12, family: MONO, color } });
-    Object.assign(trace, { text: texts(true) }, font('#000000'));
-    traces.push({ type: 'heatmap', x: tokens, y, z, colorscale: [[0, 'rgba(0,0,0,0)'], [1, 'rgba(0,0,0,0)']], showscale: false, hoverinfo: 'skip', text: texts(false), ...font('#ffffff') });
+  const bottom = flat ? 56 : Math.min(150, 40 + Math.max(...labels.map((text) => text.length), 1) * 7);
+  const zmax = kind === 'p' ? 1 : Math.max(1, Math.ceil(Math.max(...z.flat())));
+  Object.assign(heat, { x: tokens, y: streams, z, zmax });
+  if (kind === 'rank') {
+    const steps = Array.from({ length: zmax + 1 }, (_, i) => i);
+    Object.assign(heat.colorbar, { tickvals: steps, ticktext: steps.map((i) => (i === 0 ? '0' : String(10 ** i - 1))) });
   }
-  const named = Object.entries(entry.positions).filter(([, t]) => t >= from && t <= to);
-  const annotations = [];
+  const traces = [heat];
+  if (withText) {
+    const bright = (v) => (heat.reversescale ? zmax - v : v) / zmax > 0.5;
+    const texts = (wanted) => streams.map((s, i) => tokens.map((t, k) => (bright(z[i][k]) === wanted ? plotText(clip(visible(topOf(s, t, open)[0].text), letters)) : '')));
+    traces.push(Object.assign(over, { x: tokens, y: streams, z, text: texts(false) }));
+    heat.text = texts(true);
+  } else delete heat.texttemplate;
   const atToken = new Map();
-  for (const [name, t] of named) atToken.set(t, [...(atToken.get(t) || []), name]);
-  for (const [t, names] of atToken) annotations.push({ x: t, y: 1, yref: 'paper', yanchor: 'bottom', showarrow: false, text: `${plotText(names.join(', '))} ▾`, font: { size: 12, color: colour('a') } });
-  const yStep = Math.max(1, Math.ceil(streams.length / Math.max(4, Math.floor((streams.length * rowHeight) / 22))));
-  const yTicks = [];
-  for (let s = streams.length - 1; s >= 0; s -= yStep) yTicks.unshift(s);
-  const half = y.length > 1 ? (y[1] - y[0]) / 2 : 0.5;
+  for (const [name, t] of Object.entries(entry.positions)) if (t >= from && t <= to) atToken.set(t, [...(atToken.get(t) || []), name]);
+  const [mark] = layout.annotations;
+  layout.annotations = [...atToken].map(([x, names]) => ({ ...mark, x, text: `${plotText(names.join(', '))} ▾` }));
   const where = `token position${step > 1 ? `, every ${step}th labelled` : ''}${from > 0 || to < entry.n_tokens - 1 ? ` (${from}–${to} of 0–${entry.n_tokens - 1})` : ''}`;
-  return {
-    traces, labels, ticks, step,
-    layout: baseLayout({
-      height: 34 + streams.length * rowHeight + bottom, margin: { l: 74, r: 96, t: 34, b: bottom }, annotations, hovermode: 'closest', dragmode: false,
-      xaxis: axisStyle(where, { tickvals: ticks, ticktext: labels, tickangle: flat ? 0 : -60, showgrid: false, range: [from - 0.5, to + 0.5], fixedrange: true, tickfont: { size: 12, family: MONO, color: colour('text') }, ticklen: 3, tickcolor: colour('line') }),
-      yaxis: axisStyle(state.axis === 'depth' ? 'depth' : 'stream', { tickvals: yTicks.map((s) => y[s]), ticktext: yTicks.map((s) => (state.axis === 'depth' ? num(y[s]) : String(s))), showgrid: false, range: [y[0] - half, y[y.length - 1] + half], fixedrange: true }),
-    }),
-  };
+  Object.assign(layout, { height: top + streams.length * rowHeight + bottom, margin: { ...layout.margin, b: bottom } });
+  Object.assign(layout.xaxis, { title: { ...layout.xaxis.title, text: where }, tickvals: ticks, ticktext: labels, tickangle: flat ? 0 : -60, range: [from - 0.5, to + 0.5] });
+  if (state.axis !== 'depth') layout.yaxis.dtick = Math.max(1, Math.ceil(streams.length / Math.max(4, Math.floor((streams.length * rowHeight) / 22))));
+  return { traces, layout, data: traces };
 }
 
 function lensTable(open) {
@@ -144,12 +137,9 @@ function showCross(open, preview) {
   const t = preview ? preview.t : crossPosition(open);
   const full = open.gd._fullLayout;
   if (!full || !full.xaxis) return;
-  const y = state.axis === 'depth' ? VIEW.axes.stream.depth : null;
   const yAt = (v) => full.yaxis._offset + full.yaxis.d2p(v);
-  const centre = y ? y[s] : s;
-  const half = y ? (y.length > 1 ? (y[1] - y[0]) / 2 : 0.5) : 0.5;
   const left = full.xaxis._offset + full.xaxis.d2p(t - 0.5), right = full.xaxis._offset + full.xaxis.d2p(t + 0.5);
-  const top = yAt(centre + half), bottom = yAt(centre - half);
+  const top = yAt(s + 0.5), bottom = yAt(s - 0.5);
   const visibleHere = t >= open.window[0] && t <= open.window[1];
   Object.assign(open.crossCell.style, { left: `${left}px`, width: `${right - left}px`, top: `${top}px`, height: `${bottom - top}px`, display: visibleHere ? 'block' : 'none' });
   open.reading.replaceChildren(...readingOf(open, s, t));
@@ -218,7 +208,7 @@ async function renderLens(entry) {
   const host = $('lens-panel');
   const metrics = metricsOf(entry);
   const metric = metrics.includes(state.metric) ? state.metric : metrics[0];
-  fillSelect($('metric'), metrics.map((m) => ({ value: m, text: METRICS[m].label })), metric);
+  fillSelect($('metric'), metrics.map((m) => ({ value: m, text: titleOf('lens', m) })), metric);
   if (!lens || lens.entry !== entry) {
     let planes;
     try {
@@ -245,8 +235,7 @@ async function renderLens(entry) {
   }
   const answer = entry.answer ? ['answer ', tokenElement(entry.answer), entry.foil ? ', foil ' : '', ...(entry.foil ? [tokenElement(entry.foil)] : [])] : [];
   lens.meta.replaceChildren(h('b', {}, h('bdi', {}, visible(entry.item))), answer.length ? ' · ' : '', ...answer, entry.why ? ` · kept as: ${entry.why}` : '');
-  const figure = lensFigure(lens, Math.max(280, host.clientWidth - 26));
-  const gd = await draw('lensmap', lens.map, { ...figure, aria: entry.aria, table: () => lensTable(lens), title: `${visible(entry.item)}: ${METRICS[metric].label}`, note: 'Brighter is surer or closer to the answer; the text is the most probable token. Table and CSV: the crosshair’s position.', attach: attachLens });
+  const gd = await draw('lensmap', lens.map, { ...lensFigure(lens, host), attach: attachLens });
   lens.gd = gd;
   if (!lens.crossCell || !gd.contains(lens.crossCell)) {
     lens.crossCell = h('div', { class: 'cross cross-cell', 'aria-hidden': 'true' });

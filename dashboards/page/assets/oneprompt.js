@@ -6,6 +6,7 @@ async function renderOne() {
 }
 
 async function startOne() {
+  await unpackFigures();
   document.documentElement.classList.add('js');
   declare('metric', 'top1', oneOf(...Object.keys(METRICS)));
   declare('pos', null, within(0, 1e6));

@@ -1,34 +1,7 @@
-// What do all plots share? Colours of the theme, one plotly configuration, export, print, and the table beside each.
+// What do all plots share? One plotly configuration, export, print, and the table beside each.
 
 const CONFIG = { displaylogo: false, showSendToCloud: false, plotlyServerURL: '', displayModeBar: false, responsive: false, doubleClick: false };
-const CIVIDIS = [[0, '#00224e'], [0.125, '#123570'], [0.25, '#3b496c'], [0.375, '#575d6d'], [0.5, '#707173'], [0.625, '#8a8678'],
-  [0.75, '#a69d75'], [0.875, '#c4b56c'], [1, '#fee838']];
-const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
-const MONO = 'ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", Consolas, monospace';
 const plots = new Map();
-
-function colour(name) { return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim(); }
-
-/** Where a layer stands on the chosen axis: its index, or its depth 0..1. */
-function xOf(axis, layer) { return state.axis === 'depth' ? VIEW.axes[axis].depth[layer] : layer; }
-
-/** A plotly axis in our style. */
-function axisStyle(title, more) {
-  return {
-    title: { text: title, font: { size: 13, color: colour('muted') }, standoff: 8 },
-    tickfont: { size: 12, color: colour('muted') }, gridcolor: colour('line'), linecolor: colour('strong-line'),
-    zeroline: false, automargin: false, ...more,
-  };
-}
-
-function baseLayout(more) {
-  const hover = { bgcolor: colour('bg'), bordercolor: colour('strong-line'), font: { family: FONT, size: 12.5, color: colour('text') } };
-  return {
-    paper_bgcolor: colour('card'), plot_bgcolor: colour('card'), font: { family: FONT, size: 12, color: colour('text') },
-    hoverlabel: { ...hover, align: 'left', namelength: -1 }, dragmode: false, showlegend: false,
-    modebar: { bgcolor: colour('card'), color: colour('muted'), activecolor: colour('a') }, ...more,
-  };
-}
 
 /**
  * Draws into a named frame and keeps what print, export and "show as table" need.
@@ -146,9 +119,8 @@ window.addEventListener('beforeprint', () => {
   document.documentElement.dataset.theme = 'light';
   for (const plot of plots.values()) {
     if (!alive(plot)) continue;
-    const paper = plot.spec.paper && plot.spec.paper();
-    if (paper) Plotly.react(plot.gd, paper.data, { ...paper.layout, width: paper.width }, CONFIG);
-    else Plotly.relayout(plot.gd, { width: 650, paper_bgcolor: '#ffffff', plot_bgcolor: '#ffffff', 'font.color': '#161b22', 'legend.font.size': 10 });
+    const paper = plot.spec.paper();
+    Plotly.react(plot.gd, paper.data, { ...paper.layout, width: paper.width }, CONFIG);
   }
 });
 window.addEventListener('afterprint', () => {
