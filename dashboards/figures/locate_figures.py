@@ -11,7 +11,6 @@ from strata.dashboards.figures.curves import all_curves
 from strata.dashboards.figures.drawn import Choices, Drawn, Figures, Width
 from strata.dashboards.figures.emergence import emergence
 from strata.dashboards.figures.family_map import family_map
-from strata.dashboards.figures.lens_map import lens_frames
 from strata.dashboards.figures.stage_map import drawn_stage_map
 from strata.dashboards.view.build import Report
 
@@ -25,7 +24,6 @@ def locate_figures(report: Report) -> Figures:
         "map": {shown.id: _laid_out(partial(family_map, shown, view.axes)) for shown in view.maps},
         "emergence": {"kinds": {"wide": emergence(view.emergence, view.axes)}} if view.emergence.state == "ok" else {},
         "causal": all_causal_maps(view),
-        **lens_frames(view.axes),
     }
 
 

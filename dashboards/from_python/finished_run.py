@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strata.dashboards.figures.figures_of_run import FiguresOfRun, figures_of_run
+from strata.dashboards.figures.lens_map import METRICS, lens_map
 from strata.dashboards.figures.palette import Theme
 from strata.dashboards.figures.stage_map import stage_map
 from strata.dashboards.figures.themes import in_theme
 from strata.dashboards.from_python.run_html import run_html
+from strata.dashboards.view.build import axes_of
+from strata.dashboards.view.lens import read_lens_maps
+from strata.dashboards.view.tables import read_run
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.items.schema import Item
 from strata.experiments.results.kinds import Localisation
@@ -117,6 +121,24 @@ class Run:
             choices[0] if choice is None else _one_of(choice, choices, f"figure of {view}")
         ]
         return in_theme(widths["wide"], theme).figure(as_depth=as_depth)
+
+    def lens_map(self, item: str, metric: str = "top1", theme: Theme = "light") -> go.Figure:
+        """What every stream would say after every token of an item's prompt. `metric`: a key of `figures.lens_map.METRICS`.
+
+        Raises StrataError for an item whose map the run didn't keep and for a metric that the map doesn't hold.
+        """
+        maps = {one.item: one for one in read_lens_maps(read_run(self.directory))}
+        if item not in maps:
+            raise StrataError(
+                f"{self.directory} kept no lens map of {item!r}", f"It kept those of: {', '.join(maps) or 'none'}"
+            )
+        shown = maps[item]
+        try:
+            return lens_map(shown, axes_of(len(shown.top_ids) - 1), metric, theme).figure()
+        except KeyError as error:
+            raise StrataError(
+                f"The lens map of {item!r} has no {metric!r}", f"Choose among: {', '.join(METRICS)}"
+            ) from error
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from strata.dashboards.figures.lens_map import lens_frames
 from strata.dashboards.figures.locate_figures import locate_figures
 from strata.dashboards.page.assets import inline_json
 from strata.dashboards.page.embedded_figures import figures_element
@@ -28,7 +29,7 @@ def write_report(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
     Raises StrataError when a table is absent or broken, DoesNotFitError when the disk is full.
     """
     report = build_report(run_dir)
-    figures = figures_element(locate_figures(report))
+    figures = figures_element({**locate_figures(report), **lens_frames(report.view.axes)})
     blobs = report.blobs
     view = _spilled(report, figures, max_bytes)
     side = [entry.key for entry in view.lens_index if not entry.embedded]
