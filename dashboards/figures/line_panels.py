@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from strata.dashboards.figures.canvas import Canvas, axis_names, layout_name, wrapped
-from strata.dashboards.figures.drawn import WIDTHS, Block, Drawn, Table, Width
+from strata.dashboards.figures.drawn import WIDTHS, Block, Drawn, PlotlyObject, Table, Width
 from strata.dashboards.figures.lines import Curve, LineStyle, Panel, band_trace, layer_range, line_trace
 from strata.dashboards.figures.palette import PALETTES, Ink, Palette, Theme, plain
 from strata.dashboards.view.comparison.schema_lines import DominatedLine, LineView
@@ -165,7 +165,7 @@ class _Grid:
             if style.shade is not None:
                 data += band_trace(curve, palette.shade(style.shade), panel)
             says = [f"n {n}, {line.n_clusters} clusters{_carried_by(line, at)}" for at, n in enumerate(line.n)]
-            more = {"legendgroup": entry.name, "showlegend": entry.name not in self.named}
+            more: PlotlyObject = {"legendgroup": entry.name, "showlegend": entry.name not in self.named}
             trace = line_trace(curve, entry.name, style, panel, palette, says=says, **more)
             trace["marker"]["size"] = 4 if len(line.layer) > 40 else 6.5
             trace["line"]["width"] = 2.1
@@ -175,13 +175,13 @@ class _Grid:
             # Plotly can't lay out axes without any point: an empty panel gets one that nobody sees.
             data.append({"type": "scatter", "x": [0], "y": [0], "mode": "markers", "marker": {"opacity": 0}, "hoverinfo": "skip",
                          "showlegend": False, "xaxis": panel[0], "yaxis": panel[1]})  # fmt: skip
-            where = {"xref": f"{panel[0]} domain", "yref": f"{panel[1]} domain", "x": 0.5, "y": 0.5}
+            where: PlotlyObject = {"xref": f"{panel[0]} domain", "yref": f"{panel[1]} domain", "x": 0.5, "y": 0.5}
             self.canvas.note(wrapped(cell.reason or "not run", max(24, self.wide / 9)), 12.5, palette.muted, **where)
 
     def _head(self, panel: Panel, head: str, cell: PanelCell, *, under: bool) -> None:
         support = wrapped(_support(cell.lines), max(30, self.wide / 7))
         text = f'<b>{plain(head)}</b>{"<br>" if under else "  "}<span style="font-size:12px">{support}</span>'
-        place = {"xref": f"{panel[0]} domain", "yref": f"{panel[1]} domain", "x": 0, "y": 1, "yshift": 4}
+        place: PlotlyObject = {"xref": f"{panel[0]} domain", "yref": f"{panel[1]} domain", "x": 0, "y": 1, "yshift": 4}
         self.canvas.note(text, 13, xanchor="left", yanchor="bottom", align="left", **place)
 
     def _guides(self, panel: Panel, guides: Sequence[Guide], *, first: bool) -> None:
@@ -248,7 +248,7 @@ def without_band(line: LineView, values: Numbers, aria: str) -> LineView:
     return line.model_copy(update={"mean": values, "low": nothing, "high": nothing, "method": "", "aria": aria})
 
 
-def _bars(curve: Curve, palette: Palette, style: LineStyle) -> dict[str, object]:
+def _bars(curve: Curve, palette: Palette, style: LineStyle) -> PlotlyObject:
     """A band of one or two points is hardly seen."""
     known = [
         (low, mean, high)

@@ -78,7 +78,7 @@ def _guides(view: ComparisonView, way: str, score: str, measure: str, kind: str)
 def crossed(view: ComparisonView, way: str, width: Width = "wide", theme: Theme = "light") -> Drawn:
     """A row a contribution, a column a kind: the share of the difference in logits that it brings over."""
     part = view.crossed
-    kinds = _kinds(view, [one.kind for one in (*part.lines, *part.reasons)])
+    kinds = _kinds(view, [*(line.kind for line in part.lines), *(reason.kind for reason in part.reasons)])
     parts = [(f"{one.component}|{one.position}", one.label) for one in part.parts] or [("", "any contribution")]
     reasons = {
         kind: "; ".join(
