@@ -30,7 +30,7 @@ def comparison_figures(view: ComparisonView, maps: MapsOfModels | None) -> Figur
     patched = {
         way: _laid_out(partial(crossed, view, way), _PANELS)
         for way in (WAYS if view.crossed.state == "ok" else ())
-        if any(line.direction == way for line in (*view.crossed.lines, *view.crossed.reasons))
+        if way in {line.direction for line in view.crossed.lines} | {why.direction for why in view.crossed.reasons}
     }
     alike = view.similarity.positions if view.similarity.state == "ok" else ()
     families = view.transfer.families if view.transfer.state == "ok" else ()

@@ -26,7 +26,7 @@ from strata.dashboards.figures.positions import place_words
 from strata.dashboards.text import interval, number
 from strata.dashboards.view.comparison.schema import ComparisonView
 from strata.dashboards.view.comparison.schema_lines import ChangeLine, ReadingView
-from strata.dashboards.view.schema_parts import Number
+from strata.dashboards.view.schema_parts import Axis, Number
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def layer_curves(
         for contrast in ("change", "control_change", "difference_in_differences")
     }
     kinds = [kind for kind in view.labels.kinds if any(line.kind == kind for line in found["change"])]
-    cells = {}
+    cells: dict[tuple[str, str], PanelCell] = {}
     for kind in main_kinds(kinds):
         change, control, beyond = (next((one for one in lines if one.kind == kind), None) for lines in found.values())
         models = [(change, "before", "base"), (change, "after", "distilled"), (control, "after", "control")]
@@ -111,7 +111,7 @@ def layer_curves(
         Row("differences", "difference", "difference", {column.id: [Guide(0)] for column in columns}),
     ]
     aria = ". ".join(line.aria for lines in found.values() for line in lines)
-    axis = "block" if reading.axis == "block" else "stream"
+    axis: Axis = "block" if reading.axis == "block" else "stream"
     title = f"{reading.instrument_label}, {reading.label}, {place_words(reading.position)}"
     return line_panels(Panels(title, axis, columns, rows, cells, 210, aria), view.axes, width, theme)
 

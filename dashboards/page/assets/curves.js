@@ -29,7 +29,8 @@ function curveControls() {
   const offered = (VIEW.labels.instruments[state.inst] || { measures: [] }).measures.filter((m) => here.some((s) => s.measure === m));
   if (offered.length && !offered.includes(state.measure)) state.measure = offered[0];
   fillSelect($('measure'), offered.map((m) => ({ value: m, text: measures[m].label })), state.measure);
-  const of = (key) => unique(here.filter((s) => s.measure === state.measure).map((s) => s[key]));
+  const lens = state.inst.startsWith('lens'); // it has neither target nor folds
+  const of = (key) => (lens && key !== 'position' ? [] : unique(here.filter((s) => s.measure === state.measure).map((s) => s[key])));
   const words = { cluster: 'entity-disjoint', template: 'template-disjoint', random: 'random (leaks)' };
   for (const [id, key] of [['target', 'target'], ['scheme', 'scheme'], ['at', 'position']]) {
     const values = of(key);

@@ -167,6 +167,7 @@ def test_a_link_restores_the_view_and_junk_is_ignored(browser: Any, report: Path
     with opened(browser, report, wanted) as tab:
         assert tab.locator("#inst").input_value() == "lens.logit"
         assert tab.locator("#measure").input_value() == "rank"
+        assert tab.locator("#curves-panel .plot").count() == 1
         assert tab.locator("#axis").input_value() == "depth"
         assert tab.locator("#family").input_value() == "addition"
         assert "Stream 4" in tab.locator("#lens .reading").inner_text()
