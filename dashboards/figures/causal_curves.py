@@ -163,9 +163,13 @@ class _Figure:
         heads = len(self.panels) > 1 or len(edit.places) > 1
         height = 560 if damage is not None else 640 if len(edit.places) > 1 else 430
         return canvas.drawn(
-            f"{label}: {meta.label}, {position_words(edit.position)}", ". ".join(self.aria), self._note(damage), _table(self.used, canvas.axes), height=height,
+            f"{label}: {meta.label}{self._site()}, {position_words(edit.position)}", ". ".join(self.aria), self._note(damage), _table(self.used, canvas.axes), height=height,
             margin={"l": 68, "r": 16, "t": 66 if heads else 44, "b": 104}, hovermode="x unified", showlegend=True, legend=canvas.legend(-0.12 if below > 1 else -0.17),
         )  # fmt: skip
+
+    def _site(self) -> str:
+        component = self.found.edit.component
+        return "" if component is None else f", {self.found.view.causal.components[component]}"
 
     def _lines(self, panel: Panel, group: Group, place: str) -> None:
         palette, main = self.canvas.palette, self.found.main(group, place)

@@ -54,5 +54,12 @@ def confusion(position: ProbedPosition, stream: int, width: Width = "wide", them
     labels = [visible(label) for label in position.labels]
     blocks = [Block((labels[i], labels, [str(n) for n in row], shares[i])) for i, row in enumerate(counts)]
     table = Table(("true label", "predicted", "items", "share of the row"), tuple(blocks))
-    note = f"Stream {stream}. Click the figure above to choose another one."
-    return Drawn([heat], layout, f"Confusion at stream {stream}", aria, note, table)
+    return Drawn(
+        [heat],
+        layout,
+        f"Confusion at stream {stream}",
+        aria,
+        f"Stream {stream}.",
+        table,
+        hint="Click the figure above to choose another one.",
+    )

@@ -23,6 +23,7 @@ from strata.dashboards.figures.lines import (
     line_trace,
 )
 from strata.dashboards.figures.palette import PALETTES, Theme, plain
+from strata.dashboards.figures.positions import place_words
 from strata.dashboards.view.schema import View
 from strata.dashboards.view.schema_parts import Axes, InstrumentLabel, MeasureLabel
 from strata.dashboards.view.schema_places import OnsetView
@@ -51,6 +52,15 @@ class Reading:
     """None: of a lens, which has neither target nor folds."""
     scheme: str | None
     position: str
+
+    @property
+    def words(self) -> str:
+        of = [
+            place_words(self.position),
+            *([f"target {self.target}"] if self.target else []),
+            *([f"{self.scheme} folds"] if self.scheme else []),
+        ]
+        return ", ".join(of)
 
 
 def readings_of(view: View) -> Iterator[Reading]:
@@ -142,7 +152,7 @@ def curves(view: View, reading: Reading, groups: Sequence[Group], theme: Theme =
                 yanchor="bottom",
             )
         _axes(canvas, panel, at, len(panels), measure)
-    title = f"{instrument.label}: {measure.label}"
+    title = f"{instrument.label}: {measure.label}, {reading.words}"
     margin = {"l": 68, "r": 16, "t": 58 if several else 44, "b": 104}
     return canvas.drawn(
         title, ". ".join(aria), band_note(map(curve_of, used)), _table(used, view.axes), height=430, margin=margin, hovermode="x unified",

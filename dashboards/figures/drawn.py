@@ -64,6 +64,8 @@ class Drawn:
     table: Table
     depth: Mapping[str, PlotlyObject] = field(default_factory=dict)
     """By axis of the layout: what its entries become where layers are counted as depth, 0 to 1."""
+    hint: str = ""
+    """What a reader of a page can do with it."""
 
     def figure(self, *, as_depth: bool = False) -> go.Figure:
         """As plotly's own figure, to be shown, changed or written by its means."""
@@ -77,7 +79,7 @@ class Drawn:
     def as_json(self) -> PlotlyObject:
         """What a page embeds: numbers to four significant digits."""
         return {
-            "data": rounded(list(self.data)), "layout": rounded(self.layout), "title": self.title, "aria": self.aria, "note": self.note,
+            "data": rounded(list(self.data)), "layout": rounded(self.layout), "title": self.title, "aria": self.aria, "note": " ".join(filter(None, (self.note, self.hint))),
             "table": {"head": list(self.table.head), "blocks": [[rounded(column) for column in block.columns] for block in self.table.blocks]},
             "depth": rounded(dict(self.depth)),
         }  # fmt: skip

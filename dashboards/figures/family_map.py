@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from strata.dashboards.figures.canvas import Canvas
 from strata.dashboards.figures.drawn import Block, Drawn, PlotlyObject, Table, Width
 from strata.dashboards.figures.palette import PALETTES, Theme, clipped, colour_scale, plain
@@ -70,11 +72,11 @@ def family_map(shown: FamilyMap, axes: Axes, width: Width = "wide", theme: Theme
     names = [f"{plain(clipped(visible(row.name or row.family), 22))} · n {row.n}" for row in rows]
     canvas.axis("yaxis", "", showgrid=False, tickvals=places, ticktext=names, range=[-0.5, len(rows) - 0.5])
     canvas.layout["yaxis"]["tickfont"] = {"size": 12.5, "color": palette.text}
-    beyond = f"; {shown.clipped} cells beyond the colour range" if shown.clipped else ""
+    beyond = f"{shown.clipped} cells beyond the colour range." if shown.clipped else ""
     height = max(190, 34 + len(rows) * (20 if len(rows) > 24 else 26) + (170 if narrow else 62))
     margin = {"l": 214, "r": 16, "t": 10, "b": 140} if narrow else {"l": 276, "r": 128, "t": 10, "b": 52}
-    note = f"Click a row to filter the items below{beyond}."
-    return canvas.drawn(shown.title, shown.aria, note, _table(shown, axes), height=height, margin=margin)
+    drawn = canvas.drawn(shown.title, shown.aria, beyond, _table(shown, axes), height=height, margin=margin)
+    return replace(drawn, hint="Click a row to filter the items below.")
 
 
 def _hover(shown: FamilyMap, row: MapRow, axes: Axes) -> list[str]:

@@ -14,7 +14,7 @@ from strata.dashboards.figures.themes import in_theme
 from strata.probes.errors import StrataError
 
 FORMATS = ("svg", "pdf", "png")
-_HEAD, _LINE = 40, 16
+_HEAD, _LINE = 44, 17
 """Pixels above a figure: of its title, of a line beneath that."""
 _LETTERS = 170
 """That fit on such a line."""
@@ -92,8 +92,8 @@ def on_paper(drawn: Drawn, named: str) -> PlotlyObject:
     head = _HEAD + _LINE * len(lines)
     small = "".join(f'<br><span style="font-size:12px">{plain(line)}</span>' for line in lines)
     layout, margin = shown.layout, shown.layout["margin"]
-    title = {"text": f"<b>{plain(shown.title)}</b>{small}", "x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container",
-             "yanchor": "top", "pad": {"t": 14, "l": 14}, "font": {"size": 15}}  # fmt: skip
+    title = {"text": f"<b>{plain(shown.title)}</b>{small}", "x": 0, "xref": "container", "xanchor": "left", "y": 1 - 16 / (layout["height"] + head), "yref": "container",
+             "yanchor": "top", "pad": {"l": 14}, "font": {"size": 15}}  # fmt: skip
     whole = {
         **layout,
         "width": WIDTHS["wide"],

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from strata.dashboards.figures.drawn import WIDTHS, Drawn, Width
 from strata.dashboards.figures.palette import Theme
-from strata.dashboards.figures.panel_grid import AGAINST, NOTE, Grid, Scale, grid_json, grid_table
+from strata.dashboards.figures.panel_grid import AGAINST, HINT, NOTE, Grid, Scale, grid_json, grid_table
 from strata.dashboards.view.comparison.cells import MapsOfModels
 from strata.dashboards.view.stage_panels import Panel, family_panel, kind_panel, profiles
 from strata.probes.interventions.cells import at_span
@@ -49,7 +49,7 @@ def model_maps(
     else:
         rows = [row[start : start + 2] for row in rows for start in range(0, len(row), 2)]
     figure = grid_json(rows, grid, maps.n_layers, _scale(maps), lines, theme)
-    return Drawn(figure["data"], figure["layout"], f"Stage maps: {name}", aria, NOTE, grid_table(figure))
+    return Drawn(figure["data"], figure["layout"], f"Stage maps: {name}", aria, NOTE, grid_table(figure), hint=HINT)
 
 
 def _scale(maps: MapsOfModels) -> Scale:

@@ -25,7 +25,8 @@ _TITLE, _PANEL, _UNDER, _FOOT = 58, 210, 38, 98
 """Heights in pixels: above a panel, of a panel, of its block numbers, of the colour bar."""
 AGAINST = -0.02
 """Gains below this are marked as working against the answer."""
-NOTE = "Point at a block for its numbers. One colour scale for all maps of this run; its steps are square roots."
+NOTE = "One colour scale for all maps of this run; its steps are square roots."
+HINT = "Point at a block for its numbers."
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from strata.dashboards.figures.drawn import Drawn, PlotlyObject
 from strata.dashboards.figures.palette import Theme
-from strata.dashboards.figures.panel_grid import AGAINST, NOTE, Grid, Scale, grid_json, grid_table
+from strata.dashboards.figures.panel_grid import AGAINST, HINT, NOTE, Grid, Scale, grid_json, grid_table
 from strata.dashboards.view.stage_panels import family_panels, kind_panels, profiles
 from strata.experiments.results.kinds import Localisation
 
@@ -55,7 +55,7 @@ def drawn_stage_map(
 ) -> Drawn:
     """The same with its table and its words. `name`: what is shown; `aria`: where answers are made, as a sentence."""
     figure = stage_map_json(localisation, family, theme)
-    return Drawn(figure["data"], figure["layout"], f"Stage map: {name}", aria, NOTE, grid_table(figure))
+    return Drawn(figure["data"], figure["layout"], f"Stage map: {name}", aria, NOTE, grid_table(figure), hint=HINT)
 
 
 def colour_limits(localisation: Localisation) -> tuple[float, bool]:
