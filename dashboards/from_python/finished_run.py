@@ -9,15 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from strata.dashboards.figures.figures_of_run import FiguresOfRun, figures_of_run
-from strata.dashboards.figures.lens_map import METRICS, lens_map
 from strata.dashboards.figures.palette import Theme
 from strata.dashboards.figures.stage_map import stage_map
 from strata.dashboards.figures.themes import in_theme
 from strata.dashboards.from_python.run_html import run_html
-from strata.dashboards.view.build import axes_of
-from strata.dashboards.view.lens import read_lens_maps
-from strata.dashboards.view.tables import read_run
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.items.schema import Item
 from strata.experiments.results.kinds import Localisation
@@ -30,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
     import pyarrow as pa
+
+    from strata.dashboards.figures.figures_of_run import FiguresOfRun
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,6 +95,8 @@ class Run:
     @cached_property
     def figures(self) -> FiguresOfRun:
         """All that the page shows, as `strata report --figures` writes it."""
+        from strata.dashboards.figures.figures_of_run import figures_of_run
+
         return figures_of_run(self.directory)
 
     def figure_choices(self, view: str | None = None) -> tuple[str, ...]:
@@ -127,6 +126,11 @@ class Run:
 
         Raises StrataError for an item whose map the run didn't keep and for a metric that the map doesn't hold.
         """
+        from strata.dashboards.figures.lens_map import METRICS, lens_map
+        from strata.dashboards.view.build import axes_of
+        from strata.dashboards.view.lens import read_lens_maps
+        from strata.dashboards.view.tables import read_run
+
         maps = {one.item: one for one in read_lens_maps(read_run(self.directory))}
         if item not in maps:
             raise StrataError(
