@@ -77,7 +77,7 @@ class Drawn:
         return go.Figure({"data": list(self.data), "layout": layout})
 
     def as_json(self) -> PlotlyObject:
-        """What a page embeds: numbers to four significant digits."""
+        """What a page embeds."""
         return {
             "data": rounded(list(self.data)), "layout": rounded(self.layout), "title": self.title, "aria": self.aria, "note": " ".join(filter(None, (self.note, self.hint))),
             "table": {"head": list(self.table.head), "blocks": [[rounded(column) for column in block.columns] for block in self.table.blocks]},
@@ -92,9 +92,9 @@ Figures = Mapping[str, Choices]
 
 
 def rounded(value: Any) -> Any:
-    """Numbers to four significant digits, in whatever JSON holds them; whole ones as such."""
+    """Numbers to five significant digits, in whatever JSON holds them; whole ones as such."""
     if isinstance(value, float):
-        short = significant(value, 4)
+        short = significant(value)
         return int(short) if short is not None and short == int(short) else short
     if isinstance(value, dict):
         return {name: rounded(inner) for name, inner in value.items()}

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from strata.dashboards.figures.canvas import Canvas
-from strata.dashboards.figures.drawn import WIDTHS, Block, Drawn, PlotlyObject, Table
+from strata.dashboards.figures.drawn import WIDTHS, Block, Drawn, Figures, PlotlyObject, Table
 from strata.dashboards.figures.palette import CIVIDIS, PALETTES, Theme, clipped, colour_scale, plain
 from strata.dashboards.text import number, visible
 from strata.dashboards.view.lens import LensMap
@@ -203,7 +203,9 @@ def _table(shown: LensMap, values: npt.NDArray[np.float64], places: Sequence[int
     return Table(("position", "token", "stream", "value"), tuple(blocks))
 
 
-def lens_frames(axes: Axes) -> dict[str, dict[str, dict[Literal["wide"], Drawn]]]:
+def lens_frames(axes: Axes) -> Figures:
     """What the page fills: `lens` by metric, and `lenslines`."""
-    maps: dict[str, dict[Literal["wide"], Drawn]] = {metric: {"wide": lens_frame(metric, axes)} for metric in METRICS}
-    return {"lens": maps, "lenslines": {"tokens": {"wide": lines_frame(axes)}}}
+    return {
+        "lens": {metric: {"wide": lens_frame(metric, axes)} for metric in METRICS},
+        "lenslines": {"tokens": {"wide": lines_frame(axes)}},
+    }

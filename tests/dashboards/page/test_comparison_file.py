@@ -123,7 +123,7 @@ def test_readings_over_the_budget_stay_in_the_table_and_the_page_says_so(tmp_pat
 
 
 def _report(run: Path) -> int:
-    return verb_report.run(argparse.Namespace(run=str(run), json=True), [])
+    return verb_report.run(argparse.Namespace(run=str(run), json=True, figures=None), [])
 
 
 def test_report_rebuilds_the_comparison_and_the_pages_of_its_models(
