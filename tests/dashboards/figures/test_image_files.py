@@ -54,4 +54,4 @@ def test_files_of_every_format_are_written(run: FiguresOfRun, tmp_path: Path) ->
     assert [file.suffix[1:] for file in files] == list(FORMATS)
     starts = {".svg": b"<svg", ".pdf": b"%PDF", ".png": b"\x89PNG"}
     assert all(file.read_bytes().startswith(starts[file.suffix]) for file in files)
-    assert "tiny" in files[0].read_text() and "never" in files[0].read_text()
+    assert "synthetic-12" in files[0].read_text() and "never" in files[0].read_text()
