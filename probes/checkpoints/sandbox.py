@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from typing import Literal
@@ -24,7 +25,10 @@ resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 given = json.load(sys.stdin)
 """
 
-Ending = Literal["time", "memory", "failed"]
+_OUT_OF_MEMORY = (b"MemoryError", b"bad_alloc", b"memory allocation of")
+"""What Python, C++ and Rust write last when they get no memory."""
+
+Ending = Literal["time", "memory", "crash", "failed"]
 
 
 class SandboxError(Exception):
@@ -53,16 +57,24 @@ def in_sandbox(program: str, given: JsonValue) -> JsonValue:
             timeout=_WALL_SECONDS,
         )
     except subprocess.TimeoutExpired as error:
-        raise SandboxError("time", f"it takes more than {CPU_SECONDS} s") from error
-    if ended.returncode < 0:
-        raise SandboxError("time", f"it takes more than {CPU_SECONDS} s")
+        raise SandboxError("time", f"it takes more than {_WALL_SECONDS} s") from error
     if ended.returncode:
-        lines = [line for line in ended.stderr[-20_000:].decode("utf-8", "replace").splitlines() if line.strip()]
-        reason = " ".join((lines[-1] if lines else "it fails").split())[:200]
-        if "MemoryError" in reason:
-            raise SandboxError("memory", f"it takes more than {_BYTES >> 30} GB of memory")
-        raise SandboxError("failed", reason)
+        raise _ended_badly(ended.returncode, ended.stderr[-20_000:])
     if len(ended.stdout) > _LONGEST_ANSWER:
         raise SandboxError("memory", f"it makes a text of {len(ended.stdout):,} bytes")
     answer: JsonValue = json.loads(ended.stdout)
     return answer
+
+
+def _ended_badly(code: int, stderr: bytes) -> SandboxError:
+    """`code` as `subprocess` gives it: a negative one is the signal that ended the process."""
+    if code == -signal.SIGXCPU:
+        return SandboxError("time", f"it takes more than {CPU_SECONDS} s")
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    # A killed process says nothing: nobody here kills one, but the system does where the machine's memory runs out.
+    if code == -signal.SIGKILL or (lines and any(said in lines[-1] for said in _OUT_OF_MEMORY)):
+        return SandboxError("memory", f"it takes more than {_BYTES >> 30} GB of memory, or than the machine has left")
+    if code < 0:
+        return SandboxError("crash", f"it crashes with signal {-code}, {signal.strsignal(-code) or 'unknown'}")
+    last = lines[-1].decode("utf-8", "replace") if lines else "it fails"
+    return SandboxError("failed", " ".join(last.split())[:200])
