@@ -6,13 +6,13 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.t
 RUN ?= runs/demo
 SEED ?= 0
 
-.PHONY: demo comparison test check lint bench campaign clean help
+.PHONY: demo comparison test check lint audit bench campaign clean help
 
 help:
 	@echo "make demo   compare the embedded model with its reasoning-trained twin and a control that learnt the same form without reasoning; prints the page to open"
 	@echo "make comparison  the same in full, with three seeds of the training and of its control"
 	@echo "make test   all tests"
-	@echo "make check  ruff, strict type checking and all tests"
+	@echo "make check  ruff, strict type checking, known holes in dependencies and all tests"
 	@echo "make campaign  damaged files, kills and full disks, drawn by SEED; five times as many with FULL=1"
 	@echo "make bench  speed and memory against what you would otherwise write"
 
@@ -32,7 +32,10 @@ lint: $(VENV)/.check
 	$(BIN)/ruff format --check .
 	.ci/types $(BIN)/mypy
 
-check: lint test
+audit: $(VENV)/.check
+	.ci/audit $(BIN)/python
+
+check: lint audit test
 
 bench: $(VENV)/.test
 	$(BIN)/strata bench

@@ -13,6 +13,7 @@ import argparse
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -163,7 +164,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, command: list[str]) -> int:
     options = chosen_options(Options, arguments)
     display = options.shown.made()
-    with only_results_on_stdout() as stdout, display.listening():
+    with ExitStack() as kept, only_results_on_stdout() as stdout, display.listening():
         from importlib.metadata import version
 
         from strata.dashboards.page.calibration_page import write_calibration_page
@@ -177,6 +178,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         from strata.experiments.calibrate.screens import screen_records
         from strata.experiments.calibrate.simulated_coverage import simulated_coverage
         from strata.experiments.locate.interventions_only import localise_summary
+        from strata.experiments.run.directory_lock import alone_in
 
         if not options.real and (options.families or options.items):
             raise StrataError("--families and --items are of a real model, and none is named", "Add --real CHECKPOINT")
@@ -191,6 +193,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         asked = _asked(options)
         chosen = [] if asked.half == "none" else with_names(constructions(asked.half), options.only)
         nulls = [Null(NULL_KINDS[number % len(NULL_KINDS)], number // len(NULL_KINDS)) for number in range(asked.nulls)]
+        kept.enter_context(alone_in(Path(options.out)))
         rows = calibrate(
             jobs_of(chosen, nulls, _shipped(asked), power=asked.power, seed=options.seed),
             localise_summary,

@@ -26,6 +26,7 @@ from strata.experiments.calibrate.similar_families import KNOWLEDGE, REASONING, 
 from strata.experiments.calibrate.truth import truth_of
 from strata.experiments.items.jsonl import write_items
 from strata.experiments.items.schema import Item, Kind
+from strata.probes.checkpoints.quiet_libraries import quietly
 
 NullKind = Literal["random", "permuted", "shuffled", "unequal"]
 """`random`: a random model and its favourites among few answers. `shuffled`: the same, with counterfactual prompts that prefer the
@@ -77,7 +78,7 @@ def _random_model(directory: Path, null: Null, rng: Random) -> PlantedFiles:
     files = PlantedFiles(Path(directory) / "model", Path(directory) / "items.jsonl", Path(directory) / "truth.json")
     world = World((*KNOWLEDGE, *REASONING), {}, ())
     model = _loud_model(null, rng, world.vocabulary)
-    model.save_pretrained(files.checkpoint)
+    quietly(lambda: model.save_pretrained(files.checkpoint))
     written_as.tokenizer(world.vocabulary).save_pretrained(files.checkpoint)
     items = []
     of_kinds: tuple[tuple[Kind, Sequence[str]], ...] = (("knowledge", KNOWLEDGE), ("reasoning", REASONING))

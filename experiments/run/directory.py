@@ -20,12 +20,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from filelock import FileLock, Timeout
 from pydantic import JsonValue
 
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA
 from strata.experiments.results.table import RUN_KEY, RowT, Table, Value
+from strata.experiments.run.directory_lock import locked_directory
 from strata.experiments.run.files import (
     CHECKSUM,
     MANIFEST,
@@ -39,7 +39,7 @@ from strata.experiments.run.files import (
 from strata.experiments.run.manifest import CheckpointRecord, ItemsRecord, JsonObject, Manifest, SourceTree, StageCost
 from strata.experiments.run.summary_version_1 import is_first
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.errors import DamagedError, StrataError, of_system
+from strata.probes.errors import DamagedError, StrataError
 from strata.probes.files import remove_unfinished, whole_file, write_whole
 
 _LIBRARIES = ("torch", "transformers", "transformer-lens", "nnsight", "numpy", "plotly", "safetensors", "strata-probes")
@@ -56,14 +56,7 @@ class RunDirectory:
 
     def __init__(self, path: Path, *, verb: str, command: Sequence[str], identity: Mapping[str, JsonValue]) -> None:
         self.path = path
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(str(path / ".lock"))
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise StrataError(f"Another process is working in {path}", "Wait for it, or give another --out") from error
-        except OSError as error:
-            raise of_system(f"--out {path} can't be used as a directory", error, "Give another --out") from error
+        self._lock = locked_directory(path)
         # Nobody else writes here: what a kill has left of files goes, wherever in the run it lies.
         for folder in (path, path / "parts", path / "activations"):
             remove_unfinished(folder, "*", everywhere=folder != path)
