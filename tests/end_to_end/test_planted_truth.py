@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,31 @@ import pytest
 import torch
 from planted_models import Planted, write_planted
 
+from strata.experiments.locate import stages
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.pipeline import locate
+from strata.experiments.locate.probing import Probed
 from strata.probes.checkpoints.open_spec import open_checkpoint, randomly_initialised
 from strata.probes.errors import SelfTestError
 
 CONFIG = LocateConfig(
     causal_map="quick",
     pairs=16,
-    draws=1_000,
+    draws=200,
     random_init=False,
     lens_maps=2,
     folds=3,
     damage_texts=2,
     positions=("last",),
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_probes() -> Iterator[None]:
+    """Interventions alone decide where something is; probes, which have tests of their own, would take most of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "probe_targets", lambda *given, **options: Probed([], [], []))
+        yield
 
 
 @pytest.fixture(scope="module", params=["retrieval first", "reasoning first"])
