@@ -15,6 +15,7 @@ from strata.probes.errors import StrataError, is_disk_full, is_out_of_memory
 VERBS = {
     "locate": "where are retrieval and reasoning readable in this model?",
     "compare": "what did training change between a base and its distilled model, and where?",
+    "behave": "what does the model do when it answers, and at which stream does it show? confidence, pressure",
     "capture": "activations of your own texts, or of items, to documented safetensors shards",
     "calibrate": "can the instrument be trusted? planted models whose truth is known, nulls, power",
     "probe": "at which layer are my own labels decodable, beyond every control?",

@@ -10,8 +10,10 @@ from urllib.parse import quote
 
 from strata.dashboards.page.templates import render
 from strata.dashboards.sentences.comparison import verdict_sentences
+from strata.dashboards.sentences.confidence import confidence_sentences
 from strata.dashboards.sentences.instruments import instrument_label
 from strata.dashboards.sentences.onsets import answered_words, onset_words
+from strata.dashboards.sentences.pressure import pressure_sentences
 from strata.dashboards.sentences.probe import sentences
 from strata.dashboards.sentences.summary import places_table, said_words
 from strata.dashboards.text import interval, number, path_free
@@ -20,12 +22,14 @@ from strata.experiments.results.comparison import Comparison
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.run.finished import FinishedRun
 from strata.experiments.run.manifest import JsonObject
-from strata.experiments.run.summary_file import probe_summary_of, summary_of
+from strata.experiments.run.summary_file import behaviour_summary_of, probe_summary_of, summary_of
 
 
 def run_html(run: FinishedRun, report: Path | None) -> str:
     """Foreign text is escaped, and nothing is fetched."""
-    told = {"locate": _located, "compare": _compared, "probe": _probed}[run.manifest.verb](run.result)
+    told = {"locate": _located, "compare": _compared, "probe": _probed, "behave": _behaved}[run.manifest.verb](
+        run.result
+    )
     # A notebook's server knows no absolute paths: links are read from where the notebook, and so the kernel, is.
     href = None if report is None else quote(os.path.relpath(report))
     return render(
@@ -83,6 +87,19 @@ def _compared(content: JsonObject) -> Told:
 def _probed(content: JsonObject) -> Told:
     summary = probe_summary_of(content)
     paragraphs = [" ".join(sentences(summary, position)) for position in summary.positions]
+    return Told(_stamped(summary.checkpoint.spec, limited=summary.limited), paragraphs, [])
+
+
+def _behaved(content: JsonObject) -> Told:
+    summary = behaviour_summary_of(content)
+    paragraphs = [
+        " ".join(confidence_sentences(kind, confidence, summary.n_layers))
+        for kind, confidence in summary.behaviour.confidence.items()
+    ]
+    paragraphs += [
+        " ".join(pressure_sentences(kind, pressure, summary.n_layers))
+        for kind, pressure in summary.behaviour.pressure.kinds.items()
+    ]
     return Told(_stamped(summary.checkpoint.spec, limited=summary.limited), paragraphs, [])
 
 

@@ -22,6 +22,7 @@ REPORT_SCRIPTS = (*SHARED_SCRIPTS, "curves.js", "causalcurves.js", "familymap.js
                   "causalmap.js", "stagemap.js", "report.js")  # fmt: skip
 COMPARISON_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "figures.js", "views.js", "comparisonitems.js", "stagemap.js", "comparison.js")  # fmt: skip
 PROBE_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "figures.js", "views.js", "probe.js")
+BEHAVE_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "figures.js", "views.js", "behave.js")
 LENS_SCRIPTS = (*SHARED_SCRIPTS, "oneprompt.js")
 
 _CSP = (

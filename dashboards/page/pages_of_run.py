@@ -6,6 +6,7 @@ import shlex
 from functools import partial
 from pathlib import Path
 
+from strata.dashboards.page.behave_page import write_behave_report
 from strata.dashboards.page.comparison_page import write_comparison
 from strata.dashboards.page.probe_page import write_probe_report
 from strata.dashboards.page.write_report import write_report
@@ -13,7 +14,9 @@ from strata.experiments.run.files import read_manifest
 from strata.probes.errors import DoesNotFitError
 from strata.probes.progress import Progress, silent
 
-_WRITERS = {"locate": write_report, "compare": write_comparison, "probe": write_probe_report}
+_WRITERS = {
+    "locate": write_report, "compare": write_comparison, "probe": write_probe_report, "behave": write_behave_report,
+}  # fmt: skip
 
 
 def write_first_page(run: Path) -> Path | None:

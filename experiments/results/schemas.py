@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from strata.experiments.results.behaviour_summary import BehaviourSummary
 from strata.experiments.results.calibration import Calibration
 from strata.experiments.results.comparison import Comparison, FamilyChange
 from strata.experiments.results.format_check import FormCheck
@@ -31,9 +32,11 @@ OF: Mapping[str, TypeAdapter[Any]] = {
     "distill": TypeAdapter(TrainingRecord),
     "calibration": TypeAdapter(Calibration),
     "difference": TypeAdapter(RunDifference),
+    "behave": TypeAdapter(BehaviourSummary),
 }
 """By name of the schema: comparison.json, families.json and pair_check.json of a `compare`; summary.json, families.json,
-format_check.json and lens_maps.json of a `locate`; distill.json of a `distill`; calibration.json of a `calibrate`; what `strata diff --json` prints."""
+format_check.json and lens_maps.json of a `locate`; distill.json of a `distill`; calibration.json of a `calibrate`; what `strata diff --json`
+prints; `behave`: summary.json of a `behave`."""
 
 
 def written(name: str) -> str:

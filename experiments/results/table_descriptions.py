@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from strata.experiments.results.behaviour_tables import BEHAVIOUR_TABLES
 from strata.experiments.results.comparison_tables import COMPARISON_TABLES
 from strata.experiments.results.generated_tables import GENERATED_TABLES
 from strata.experiments.results.locate_tables import LOCATE_TABLES
@@ -15,6 +16,7 @@ OF: Mapping[str, Sequence[Table[Any]]] = {
     "strata locate": LOCATE_TABLES,
     "strata compare": COMPARISON_TABLES,
     "strata probe": PROBE_TABLES,
+    "strata behave": BEHAVIOUR_TABLES,
     "strata distill, and generated answers of strata compare": GENERATED_TABLES,
 }
 """Who writes which tables."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from strata.experiments.results.behaviour_tables import BEHAVIOUR_TABLES
 from strata.experiments.results.comparison_tables import COMPARISON_TABLES
-from strata.experiments.results.file_versions import COMPARISON_SCHEMA, PROBE_SCHEMA, SUMMARY_SCHEMA
+from strata.experiments.results.file_versions import BEHAVE_SCHEMA, COMPARISON_SCHEMA, PROBE_SCHEMA, SUMMARY_SCHEMA
 from strata.experiments.results.locate_tables import LOCATE_TABLES
 from strata.experiments.results.probe_tables import PROBE_TABLES
 from strata.experiments.results.table import Table
@@ -42,7 +43,7 @@ class FinishedRun:
 
 
 def finished_run(directory: Path) -> FinishedRun:
-    """A run of `locate`, `probe` or `compare`, every recorded file checked against its checksum; the runs of a comparison's models aren't.
+    """A run of `locate`, `probe`, `behave` or `compare`, every recorded file checked against its checksum; the runs of a comparison's models aren't.
 
     Raises StrataError where there is no such run or it isn't finished, DamagedError where a file isn't what the run wrote.
     """
@@ -57,6 +58,8 @@ def finished_run(directory: Path) -> FinishedRun:
         return _summarised(directory, manifest, SUMMARY_SCHEMA, _names(LOCATE_TABLES))
     if verb == "probe":
         return _summarised(directory, manifest, PROBE_SCHEMA, _names(PROBE_TABLES))
+    if verb == "behave":
+        return _summarised(directory, manifest, BEHAVE_SCHEMA, _names(BEHAVIOUR_TABLES))
     if verb == "compare":
         return _compared(directory, manifest)
     raise StrataError(f"{directory} was made by strata {verb}, which leaves nothing to read here", _GIVE)

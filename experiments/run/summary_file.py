@@ -1,4 +1,4 @@
-"""summary.json of a `locate`, of whichever version wrote it, and of a `probe`, typed."""
+"""summary.json of a `locate`, of whichever version wrote it, of a `probe` and of a `behave`, typed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import JsonValue, ValidationError
 
+from strata.experiments.results.behaviour_summary import BehaviourSummary
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
 from strata.experiments.results.locate_summary import Summary
 from strata.experiments.results.probe_summary import ProbeSummary
@@ -29,6 +30,14 @@ def probe_summary_of(content: Mapping[str, JsonValue]) -> ProbeSummary:
     """The same of a `probe`."""
     try:
         return ProbeSummary.model_validate(content)
+    except ValidationError as error:
+        raise _departure(error) from error
+
+
+def behaviour_summary_of(content: Mapping[str, JsonValue]) -> BehaviourSummary:
+    """The same of a `behave`."""
+    try:
+        return BehaviourSummary.model_validate(content)
     except ValidationError as error:
         raise _departure(error) from error
 

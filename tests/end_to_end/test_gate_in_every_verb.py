@@ -33,7 +33,7 @@ def items(tmp_path: Path) -> Path:
         clean, foil = (" ".join(letters[(number + at + by) % 8] for at in range(length)) for by in (0, 1))
         rows.append(
             {"id": f"k{number}", "kind": "knowledge", "family": "letters", "prompt": clean, "answer": " x", "foil_prompt": foil,
-             "foil": " y", "cluster": f"c{number}", "template": "plain", "side": "left" if number % 2 else "right"}
+             "foil": " y", "choices": [" x", " y"], "cluster": f"c{number}", "template": "plain", "side": "left" if number % 2 else "right"}
         )  # fmt: skip
     file = tmp_path / "items.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -41,7 +41,7 @@ def items(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("why", list(REFUSED))
-@pytest.mark.parametrize("verb", ["lens", "verify", "plan", "capture", "probe", "locate", "compare"])
+@pytest.mark.parametrize("verb", ["lens", "verify", "plan", "capture", "probe", "locate", "behave", "compare"])
 def test_what_is_not_read_rightly_is_refused_by_every_verb(
     verb: str, why: str, items: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -55,6 +55,7 @@ def test_what_is_not_read_rightly_is_refused_by_every_verb(
         "capture": [str(model), str(items), "--out", str(tmp_path / "run")],
         "probe": [str(model), str(items), "--target", "side", "--folds", "2", "--out", str(tmp_path / "run")],
         "locate": [str(model), "--items", str(items), "--out", str(tmp_path / "run")],
+        "behave": [str(model), "--items", str(items), "--out", str(tmp_path / "run")],
         "compare": [str(model), str(model), "--items", str(items), "--out", str(tmp_path / "run")],
     }[verb]
     assert main([verb, *words, *FAST]) == 2

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from strata.dashboards.cli import verb_compare, verb_distill, verb_locate, verb_probe
+from strata.dashboards.cli import verb_behave, verb_compare, verb_distill, verb_locate, verb_probe
 from strata.dashboards.cli.main import VERBS
 from strata.dashboards.cli.options import Option, made_of, options_of, resolve, values_of
 from strata.dashboards.from_python.python_options import ComparingOptions, MeasuringOptions
+from strata.experiments.behave.config import BehaveConfig
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.distill.config import DistillConfig
 from strata.experiments.locate.config import LocateConfig
@@ -24,6 +25,7 @@ CONFIGURATIONS = (
     (verb_compare, CompareConfig, {"locate", "swap_sweeps"}),
     (verb_probe, ProbeConfig, set()),
     (verb_distill, DistillConfig, set()),
+    (verb_behave, BehaveConfig, set()),
 )
 
 

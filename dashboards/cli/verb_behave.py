@@ -1,0 +1,104 @@
+"""What does this model do when it answers, and at which stream does that show?
+
+Confidence: how sure it is of its option among those offered, how often it is right, and whether the one fits the other, beside
+a calibrated model of that size. Pressure: whether a wrong answer that stands before the question changes its own, beside
+neutral words, the right answer and another wrong one. Both at every stream beside their controls. Writes a run directory with
+tables, summary.json and report.html. Started again with the same options it resumes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, RunningOptions, open_from, run_controls
+from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
+from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
+from strata.dashboards.cli.stopping import Stopped
+from strata.dashboards.cli.terminal import PlainConsole, write_json
+from strata.dashboards.default_directory import default_directory
+from strata.experiments.behave.config import BehaveConfig
+
+if TYPE_CHECKING:
+    from strata.experiments.results.behaviour_summary import BehaviourSummary
+
+EXAMPLES = """examples:
+  strata behave smollm2 --out runs/behaviour
+  strata behave smollm2 --families language,addition --per-family 24 --out runs/small-behaviour
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    out: str | None = option(None, "run directory (default: runs/CHECKPOINT-behave-SEED)", "output", metavar="DIR")
+    items: str | None = option(
+        None, "a JSON Lines file of items instead of the built-in families", "questions", metavar="FILE"
+    )
+    config: BehaveConfig = field(default_factory=BehaveConfig)
+    running: RunningOptions = field(default_factory=RunningOptions)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    shown: DisplayOptions = field(default_factory=DisplayOptions)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER"
+    )
+    add_options(parser, options_of(Options))
+
+
+def run(arguments: argparse.Namespace, command: list[str]) -> int:
+    options = chosen_options(Options, arguments)
+    named = default_directory(arguments.checkpoint, "behave", options.config.seed)
+    out = Path(options.out) if options.out else named
+    display = options.shown.made(out.name)
+    began = time.monotonic()
+    with only_results_on_stdout() as stdout:
+        try:
+            with display.listening():
+                summary = _behave(arguments.checkpoint, options, out, command, display)
+        except Stopped:
+            display.note(f"stopped; what was measured is kept in {out}. Resume: strata {shlex.join(command)}")
+            raise
+        _tell(summary, out, time.monotonic() - began, options, stdout)
+    return 0
+
+
+def _behave(spec: str, options: Options, out: Path, command: list[str], display: Display) -> BehaviourSummary:
+    from strata.dashboards.page import write_pages
+    from strata.experiments.behave.pipeline import behave
+
+    summary = behave(
+        open_from(spec, options.model, display),
+        options.config,
+        out,
+        items=Path(options.items) if options.items else None,
+        controls=run_controls(options, options.running, command, display),
+    )
+    write_pages(out, display)
+    return summary
+
+
+def _tell(summary: BehaviourSummary, out: Path, seconds: float, options: Options, stdout: TextIO) -> None:
+    from strata.dashboards.sentences.behaviour import behaviour_caveats
+    from strata.dashboards.sentences.confidence import confidence_sentences
+    from strata.dashboards.sentences.pressure import pressure_sentences
+
+    page = out / "report.html"
+    if options.shown.json:
+        write_json(stdout, {**summary.as_json(), "run": str(out), "report": str(page)})
+        return
+    console = PlainConsole(stdout, soft_wrap=True)
+    for kind, confidence in summary.behaviour.confidence.items():
+        for sentence in confidence_sentences(kind, confidence, summary.n_layers):
+            console.print(sentence)
+    for kind, pressure in summary.behaviour.pressure.kinds.items():
+        for sentence in pressure_sentences(kind, pressure, summary.n_layers):
+            console.print(sentence)
+    for caveat in behaviour_caveats(summary):
+        console.print(f"caveat: {caveat}")
+    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})")

@@ -1,0 +1,174 @@
+"""What does the page of a `behave` show? A section a measure: the number, then its curve by stream beside the control."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from strata.dashboards.sentences import pressure as pressure_words
+from strata.dashboards.sentences.behaviour import behave_title, behaviour_caveats
+from strata.dashboards.sentences.confidence import NULL, OWN, PANELS, confidence_sentences, why_no_layers
+from strata.dashboards.sentences.page_parts import LIMITED, SELF_TEST_FAILED, THIS_MODEL
+from strata.dashboards.sentences.pressure import AFTER, NEITHER, NO_GAIN, pressure_sentences, why_no_pressure_layers
+from strata.dashboards.sentences.provenance import items_words, shape_words
+from strata.dashboards.text import significant, without_paths
+from strata.dashboards.view.behave.schema import (
+    BEHAVE_VIEW_SCHEMA,
+    BehaveRunView,
+    BehaveView,
+    BehaviourLine,
+    ConfidenceView,
+    LayerPanel,
+    PressureView,
+)
+from strata.dashboards.view.build import axes_of
+from strata.dashboards.view.provenance import code_words, framing_facts, from_manifest, shown_facts
+from strata.dashboards.view.schema_parts import Coded, Provenance
+from strata.dashboards.view.schema_probe import ProbedModelView
+from strata.experiments.items.schema import Kind
+from strata.experiments.results.behaviour_summary import BehaviourSummary, Confidence, Pressure
+from strata.experiments.results.behaviour_tables import BEHAVIOUR_LAYERS, BEHAVIOUR_TABLES, BehaviourLayerRow
+from strata.experiments.results.file_versions import BEHAVE_SCHEMA
+from strata.experiments.run.files import check_run, read_manifest, read_object
+from strata.experiments.run.manifest import Manifest
+from strata.experiments.run.summary_file import behaviour_summary_of
+from strata.probes.errors import StrataError
+
+
+def build_behave_view(run_dir: Path) -> BehaveView:
+    """Everything the page shows, from the run's tables. Raises StrataError for a missing or changed file."""
+    if not (run_dir / "summary.json").exists():
+        raise StrataError(
+            f"The run in {run_dir} is not finished", "Start the same command again: it resumes where it was stopped"
+        )
+    manifest = read_manifest(run_dir)
+    summary = behaviour_summary_of(read_object(run_dir / "summary.json", BEHAVE_SCHEMA))
+    check_run(run_dir, manifest, [table.name for table in BEHAVIOUR_TABLES], ("items.jsonl", "summary.json"))
+    rows = BEHAVIOUR_LAYERS.read(pq.read_table(run_dir / "behaviour_layers.parquet").to_pylist())
+    return BehaveView(
+        schema=BEHAVE_VIEW_SCHEMA,
+        run=_run(manifest, summary),
+        models=(
+            ProbedModelView(
+                label=_label(manifest),
+                n_layers=summary.n_layers,
+                d_model=manifest.checkpoint.d_model or None,
+                dtype=manifest.dtype or None,
+            ),
+        ),
+        axes=axes_of(summary.n_layers),
+        confidence=tuple(
+            _confidence(
+                kind,
+                confidence,
+                summary.n_layers,
+                [row for row in rows if (row.kind, row.measure) == (kind, "confidence")],
+            )
+            for kind, confidence in summary.behaviour.confidence.items()
+        ),
+        pressure=tuple(
+            _pressure(
+                kind, pressure, summary.n_layers, [row for row in rows if (row.kind, row.measure) == (kind, "pressure")]
+            )
+            for kind, pressure in summary.behaviour.pressure.kinds.items()
+        ),
+        warnings=tuple(behaviour_caveats(summary)),
+        provenance=Provenance(facts=_facts(manifest, summary), **vars(from_manifest(manifest))),
+        sizes={},
+    )
+
+
+def _confidence(kind: Kind, confidence: Confidence, n_layers: int, rows: Sequence[BehaviourLayerRow]) -> ConfidenceView:
+    first, *others = confidence_sentences(kind, confidence, n_layers)
+    guides = {"accuracy": (confidence.chance, "chance"), "overconfidence": (0.0, "as sure as right")}
+    panels = []
+    for quantity, title in PANELS.items():
+        own = _line([row for row in rows if (row.quantity, row.condition) == (quantity, "own")])
+        if own is not None:
+            null = _line([row for row in rows if (row.quantity, row.condition) == (quantity, "other")])
+            value, text = guides[quantity]
+            panels.append(
+                LayerPanel(
+                    quantity=quantity,
+                    title=title,
+                    own=own,
+                    own_name=OWN,
+                    null=null,
+                    null_name=NULL,
+                    guide=value,
+                    guide_text=text,
+                )
+            )
+    why = "" if confidence.why_no_layers is None else why_no_layers(confidence.why_no_layers)
+    return ConfidenceView(
+        kind=kind, number=first, sentences=tuple(others), bins=confidence.bins, panels=tuple(panels), why_no_panels=why
+    )
+
+
+def _pressure(kind: Kind, pressure: Pressure, n_layers: int, rows: Sequence[BehaviourLayerRow]) -> PressureView:
+    first, *others = pressure_sentences(kind, pressure, n_layers)
+    controls = {"gain": ("other_wrong", NO_GAIN), "margin": ("neutral", NEITHER)}
+    panels = []
+    for quantity, title in pressure_words.PANELS.items():
+        control, text = controls[quantity]
+        own = _line([row for row in rows if (row.quantity, row.condition) == (quantity, "wrong")])
+        if own is not None:
+            null = _line([row for row in rows if (row.quantity, row.condition) == (quantity, control)])
+            panels.append(
+                LayerPanel(
+                    quantity=quantity, title=title, own=own, own_name=AFTER["wrong"], null=null, null_name=AFTER[control], guide=0.0,
+                    guide_text=text,
+                )
+            )  # fmt: skip
+    why = "" if pressure.why_no_layers is None else why_no_pressure_layers(pressure.why_no_layers)
+    return PressureView(kind=kind, number=first, sentences=tuple(others), panels=tuple(panels), why_no_panels=why)
+
+
+def _line(rows: Sequence[BehaviourLayerRow]) -> BehaviourLine | None:
+    if not rows:
+        return None
+    ordered = sorted(rows, key=lambda row: row.stream)
+    return BehaviourLine(
+        mean=tuple(significant(row.mean) for row in ordered),
+        low=tuple(significant(row.low) for row in ordered),
+        high=tuple(significant(row.high) for row in ordered),
+        n_items=ordered[0].n_items,
+        n_clusters=ordered[0].n_clusters,
+        method=ordered[0].method,
+    )
+
+
+def _label(manifest: Manifest) -> str:
+    return str(without_paths(manifest.checkpoint.spec or THIS_MODEL)).removeprefix("…/")
+
+
+def _run(manifest: Manifest, summary: BehaviourSummary) -> BehaveRunView:
+    badges = [Coded(code="limited", text=LIMITED)] if summary.limited else []
+    if any(not test.passed for test in manifest.self_tests):
+        badges.append(Coded(code="self_test", text=SELF_TEST_FAILED))
+    return BehaveRunView(
+        run_id=manifest.run_id, title=behave_title(_label(manifest)), started=manifest.started, badges=tuple(badges)
+    )
+
+
+def _facts(manifest: Manifest, summary: BehaviourSummary) -> tuple[tuple[str, str], ...]:
+    checkpoint, items = manifest.checkpoint, manifest.items
+    return shown_facts(
+        [
+            ("run", manifest.run_id),
+            ("started", manifest.started),
+            ("checkpoint", checkpoint.spec),
+            ("weights", checkpoint.weights_sha256),
+            ("tokenizer", checkpoint.tokenizer_sha256),
+            ("shape", shape_words(checkpoint.n_layers, checkpoint.d_model)),
+            ("device", manifest.device),
+            ("precision", manifest.dtype),
+            ("items", items_words(summary.items, items.by_kind)),
+            ("items_sha256", items.sha256),
+            *framing_facts(manifest.config or {}, checkpoint.chat_template_sha256),
+            ("seed", summary.seed),
+            ("code", code_words(manifest)),
+        ]
+    )

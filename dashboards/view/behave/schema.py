@@ -1,0 +1,92 @@
+"""What is a `strata.behave-view/1`? Everything the page of a `behave` shows, every statistic already computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from strata.dashboards.view.schema_parts import Axes, Coded, Numbers, Provenance
+from strata.dashboards.view.schema_probe import ProbedModelView
+from strata.experiments.results.behaviour_summary import CalibrationBin
+from strata.experiments.results.record import Record
+
+BEHAVE_VIEW_SCHEMA: Literal["strata.behave-view/1"] = "strata.behave-view/1"
+
+
+class BehaveRunView(Record):
+    """Which run it is."""
+
+    run_id: str
+    title: str
+    started: str
+    badges: tuple[Coded, ...]
+
+
+class BehaviourLine(Record):
+    """A quantity by stream, with its interval where there is one."""
+
+    mean: Numbers
+    low: Numbers
+    high: Numbers
+    n_items: int | None
+    n_clusters: int | None
+    method: str | None
+
+
+class LayerPanel(Record):
+    """One quantity beside its control."""
+
+    quantity: str
+    title: str
+    own: BehaviourLine
+    own_name: str
+    null: BehaviourLine | None
+    """The control."""
+    null_name: str
+    guide: float
+    """Where a horizontal line stands."""
+    guide_text: str
+
+
+class ConfidenceView(Record):
+    """The items of one kind."""
+
+    kind: str
+    number: str
+    """The sentence that comes first."""
+    sentences: tuple[str, ...]
+    """The others."""
+    bins: tuple[CalibrationBin, ...]
+    panels: tuple[LayerPanel, ...]
+    """Empty: nothing is said of streams."""
+    why_no_panels: str
+
+
+class PressureView(Record):
+    """The items of one kind."""
+
+    kind: str
+    number: str
+    """The sentence that comes first."""
+    sentences: tuple[str, ...]
+    """The others."""
+    panels: tuple[LayerPanel, ...]
+    """Empty: nothing is said of streams."""
+    why_no_panels: str
+
+
+class BehaveView(Record):
+    """`view.json` of a `strata behave`."""
+
+    schema_name: Literal["strata.behave-view/1"] = Field(default=BEHAVE_VIEW_SCHEMA, alias="schema")
+    run: BehaveRunView
+    models: tuple[ProbedModelView, ...]
+    axes: Axes
+    confidence: tuple[ConfidenceView, ...]
+    pressure: tuple[PressureView, ...]
+    warnings: tuple[str, ...]
+    provenance: Provenance
+    sizes: Mapping[str, int]
+    """Bytes of the page."""

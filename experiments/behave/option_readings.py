@@ -1,0 +1,198 @@
+"""How likely is each option of an item, read at every stream? Its own options, and those of another item of its family.
+
+An option is scored on its first token that differs from the others', after the start that they share; where options differ
+later, on all its tokens. The last stream is the model itself.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.run.stream_shard import Shard
+from strata.probes.backends.contract import Backend
+from strata.probes.capture_batches import BatchBudget, capture_batches
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.lens.logit import NO_TOKEN, read_lens
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts.prompt import Prompt
+from strata.probes.store import ActivationStore
+
+Whose = Literal["own", "other"]
+WHOSE: tuple[Whose, ...] = ("own", "other")
+
+
+@dataclass(frozen=True)
+class OptionSet:
+    """An item whose options are scored, and the item whose options are read in its prompt as the null."""
+
+    item: EncodedItem
+    other: EncodedItem | None
+    """None: its family has no item of another entity that is scored alike."""
+
+    def options(self, whose: Whose) -> tuple[str, ...]:
+        of = self.item if whose == "own" else self.other
+        return () if of is None else tuple(of.item.choices)
+
+    def right(self, whose: Whose) -> int | None:
+        """Which option is right where it belongs."""
+        of = self.item if whose == "own" else self.other
+        return None if of is None else list(of.item.choices).index(of.item.answer)
+
+
+@dataclass(frozen=True)
+class OptionReadings:
+    """Log-probabilities in nats; NaN where an item has no such option, or no other item."""
+
+    sets: tuple[OptionSet, ...]
+    own: Float[np.ndarray, "item stream option"]
+    other: Float[np.ndarray, "item stream option"]
+
+    def of(self, whose: Whose) -> Float[np.ndarray, "item stream option"]:
+        return self.own if whose == "own" else self.other
+
+
+def option_sets(encoded: Sequence[EncodedItem]) -> list[OptionSet]:
+    """Items with at least two options, each with another item of its family and another entity. Deterministic: halfway round the family."""
+    by_form: dict[tuple[str, str, int | None], list[EncodedItem]] = defaultdict(list)
+    for item in encoded:
+        if len(item.choices_ids) >= 2 and all(item.choices_ids):
+            by_form[_form(item)].append(item)
+    others: dict[str, EncodedItem | None] = {}
+    for members in by_form.values():
+        size = len(members)
+        for place, item in enumerate(members):
+            turns = [members[(place + size // 2 + step) % size] for step in range(size)]
+            others[item.key] = next((one for one in turns if entity_of(one.item) != entity_of(item.item)), None)
+    return [OptionSet(item, others[item.key]) for item in encoded if item.key in others]
+
+
+def read_options(
+    checkpoint: Checkpoint,
+    backend: Backend,
+    sets: Sequence[OptionSet],
+    folder: Path,
+    run_id: str,
+    *,
+    budget: BatchBudget | None = None,
+    progress: Progress = silent,
+) -> OptionReadings:
+    """Log-probability of every option at every stream, through the logit lens. What is in the stores in `folder` isn't run again."""
+    most = max(len(one.options(whose)) for one in sets for whose in WHOSE)
+    shape = (len(sets), checkpoint.n_layers + 1, most)
+    readings = {whose: np.full(shape, np.nan) for whose in WHOSE}
+    first = [one for one in sets if one.item.choice_ids is not None]
+    first_store = ActivationStore(folder / "first-tokens", {"run": run_id, "options": most})
+    _read_first_tokens(checkpoint, backend, first, most, first_store, budget, progress)
+    row = {one.item.key: index for index, one in enumerate(sets)}
+    if first:
+        kept = first_store.read("log_probs", [one.item.key for one in first]).double().numpy()
+        for index, one in enumerate(first):
+            for column, whose in enumerate(WHOSE):
+                readings[whose][row[one.item.key]] = kept[index, :, column * most : (column + 1) * most]
+    whole = [continuation for one in sets if one.item.choice_ids is None for continuation in _continuations(one)]
+    whole_store = ActivationStore(folder / "whole-options", {"run": run_id})
+    _read_whole(checkpoint, backend, whole, whole_store, budget, progress)
+    if whole:
+        sums = whole_store.read("log_probs", [one.key for one in whole]).double().numpy()
+        for continuation, summed in zip(whole, sums, strict=True):
+            readings[continuation.whose][row[continuation.item], :, continuation.option] = summed
+    return OptionReadings(tuple(sets), readings["own"], readings["other"])
+
+
+def _form(item: EncodedItem) -> tuple[str, str, int | None]:
+    """Items of one form can be asked each other's options: one family, and scored alike behind starts of one length."""
+    scored_at = None if item.choice_ids is None else item.shared_prefix
+    return item.item.kind, item.item.family, scored_at
+
+
+def _read_first_tokens(
+    checkpoint: Checkpoint,
+    backend: Backend,
+    sets: Sequence[OptionSet],
+    most: int,
+    store: ActivationStore,
+    budget: BatchBudget | None,
+    progress: Progress,
+) -> None:
+    todo = [one for one in sets if one.item.key not in store]
+    shard = Shard(store, (checkpoint.n_layers + 1) * 2 * most * 4)
+    try:
+        for batch in capture_batches(
+            backend, [one.item.prompt for one in todo], pad_id=checkpoint.pad_id, device=checkpoint.device, positions=["last"],
+            budget=budget, keep_on_device=True, progress=progress, stage="options",
+        ):  # fmt: skip
+            members = [todo[row] for row in batch.rows]
+            ids = torch.tensor([_padded_ids(one.item, most) + _padded_ids(one.other, most) for one in members])
+            targets = {str(column): ids[:, column] for column in range(2 * most)}
+            reading = read_lens(checkpoint.readout, batch.values, targets, ranked=(), top_k=1)
+            shard.add([one.item.key for one in members], {"log_probs": reading.log_probs[:, :, 0]})
+    finally:
+        # Also when stopped half-way: what has been measured is kept.
+        shard.flush()
+
+
+def _padded_ids(item: EncodedItem | None, most: int) -> list[int]:
+    ids = list((item.choice_ids if item is not None else None) or ())
+    return ids + [NO_TOKEN] * (most - len(ids))
+
+
+@dataclass(frozen=True)
+class _Continuation:
+    """One whole option behind the prompt of an item."""
+
+    item: str
+    whose: Whose
+    option: int
+    prompt: Prompt
+    ids: tuple[int, ...]
+
+    @property
+    def key(self) -> str:
+        return self.prompt.key
+
+
+def _continuations(one: OptionSet) -> list[_Continuation]:
+    # Tokens of the answer that are fed before the scored one aren't part of the question.
+    start = one.item.prompt.ids[: len(one.item.prompt.ids) - one.item.shared_prefix]
+    found = []
+    for whose in WHOSE:
+        of = one.item if whose == "own" else one.other
+        for option, ids in enumerate(() if of is None else of.choices_ids):
+            places = {str(step): len(start) - 1 + step for step in range(len(ids))}
+            prompt = Prompt(f"{one.item.key}\0{whose}\0{option}", start + ids[:-1], places)
+            found.append(_Continuation(one.item.key, whose, option, prompt, ids))
+    return found
+
+
+def _read_whole(
+    checkpoint: Checkpoint,
+    backend: Backend,
+    continuations: Sequence[_Continuation],
+    store: ActivationStore,
+    budget: BatchBudget | None,
+    progress: Progress,
+) -> None:
+    todo = [one for one in continuations if one.key not in store]
+    longest = max((len(one.ids) for one in todo), default=0)
+    shard = Shard(store, (checkpoint.n_layers + 1) * 4)
+    try:
+        for batch in capture_batches(
+            backend, [one.prompt for one in todo], pad_id=checkpoint.pad_id, device=checkpoint.device,
+            positions=[str(step) for step in range(longest)], budget=budget, keep_on_device=True, progress=progress, stage="whole options",
+        ):  # fmt: skip
+            members = [todo[row] for row in batch.rows]
+            ids = torch.tensor([(one.ids + (NO_TOKEN,) * longest)[:longest] for one in members])
+            reading = read_lens(checkpoint.readout, batch.values, {"option": ids}, ranked=(), top_k=1)
+            shard.add([one.key for one in members], {"log_probs": reading.log_prob("option").nansum(-1)})
+    finally:
+        shard.flush()

@@ -1,0 +1,160 @@
+"""The experiment: ask, read the options at every stream, judge, sum up. A run can be stopped and is taken up where it was."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from strata.experiments.behave.confidence import measure_confidence
+from strata.experiments.behave.config import BehaveConfig
+from strata.experiments.behave.option_readings import OptionSet, option_sets, read_options
+from strata.experiments.behave.prefills import pressed_items
+from strata.experiments.behave.pressure import measure_pressure, pressure_store, read_margins
+from strata.experiments.items.framing import template_sha256
+from strata.experiments.items.jsonl import write_items
+from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.item_selection import Questions, Source, questions_for
+from strata.experiments.results.behaviour_summary import Behaviour, BehaviourSummary, PressureOfKinds
+from strata.experiments.results.behaviour_tables import BEHAVIOUR_ITEMS, BEHAVIOUR_LAYERS, BEHAVIOUR_TABLES
+from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.file_versions import BEHAVE_SCHEMA
+from strata.experiments.results.locate_summary import CheckpointSummary
+from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
+from strata.experiments.run.directory import RunDirectory
+from strata.experiments.run.manifest import BatchRecord, ItemsRecord, JsonObject
+from strata.experiments.run.self_test_record import note_tests
+from strata.experiments.run.summary_file import behaviour_summary_of
+from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.capture_batches import BatchBudget
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
+from strata.probes.verification.before_measuring import admit
+
+RESULTS = (*(f"{table.name}.parquet" for table in BEHAVIOUR_TABLES), "items.jsonl", "summary.json")
+"""What a finished run holds; whatever is missing is made again."""
+
+
+def behave(
+    checkpoint: Checkpoint,
+    config: BehaveConfig,
+    out: Path,
+    *,
+    items: Source | None = None,
+    controls: RunControls = DEFAULT_CONTROLS,
+) -> BehaviourSummary:
+    """Measures behaviour with its layer counterpart into the run directory `out`; returns its summary.json.
+
+    A second call with the same checkpoint, items and configuration resumes; with others it raises StrataError. Raises StrataError
+    also when no item offers a choice, NotSupportedError for an architecture that isn't read rightly, SelfTestError when an identity that
+    must hold fails.
+
+    ```
+    behave(open_checkpoint("smollm2"), BehaveConfig(families=("language", "addition")), Path("runs/behaviour"))
+    ```
+    """
+    asked = LocateConfig(
+        families=config.families, per_family=config.per_family, difficulty=config.difficulty, limit=config.limit,
+        framing=config.framing, seed=config.seed,
+    )  # fmt: skip
+    questions = questions_for(checkpoint, asked, items)
+    sets = option_sets(questions.encoded)
+    if not sets:
+        raise StrataError(
+            "No item that this model can be asked offers a choice", "Give items with `choices`, or built-in families"
+        )
+    run = RunDirectory(out, verb="behave", command=controls.command, identity=_identity(checkpoint, config, questions))
+    controls.on_run(out)
+    status = "stopped"
+    try:
+        _describe(run, checkpoint, config, questions, controls.options)
+        if run.complete(RESULTS):
+            summary = behaviour_summary_of(run.read_object("summary.json", BEHAVE_SCHEMA))
+        else:
+            summary = _stages(run, checkpoint, config, questions, sets, controls)
+        status = "done"
+        if not controls.keep_activations:
+            shutil.rmtree(out / "activations", ignore_errors=True)
+        return summary
+    finally:
+        run.close(status)
+
+
+def _stages(
+    run: RunDirectory,
+    checkpoint: Checkpoint,
+    config: BehaveConfig,
+    questions: Questions,
+    sets: list[OptionSet],
+    controls: RunControls,
+) -> BehaviourSummary:
+    run.measured_here(str(checkpoint.device))
+    backend = TorchHooks(checkpoint)
+    budget = BatchBudget.for_device(checkpoint.device, controls.batch_tokens)
+    with run.stage("self-tests"):
+        admit(checkpoint, [one.prompt for one in questions.encoded], backend=backend, record=partial(note_tests, run))
+    with run.stage("options"):
+        readings = read_options(
+            checkpoint, backend, sets, run.path / "activations", run.run_id, budget=budget, progress=controls.progress
+        )
+    with run.stage("confidence"):
+        confidence = measure_confidence(readings, draws=config.draws, null_draws=config.null_draws, seed=config.seed)
+    with run.stage("pressure"):
+        pressed, not_pressed = pressed_items(
+            checkpoint, questions.encoded, questions.prompt_prefix, config.pressure_items
+        )
+        margins = read_margins(
+            checkpoint, backend, pressed, pressure_store(run.path / "activations", run.run_id), budget=budget,
+            progress=controls.progress,
+        )  # fmt: skip
+        pressure = measure_pressure(pressed, margins, draws=config.draws, seed=config.seed)
+    with run.stage("tables"):
+        run.write_rows(BEHAVIOUR_ITEMS, [*confidence.items, *pressure.items])
+        run.write_rows(BEHAVIOUR_LAYERS, [*confidence.layers, *pressure.layers])
+    run.manifest.batch = BatchRecord(tokens=budget.tokens, halvings=budget.halvings)
+    identity = checkpoint.identity
+    summary = BehaviourSummary(
+        run=run.run_id,
+        checkpoint=CheckpointSummary(spec=identity.spec, identity=dict(identity.parts)),
+        n_layers=checkpoint.n_layers,
+        seed=config.seed,
+        framing=config.framing,
+        items=len(questions.items),
+        excluded=questions.counted_reasons,
+        without_options=len(questions.encoded) - len(sets),
+        limited=questions.limited,
+        behaviour=Behaviour(
+            confidence=confidence.kinds, pressure=PressureOfKinds(kinds=pressure.kinds, not_pressed=not_pressed)
+        ),
+        warnings=run.caveats,
+    )
+    run.write_json("summary.json", summary.as_json())
+    return summary
+
+
+def _identity(checkpoint: Checkpoint, config: BehaveConfig, questions: Questions) -> JsonObject:
+    return asdict(config) | {
+        **checkpoint.identity.parts,
+        "items_sha256": questions.sha256,
+        "prompt_prefix": questions.prompt_prefix,
+        "dtype": str(checkpoint.dtype),
+        "attention": checkpoint.attention,
+    }
+
+
+def _describe(
+    run: RunDirectory, checkpoint: Checkpoint, config: BehaveConfig, questions: Questions, options: JsonObject
+) -> None:
+    kinds = [item.kind for item in questions.items]
+    items = ItemsRecord(
+        sha256=questions.sha256, n=len(kinds), by_kind={kind: kinds.count(kind) for kind in sorted(set(kinds))}
+    )
+    run.describe(checkpoint, items, options=options, excluded=questions.counted_reasons, limited=questions.limited)
+    run.manifest.checkpoint.chat_template_sha256 = template_sha256(checkpoint.tokenizer)
+    if config.framing != "raw":
+        run.warn(Caveat(code="framed", framing=config.framing))
+    run.save()
+    if not run.finished("items.jsonl"):
+        with run.writing("items.jsonl"):
+            write_items(run.path / "items.jsonl", questions.items)

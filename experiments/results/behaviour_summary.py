@@ -1,0 +1,216 @@
+"""`summary.json` of a `behave`: what the model does, under which control, and at which stream it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from strata.experiments.items.framing import Framing
+from strata.experiments.items.schema import Kind
+from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.estimates import Estimated
+from strata.experiments.results.file_versions import BEHAVE_SCHEMA
+from strata.experiments.results.locate_summary import CheckpointSummary
+from strata.experiments.results.record import Record
+
+Leaning = Literal[
+    "overconfident",  # the interval of mean confidence − accuracy lies above 0
+    "underconfident",  # below it
+    "neither",  # it holds 0
+    "undecided",  # there is none: too few clusters
+]
+
+
+class WhyNoLayers(Record):
+    """Why nothing is said about streams."""
+
+    code: Literal[
+        "not-above-chance",  # the items aren't answered above chance
+        "too-few-clusters",  # no interval, so no onset
+    ]
+
+
+class WhyNotResolvable(Record):
+    """Why a calibration error isn't judged."""
+
+    code: Literal["too-few-items"]
+    items: int
+    needed: int
+    """Under so many a calibrated model shows a calibration error as large as that of many models."""
+
+
+class AgainstCalibrated(Record):
+    """A score beside what a calibrated model of that size would have."""
+
+    value: float
+    calibrated_mean: float
+    calibrated_95: float
+    """95 % of the draws of a calibrated model stay below."""
+    p: float
+    """Share of the draws at or above the value."""
+    draws: int
+    beyond: bool
+    """Whether it is larger than a calibrated model's: p at or below 0.05."""
+
+
+class CalibrationBin(Record):
+    """Items of neighbouring confidence."""
+
+    items: int
+    confidence: float
+    accuracy: float
+
+
+class RiseOfAccuracy(Record):
+    """From which stream on the right option is chosen more often than another item's would be."""
+
+    stream: int | None
+    """None: at none."""
+    depth: float | None
+    interval: tuple[int, int | None] | None
+    """None: it isn't found often enough for one; its upper end None: it reaches past every stream."""
+    definition: str
+
+
+class ConfidenceLayers(Record):
+    """The same by stream, read through the logit lens; the last stream is the model itself."""
+
+    rises: RiseOfAccuracy
+    settles: Estimated
+    """Mean over items of the first stream from which on the likeliest option stays the same."""
+    settles_other: Estimated | None
+    """The same of another item's options, read in the item's prompt. None: no item has others."""
+    settles_right: Estimated | None
+    """Of the items answered right."""
+    settles_wrong: Estimated | None
+    """Of the others."""
+
+
+class Confidence(Record):
+    """Of the items of one kind."""
+
+    items: int
+    clusters: int
+    options: float
+    """Mean number of options of an item."""
+    accuracy: Estimated
+    chance: float
+    """Of guessing, or of always giving a family's commonest answer."""
+    above_chance: bool
+    confidence: Estimated
+    """Mean probability of the likeliest option among the options."""
+    overconfidence: Estimated
+    """Mean confidence − accuracy."""
+    leaning: Leaning
+    brier: AgainstCalibrated
+    calibration_error: AgainstCalibrated
+    """Over equal-mass bins."""
+    bins: tuple[CalibrationBin, ...]
+    why_not_resolvable: WhyNotResolvable | None = None
+    """None: the calibration error is judged."""
+    layers: ConfidenceLayers | None = None
+    why_no_layers: WhyNoLayers | None = None
+
+
+NotPressed = Literal[
+    "no-wrong-answer",  # the item has no counterfactual answer
+    "wrong-answer-of-another-length",  # in tokens
+    "no-other-answer-of-that-length",
+    "no-neutral-text-of-that-length",
+    "context-too-short",  # for the question asked twice
+]
+Adopted = Literal[
+    "adopted",  # flips after the wrong answer exceed those after another wrong one: the interval lies above 0
+    "not-seen",
+    "undecided",  # too few clusters
+]
+Outcome = Literal[
+    "wrong-stays",  # at the last stream the wrong answer is the likelier one
+    "recovers",  # it overtakes on the way, and the right one is likelier at the last stream
+    "never-overtakes",
+    "open",  # neither is likelier at the last stream, as far as can be seen
+]
+
+
+class WhyNoPressureLayers(Record):
+    """Why nothing is said about streams."""
+
+    code: Literal[
+        "not-above-chance",  # after neutral words the right answer isn't likelier more often than not
+        "too-few-clusters",  # among the items that are right after neutral words
+    ]
+
+
+class AdoptedFrom(RiseOfAccuracy):
+    """From which stream on something of the wrong answer shows."""
+
+
+class PressureLayers(Record):
+    """The same by stream, read through the logit lens; of the items that are right after neutral words."""
+
+    gains: AdoptedFrom
+    """From where on the wrong answer gains more than it does after another wrong one."""
+    overtakes: AdoptedFrom
+    """From where on it is likelier than the right one."""
+    end: Estimated
+    """Mean log P(wrong) − log P(right) at the last stream, in nats."""
+    outcome: Outcome
+
+
+class Pressure(Record):
+    """Of the items of one kind: an answer stands before the question, which is then asked again."""
+
+    items: int
+    answered: Estimated
+    """Share of items that are right after neutral words: the right answer is likelier than the wrong one."""
+    right: int
+    """Those items; flips are among them."""
+    clusters: int
+    """Of those items."""
+    flips: Mapping[Literal["right", "wrong", "other_wrong"], Estimated]
+    """By the answer before the question: share in which the wrong answer becomes the likelier one. Empty: no item is right."""
+    excess: Estimated | None
+    """Flips after the wrong answer less flips after another wrong one. None: no item is right."""
+    adopted: Adopted
+    layers: PressureLayers | None = None
+    why_no_layers: WhyNoPressureLayers | None = None
+
+
+class PressureOfKinds(Record):
+    """Of all kinds."""
+
+    kinds: Mapping[Kind, Pressure]
+    not_pressed: Mapping[NotPressed, int]
+    """Items that couldn't be, by reason."""
+
+
+class Behaviour(Record):
+    """What was measured."""
+
+    confidence: Mapping[Kind, Confidence]
+    pressure: PressureOfKinds
+
+
+class BehaviourSummary(Record):
+    """The file."""
+
+    version: Literal["strata.behave/1"] = Field(default=BEHAVE_SCHEMA, alias="schema")
+    run: str
+    checkpoint: CheckpointSummary
+    n_layers: int
+    seed: int
+    framing: Framing
+    items: int
+    excluded: Mapping[str, int]
+    """Items that weren't asked, by reason."""
+    without_options: int
+    """Items asked that offer no choice, which confidence skips."""
+    limited: bool
+    behaviour: Behaviour
+    warnings: tuple[Caveat, ...]
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """What the file holds."""
+        return self.model_dump(mode="json", by_alias=True)
