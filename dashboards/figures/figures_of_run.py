@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from strata.dashboards.figures.behaviour_curves import behave_figures
 from strata.dashboards.figures.comparison_figures import comparison_figures
 from strata.dashboards.figures.drawn import Figures
 from strata.dashboards.figures.locate_figures import locate_figures
 from strata.dashboards.figures.probe_figures import probe_figures
+from strata.dashboards.view.behave.build import build_behave_view
 from strata.dashboards.view.build import build_report
 from strata.dashboards.view.comparison.build import build_comparison
 from strata.dashboards.view.comparison.cells import maps_of_models
@@ -37,5 +39,8 @@ def figures_of_run(directory: Path) -> FiguresOfRun:
         view = build_comparison(run)
         models = ", ".join(f"{model.key}: {model.label}" for model in view.models)
         return FiguresOfRun(comparison_figures(view, maps_of_models(run)), f"{models} · run {view.run.run_id}")
+    if verb == "behave":
+        behaved = build_behave_view(directory)
+        return FiguresOfRun(behave_figures(behaved), f"{behaved.models[0].label} · run {behaved.run.run_id}")
     probed = build_probe_view(directory)
     return FiguresOfRun(probe_figures(probed), f"{probed.models[0].label} · run {probed.run.run_id}")
