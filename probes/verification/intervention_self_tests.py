@@ -16,7 +16,7 @@ from strata.probes.interventions.intervention import Patching
 from strata.probes.interventions.minimal_pairs import ALL, Pair
 from strata.probes.interventions.scores import logit_difference
 from strata.probes.rerun.edit_sweep import sweep
-from strata.probes.rerun.recording import Recording, record
+from strata.probes.rerun.recording import Recording, record_each
 from strata.probes.rerun.run_edits import COMPONENTS, Replacement
 from strata.probes.rerun.shared_recordings import Runs
 from strata.probes.tolerance import Tolerance, tolerance_of
@@ -37,8 +37,8 @@ def run_causal_self_tests(checkpoint: Checkpoint, pairs: Sequence[Pair]) -> tupl
     step = max(1, (len(by_reach) - 1) // (_MOST_PAIRS - 1))
     chosen = by_reach[::step][:_MOST_PAIRS]
     tolerance = tolerance_of(checkpoint.dtype)
-    foil = record(checkpoint, [pair.foil for pair in chosen])
-    clean = record(checkpoint, [pair.clean for pair in chosen])
+    # As they are measured: what the two prompts of a pair share is run once.
+    foil, clean = record_each(checkpoint, [[pair.foil for pair in chosen], [pair.clean for pair in chosen]])
     return (
         *_restart_is_the_full_forward(checkpoint, foil, clean, tolerance),
         _own_into_own(checkpoint, foil, tolerance),
