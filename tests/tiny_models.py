@@ -111,3 +111,15 @@ def tiny_checkpoint(
     """`tiny_model` with `tiny_tokenizer`, opened."""
     model = tiny_model(architecture, dtype=dtype, seed=seed, **changes)
     return checkpoint_from(model, tiny_tokenizer(adds_bos=adds_bos))
+
+
+def counts_from_its_mask(checkpoint: Checkpoint) -> None:
+    """From now on the body takes no position ids: it numbers the tokens of a row as its mask tells them from pads."""
+
+    def counted(_body: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        mask = kwargs.get("attention_mask")
+        if mask is None:
+            return args, {**kwargs, "position_ids": None}
+        return args, {**kwargs, "position_ids": (mask.cumsum(-1) - 1).clamp(min=0)}
+
+    checkpoint.body.register_forward_pre_hook(counted, with_kwargs=True)

@@ -16,6 +16,9 @@ from strata.probes.foreign_types import ForeignKwargs
 from strata.probes.prompts.prompt_tree import PromptTree
 from strata.probes.rerun.shared_prefix import Recorder
 
+_ALIKE = 1e-3
+"""Two roundings of one number lie nearer, two positions further apart."""
+
 
 class NoTreeError(Exception):
     """A body whose attention or arguments depend on where in its row a token stands: its prompts are run in a rectangle."""
@@ -30,6 +33,11 @@ class RowsOfTree:
         allowed = torch.ones(self.n_columns, self.n_columns, dtype=torch.bool).tril() & mask.bool()[:, None]
         added = torch.zeros(allowed.shape, dtype=torch.float32).masked_fill(~allowed, torch.finfo(torch.float32).min)
         self.mask: Float[Tensor, "item one token token"] = added[:, None]
+        self._twins = _twins(tree)
+
+    def entered(self, stream: Float[Tensor, "one node d_model"]) -> None:
+        """Raises NoTreeError where the first block is given other streams for a token because of where in its row it stands."""
+        self._require_alike("hidden_states", stream[0])
 
     def arguments(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """What a block was given beside the stream, as if for the rectangle."""
@@ -48,8 +56,27 @@ class RowsOfTree:
         if name == "cache_position" and value.ndim == 1:
             return torch.arange(self.n_columns, device=value.device)
         if value.ndim in (2, 3) and value.shape[:2] == (1, self.n_nodes):
+            self._require_alike(name, value[0])
             return self.tree.laid_out(value[0])
         raise NoTreeError(name)
+
+    def _require_alike(self, name: str, values: Float[Tensor, node * width]) -> None:
+        """Before the first block a token is its id and its position: a body that counts positions by itself shows here."""
+        one, other = (values[nodes.to(values.device)].float() for nodes in self._twins)
+        if not torch.allclose(one, other, rtol=_ALIKE, atol=_ALIKE, equal_nan=True):
+            raise NoTreeError(name)
+
+
+def _twins(tree: PromptTree) -> tuple[Int[Tensor, " twin"], Int[Tensor, " twin"]]:
+    """Nodes that are the same token at the same position, after other tokens: the first of them, and each of the others."""
+    first: dict[tuple[int, int], int] = {}
+    pairs = [
+        (first.setdefault(key, node), node)
+        for node, key in enumerate(zip(tree.ids[0].tolist(), tree.position_ids[0].tolist(), strict=True))
+        if node
+    ]
+    twins = torch.tensor([pair for pair in pairs if pair[0] != pair[1]], dtype=torch.long).reshape(-1, 2)
+    return twins[:, 0], twins[:, 1]
 
 
 class TreeRecorder(Recorder):

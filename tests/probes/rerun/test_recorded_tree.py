@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny_models import ARCHITECTURES, tiny_checkpoint
+from tiny_models import ARCHITECTURES, counts_from_its_mask, tiny_checkpoint
 from torch import Tensor
 
+from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.prompts.batching import pad
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.prompts.prompt_tree import tree_of
@@ -71,8 +72,20 @@ def edited(recording: Recording) -> Tensor:
     return sweep(recording, [Replacement("mlp_out", range(0, 1), lambda at: new)], where)[0]
 
 
-def test_a_window_of_tokens_is_no_tree() -> None:
-    checkpoint = tiny_checkpoint("mistral", sliding_window=3)
+def test_a_window_of_tokens_is_no_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert trees_tried(tiny_checkpoint("mistral", sliding_window=3), monkeypatch) == [True, False]
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+def test_a_body_that_counts_positions_by_itself_is_no_tree(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the mask, say: right for a padded row, where each token has one place, and wrong for the nodes of a tree."""
+    checkpoint = tiny_checkpoint(architecture)
+    assert trees_tried(checkpoint, monkeypatch) == [True]
+    counts_from_its_mask(checkpoint)
+    assert trees_tried(checkpoint, monkeypatch) == [True, False]
+
+
+def trees_tried(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     calls: list[bool] = []
     original = module._recorded
 
@@ -80,10 +93,10 @@ def test_a_window_of_tokens_is_no_tree() -> None:
         calls.append(given[-1] is not None)
         return original(*given)  # type: ignore[arg-type]
 
-    with pytest.MonkeyPatch.context() as patch:
+    with monkeypatch.context() as patch:
         patch.setattr(module, "_recorded", seen)
         record(checkpoint, CLEAN)
-    assert calls == [True, False]
+    return calls
 
 
 def test_what_is_held_of_both_sides_is_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:

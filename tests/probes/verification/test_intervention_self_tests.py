@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import torch
 from plain_interventions import mixed_pairs
-from tiny_models import ARCHITECTURES, tiny_checkpoint
+from tiny_models import ARCHITECTURES, counts_from_its_mask, tiny_checkpoint
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.prompts.prompt import Prompt
+from strata.probes.rerun.recorded_tree import RowsOfTree
 from strata.probes.verification.intervention_self_tests import run_causal_self_tests
 
 RESTART = "a restarted run gives the logits of the whole forward pass"
@@ -72,6 +73,17 @@ def test_a_block_that_remembers_how_often_it_ran_fails() -> None:
 
     checkpoint.blocks[2].mlp.register_forward_hook(drifting)
     assert {RESTART, OWN} <= failed(checkpoint)
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+def test_a_body_that_counts_positions_by_itself_is_run_in_rows_or_fails(
+    architecture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = tiny_checkpoint(architecture)
+    counts_from_its_mask(checkpoint)
+    assert not failed(checkpoint)
+    monkeypatch.setattr(RowsOfTree, "_require_alike", lambda self, name, values: None)
+    assert RESTART in failed(checkpoint)
 
 
 def test_contributions_read_before_a_post_norm_fail() -> None:
