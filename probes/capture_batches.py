@@ -1,6 +1,7 @@
 """Prompts in, residual streams and component outputs out: streamed batch by batch, never more in memory than one.
 
-Rows of similar length share a batch, so little is spent on padding. The batch size is found while running: it
+Rows of similar length share a batch, so little is spent on padding; or rows that begin alike, where a backend runs what they share
+once. The batch size is found while running: it
 grows while that makes tokens go by faster, and is halved when memory runs out.
 """
 
@@ -22,6 +23,8 @@ from strata.probes.prompts.prompt import Prompt
 
 _START_TOKENS = {"cpu": 512, "cuda": 4096}
 _CEILING_TOKENS = {"cpu": 1024, "cuda": 131_072}
+_SHARED = 4
+"""Times as many where what rows share is run once: a whole family then stands in one batch."""
 _WORTHWHILE = 1.05
 
 
@@ -40,16 +43,19 @@ class BatchBudget:
     best_rate: float = field(default=0.0, repr=False)
 
     @classmethod
-    def for_device(cls, device: torch.device, tokens: int | None = None) -> BatchBudget:
+    def for_device(
+        cls, device: torch.device, tokens: int | None = None, *, shares_beginnings: bool = False
+    ) -> BatchBudget:
         """Starts small on the device; a given `tokens` is kept fixed, but still halved when memory runs out.
 
-        Raises StrataError for `tokens` below 1.
+        `shares_beginnings`: of the backend that runs the batches. Raises StrataError for `tokens` below 1.
         """
         require_batch_tokens(tokens)
         if tokens is not None:
             return cls(tokens, tokens, growing=False)
         kind = device.type if device.type in _START_TOKENS else "cuda"
-        return cls(_START_TOKENS[kind], _CEILING_TOKENS[kind])
+        times = _SHARED if shares_beginnings else 1
+        return cls(times * _START_TOKENS[kind], times * _CEILING_TOKENS[kind])
 
     def succeeded(self, tokens: int, seconds: float) -> None:
         """Learns from a batch that filled at least half of the budget."""
@@ -95,14 +101,13 @@ def capture_batches(  # eleven parameters: what is run, what is read of it and h
 ) -> Iterator[CapturedBatch]:
     """Runs every prompt once and yields `sites` (default: streams 0..L) at the named `positions`.
 
-    `positions` None: every column of the batch; `present` then says which of them are tokens of the row. Batches come in order of length, not of `prompts`: use `rows`. Results are on the CPU unless `keep_on_device`;
+    `positions` None: every column of the batch; `present` then says which of them are tokens of the row. Batches come in order of length or of beginning, not of `prompts`: use `rows`. Results are on the CPU unless `keep_on_device`;
     from a GPU they are copied through pinned memory while the next batch runs.
     Raises DoesNotFitError when a single prompt doesn't fit into memory.
     """
     sites = streams_of(backend.n_layers) if sites is None else sites
     budget = budget or BatchBudget.for_device(device)
-    # Longest first: if memory is too small, that shows in the first batch and not in the last.
-    order = sorted(range(len(prompts)), key=lambda row: (-len(prompts[row].ids), row))
+    order = _in_order(prompts, backend.shares_beginnings)
     done, total = 0, sum(len(prompt.ids) for prompt in prompts)
     waiting: _OnItsWay | None = None
     progress(stage, 0, total, "tokens")
@@ -142,9 +147,23 @@ def capture_batches(  # eleven parameters: what is run, what is read of it and h
         yield waiting.arrived()
 
 
+def _in_order(prompts: Sequence[Prompt], by_beginning: bool) -> list[int]:
+    rows = range(len(prompts))
+    if by_beginning:
+        return sorted(rows, key=lambda row: prompts[row].ids)
+    # Longest first: if memory is too small, that shows in the first batch and not in the last.
+    return sorted(rows, key=lambda row: (-len(prompts[row].ids), row))
+
+
 def _next_rows(order: Sequence[int], prompts: Sequence[Prompt], tokens: int) -> Sequence[int]:
-    longest = len(prompts[order[0]].ids)
-    return order[: max(1, tokens // longest)]
+    """As many as a rectangle of `tokens` has room for, and at least one."""
+    longest, count = len(prompts[order[0]].ids), 1
+    while count < len(order):
+        longest = max(longest, len(prompts[order[count]].ids))
+        if longest * (count + 1) > tokens:
+            break
+        count += 1
+    return order[:count]
 
 
 class _OnItsWay:

@@ -21,7 +21,6 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import Source, questions_for
 from strata.experiments.locate.reading_positions import PLACES
 from strata.probes.backends.contract import streams_of
-from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.cell_effects import cell_batches
@@ -30,6 +29,7 @@ from strata.probes.lens.logit import read_lens
 from strata.probes.memory import free_host_memory
 from strata.probes.rerun.shared_prefix import NoRestartError
 from strata.probes.rerun.shared_recordings import Runs
+from strata.probes.rerun.tree_reads import TreeReads
 from strata.probes.verification.before_measuring import admit
 from strata.probes.verification.shape_check import check_shapes
 
@@ -188,7 +188,7 @@ def _seconds(
     """Two batches tell the speed of the pass and of the lens."""
     step = max(1, len(encoded) // _TRIAL_ITEMS)
     prompts = [encoded_item.prompt for encoded_item in encoded[::step]][:_TRIAL_ITEMS]
-    backend = TorchHooks(checkpoint)
+    backend = TreeReads(checkpoint)
     sites = streams_of(checkpoint.n_layers)
     pass_seconds = lens_seconds = 0.0
     for warm in (True, False):

@@ -15,8 +15,8 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import questions_for
 from strata.experiments.locate.pipeline import ask
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
-from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.rerun.tree_reads import TreeReads
 
 
 def localise_summary(
@@ -32,7 +32,7 @@ def localise_summary(
         return measure_family(checkpoint, family.pairs, effort=effort, seed=seed)
 
     localised = localise(
-        checkpoint, TorchHooks(checkpoint), questions.encoded, behaviour, measure,
+        checkpoint, TreeReads(checkpoint), questions.encoded, behaviour, measure,
         most_pairs=max_pairs, seed=seed, beside=False,
     )  # fmt: skip
     return {"schema": SUMMARY_SCHEMA, "seed": seed, **localised.results(checkpoint.n_layers).as_json()}

@@ -46,11 +46,11 @@ from strata.experiments.run.controls import RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import BatchRecord
 from strata.experiments.run.self_test_record import note_tests, record_tests
-from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.capture_batches import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import randomly_initialised
 from strata.probes.lens.lenses import Lens
+from strata.probes.rerun.tree_reads import TreeReads
 from strata.probes.store import ActivationStore
 from strata.probes.verification.before_measuring import admit
 
@@ -80,12 +80,16 @@ class Stages:
     controls: RunControls
 
     @cached_property
-    def backend(self) -> TorchHooks:
-        return TorchHooks(self.checkpoint)
+    def backend(self) -> TreeReads:
+        return TreeReads(self.checkpoint)
 
     @cached_property
     def budget(self) -> BatchBudget:
-        return BatchBudget.for_device(self.checkpoint.device, self.controls.batch_tokens)
+        return self._budget_of(self.backend)
+
+    def _budget_of(self, backend: TreeReads) -> BatchBudget:
+        device, tokens = backend.checkpoint.device, self.controls.batch_tokens
+        return BatchBudget.for_device(device, tokens, shares_beginnings=backend.shares_beginnings)
 
     @property
     def intervals(self) -> Intervals:
@@ -212,10 +216,10 @@ class Stages:
         if all(encoded_item.key in store for encoded_item in self.questions.encoded):
             return store
         fresh = randomly_initialised(self.checkpoint, self.config.seed)
+        reads = TreeReads(fresh)
         measure(
-            fresh, TorchHooks(fresh), self.questions.encoded, store, Pass(self.config.positions, ()),
-            budget=BatchBudget.for_device(self.checkpoint.device, self.controls.batch_tokens), progress=self.controls.progress,
-            stage="random-init",
+            fresh, reads, self.questions.encoded, store, Pass(self.config.positions, ()),
+            budget=self._budget_of(reads), progress=self.controls.progress, stage="random-init",
         )  # fmt: skip
         return store
 

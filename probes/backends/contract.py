@@ -71,6 +71,11 @@ class Backend(Protocol):
     @property
     def n_layers(self) -> int: ...
 
+    @property
+    def shares_beginnings(self) -> bool:
+        """Whether tokens that rows of a batch share from their beginning on are run once: such rows belong into one batch."""
+        ...
+
     def read(
         self,
         batch: Batch,
@@ -104,6 +109,10 @@ class OneRun(ABC):
     @property
     def n_layers(self) -> int:
         return self.checkpoint.n_layers
+
+    @property
+    def shares_beginnings(self) -> bool:
+        return False
 
     def read(
         self,

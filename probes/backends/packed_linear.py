@@ -36,10 +36,11 @@ _kept: weakref.WeakKeyDictionary[nn.Linear, _Kept] = weakref.WeakKeyDictionary()
 
 
 @contextmanager
-def packed_linears(block: nn.Module, tokens: int) -> Iterator[None]:
+def packed_linears(block: nn.Module, tokens: int | None) -> Iterator[None]:
     """While this is open `block` multiplies by packed copies of its weights, if it is in float32 on a CPU that can do so.
 
-    `tokens`: how many will pass it. No gradients. The weights themselves, hooks and all other modules stay as they are.
+    `tokens`: how many will pass it; None: no more than what is kept is laid out, as for a whole body, whose copies would all be held
+    at once. No gradients. The weights themselves, hooks and all other modules stay as they are.
     """
     linears = [m for m in block.modules() if _can_be_packed(m)] if _available() else []
     changed = []
@@ -55,7 +56,7 @@ def packed_linears(block: nn.Module, tokens: int) -> Iterator[None]:
             linear.__dict__.pop("forward", None)
 
 
-def _laid_out(linear: nn.Linear, tokens: int) -> Tensor | None:
+def _laid_out(linear: nn.Linear, tokens: int | None) -> Tensor | None:
     """The weight as oneDNN wants it: as it was kept, if it is still the same; None where laying it out isn't worth it."""
     address, version = linear.weight.data_ptr(), linear.weight._version
     known, sample = _kept.get(linear), _sample(linear.weight)
@@ -63,7 +64,7 @@ def _laid_out(linear: nn.Linear, tokens: int) -> Tensor | None:
         return known.weight
     _kept.pop(linear, None)
     fits = sum(kept.weight.numel() * 4 for kept in _kept.values()) + linear.weight.numel() * 4 <= KEPT_BYTES
-    if not fits and tokens < FEWEST_TOKENS:
+    if not fits and (tokens is None or tokens < FEWEST_TOKENS):
         return None
     weight: Tensor = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), _LAID_OUT_FOR)
     if fits:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any
@@ -39,10 +39,20 @@ class TorchHooks(OneRun):
         sites: Sequence[Site],
         logits: bool,
     ) -> Activations:
+        batch = batch.to(self.checkpoint.device)
+        return self._forward(body_inputs(self.checkpoint, batch), edits, picker(where), sites, logits)
+
+    def _forward(
+        self,
+        inputs: Mapping[str, Tensor],
+        edits: Sequence[SiteEdit],
+        pick: Pick,
+        sites: Sequence[Site],
+        logits: bool,
+    ) -> Activations:
+        """One call of the body, up to the last block that is asked for; `pick`: what is kept of a stream."""
         model = self.checkpoint
-        batch = batch.to(model.device)
         by_site: dict[Site, Tensor] = {}
-        pick = picker(where)
         last = max((site.layer for site in sites), default=-1)
         final: list[Tensor] = []
         with ExitStack() as hooks, torch.no_grad():
@@ -55,7 +65,7 @@ class TorchHooks(OneRun):
             else:
                 _place_stop(model, last, hooks)
             with suppress(_LastNeededBlockReached):
-                model.body(use_cache=False, **body_inputs(model, batch))
+                model.body(use_cache=False, **inputs)
             _derive(sites, by_site)
             values = {site: by_site[site].to(model.device) for site in sites}
             return Activations(values, self._unembed(final[-1]) if logits else None)

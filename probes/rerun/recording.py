@@ -201,7 +201,7 @@ def _recorded(
         hooks.enter_context(hook_output(checkpoint.blocks[-1], keep_last, changes=False))
         hooks.enter_context(attention_by(recorder, checkpoint.attention))
         given = batch if tree is None else tree.tree
-        hooks.enter_context(packed_linears(checkpoint.body, given.ids.numel()))
+        hooks.enter_context(packed_linears(checkpoint.body, None))
         ids, mask, position_ids = (part.to(checkpoint.device) for part in (given.ids, given.mask, given.position_ids))
         checkpoint.body(input_ids=ids, attention_mask=mask, position_ids=position_ids, use_cache=False)
     n_layers = checkpoint.n_layers

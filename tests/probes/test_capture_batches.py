@@ -27,6 +27,7 @@ class Echo:
     room: int = 10**9
     n_layers: int = 2
     name: str = "echo"
+    shares_beginnings: bool = False
     seen: list[tuple[int, int]] = field(default_factory=list)
 
     def read(
@@ -115,6 +116,15 @@ def test_padding_stays_small_because_batches_are_cut_by_length() -> None:
     list(capture_batches(backend, asked, pad_id=0, device=CPU, budget=BatchBudget.for_device(CPU, 200)))
     padded = sum(rows * columns for rows, columns in backend.seen)
     assert padded < 1.15 * sum(len(prompt.ids) for prompt in asked)
+
+
+def test_rows_that_begin_alike_share_a_batch_where_that_pays() -> None:
+    asked = [Prompt(str(row), (row % 2, row, *range(row % 3)), {"last": 1}) for row in range(12)]
+    budget = BatchBudget(tokens=24, ceiling=24, growing=False)
+    batches = list(capture_batches(Echo(shares_beginnings=True), asked, pad_id=0, device=CPU, budget=budget))
+    assert [{row % 2 for row in batch.rows} for batch in batches] == [{0}, {1}]
+    longest = BatchBudget.for_device(CPU, shares_beginnings=True), BatchBudget.for_device(CPU)
+    assert longest[0].ceiling > longest[1].ceiling
 
 
 def test_the_budget_grows_only_while_it_pays() -> None:

@@ -54,6 +54,8 @@ def test_what_is_laid_out_is_kept_as_far_as_memory_is_for(monkeypatch: pytest.Mo
     other = nn.Sequential(nn.Linear(24, 24))
     with packed_linears(other, FEWEST_TOKENS - 1):
         assert "forward" not in other[0].__dict__
+    with packed_linears(other, None):
+        assert "forward" not in other[0].__dict__
     with packed_linears(other, FEWEST_TOKENS):
         assert "forward" in other[0].__dict__ and other[0] not in module._kept
 
