@@ -18,6 +18,7 @@ class Broken:
     """Torch hooks with one mistake: in what is asked (`batch`, `edits`) or in what is answered (`values`)."""
 
     name = "broken"
+    shares_beginnings = False
 
     def __init__(
         self,
