@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +29,8 @@ class PromptTree:
     """Which node stands in which place of the rectangle."""
     place: Int[Tensor, " node"]
     """One of each node's places, counted row by row."""
+    twins: tuple[Int[Tensor, " twin"], Int[Tensor, " twin"]]
+    """Nodes that are the same token at the same position, after other tokens: the first of them, and each of the others."""
 
     def laid_out(self, nodes: Float[Tensor, node * width], first: int = 0) -> Float[Tensor, "item token *width"]:
         """What was computed of the nodes in the places of the rectangle, from column `first` on."""
@@ -39,7 +42,10 @@ class PromptTree:
 
 
 def tree_of(batch: Batch) -> PromptTree | None:
-    """The tree of a batch; None where it would hardly be smaller than the rectangle, or too large for one row."""
+    """The tree of a batch; None where it would hardly be smaller than the rectangle, or too large for one row.
+
+    None too where it has no twins: by them a body shows that it takes a token's position from what it is told, not from the row.
+    """
     most = min(_MOST_NODES, int(_WORTHWHILE * batch.ids.numel()))
     known: dict[tuple[int, int], int] = {}
     nodes: list[list[int]] = []
@@ -59,9 +65,19 @@ def tree_of(batch: Batch) -> PromptTree | None:
         if len(places) > most:
             return None
     place = torch.tensor(places)
+    ids, position_ids = batch.ids.flatten()[place], batch.position_ids.flatten()[place]
+    twins = _twins(ids.tolist(), position_ids.tolist())
+    if not len(twins):
+        return None
     mask_of_nodes = torch.ones_like(place)
     mask_of_nodes[0] = 0
     return PromptTree(
-        batch.ids.flatten()[place][None], mask_of_nodes[None], batch.position_ids.flatten()[place][None],
-        torch.tensor(nodes), place,
-    )  # fmt: skip
+        ids[None], mask_of_nodes[None], position_ids[None], torch.tensor(nodes), place, (twins[:, 0], twins[:, 1])
+    )
+
+
+def _twins(ids: Sequence[int], position_ids: Sequence[int]) -> Int[Tensor, "twin 2"]:
+    first: dict[tuple[int, int], int] = {}
+    keys = list(zip(ids, position_ids, strict=True))
+    pairs = [(first.setdefault(keys[node], node), node) for node in range(1, len(keys))]
+    return torch.tensor([pair for pair in pairs if pair[0] != pair[1]], dtype=torch.long).reshape(-1, 2)

@@ -33,7 +33,6 @@ class RowsOfTree:
         allowed = torch.ones(self.n_columns, self.n_columns, dtype=torch.bool).tril() & mask.bool()[:, None]
         added = torch.zeros(allowed.shape, dtype=torch.float32).masked_fill(~allowed, torch.finfo(torch.float32).min)
         self.mask: Float[Tensor, "item one token token"] = added[:, None]
-        self._twins = _twins(tree)
 
     def entered(self, stream: Float[Tensor, "one node d_model"]) -> None:
         """Raises NoTreeError where the first block is given other streams for a token because of where in its row it stands."""
@@ -62,21 +61,9 @@ class RowsOfTree:
 
     def _require_alike(self, name: str, values: Float[Tensor, node * width]) -> None:
         """Before the first block a token is its id and its position: a body that counts positions by itself shows here."""
-        one, other = (values[nodes.to(values.device)].float() for nodes in self._twins)
+        one, other = (values[nodes.to(values.device)].float() for nodes in self.tree.twins)
         if not torch.allclose(one, other, rtol=_ALIKE, atol=_ALIKE, equal_nan=True):
             raise NoTreeError(name)
-
-
-def _twins(tree: PromptTree) -> tuple[Int[Tensor, " twin"], Int[Tensor, " twin"]]:
-    """Nodes that are the same token at the same position, after other tokens: the first of them, and each of the others."""
-    first: dict[tuple[int, int], int] = {}
-    pairs = [
-        (first.setdefault(key, node), node)
-        for node, key in enumerate(zip(tree.ids[0].tolist(), tree.position_ids[0].tolist(), strict=True))
-        if node
-    ]
-    twins = torch.tensor([pair for pair in pairs if pair[0] != pair[1]], dtype=torch.long).reshape(-1, 2)
-    return twins[:, 0], twins[:, 1]
 
 
 class TreeRecorder(Recorder):
