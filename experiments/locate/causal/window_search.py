@@ -20,6 +20,8 @@ RISES = 0.1
 WIDTHS = (1, 2, 3, 5, 8)
 _STARTS = 5
 """First blocks from which the shortest window of a wide region is looked for."""
+_APART = 4
+"""Blocks between the first blocks of the widest windows: whatever fits into five blocks lies in one of them."""
 _COARSE = 8
 """Steps of a curve at first."""
 _PROMISING = 0.6
@@ -102,7 +104,7 @@ def windows_inside(effects: Mapping[Window, float], first: int, n_layers: int) -
         wanted += [(start, start + size - 1) for size in WIDTHS for start in range(low, high - size + 2)]
         return wanted
     widest = WIDTHS[-1]
-    wanted += [(start, start + widest - 1) for start in (*range(low, high - widest + 1, 2), high - widest + 1)]
+    wanted += [(start, start + widest - 1) for start in (*range(low, high - widest + 1, _APART), high - widest + 1)]
     for (start, end), effect in effects.items():
         size = end - start + 1
         if effect >= _PROMISING * whole and size in WIDTHS and size > 1 and low <= start and end <= high:
