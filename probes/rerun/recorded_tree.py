@@ -34,9 +34,12 @@ class RowsOfTree:
         added = torch.zeros(allowed.shape, dtype=torch.float32).masked_fill(~allowed, torch.finfo(torch.float32).min)
         self.mask: Float[Tensor, "item one token token"] = added[:, None]
 
-    def entered(self, stream: Float[Tensor, "one node d_model"]) -> None:
-        """Raises NoTreeError where the first block is given other streams for a token because of where in its row it stands."""
+    def entered(self, _block: nn.Module, args: tuple[Any, ...], kwargs: ForeignKwargs) -> None:
+        """A hook of the first block. Raises NoTreeError where it is given other things for a token because of where in its row it stands."""
+        stream = args[0] if args else kwargs["hidden_states"]
         self._require_alike("hidden_states", stream[0])
+        self.arguments(args[1:])
+        self.named_arguments({name: value for name, value in kwargs.items() if name != "hidden_states"})
 
     def arguments(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """What a block was given beside the stream, as if for the rectangle."""

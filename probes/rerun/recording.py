@@ -177,7 +177,7 @@ def _recorded(
     def enter(_module: nn.Module, args: tuple[Any, ...], kwargs: ForeignKwargs) -> None:
         h = args[0] if args else kwargs["hidden_states"]
         if tree is not None and not streams:
-            tree.entered(h)
+            tree.entered(_module, args, kwargs)
         streams.append(kept(h))
         call = BlockCall(args[1:], {name: value for name, value in kwargs.items() if name != "hidden_states"})
         calls.append(call if tree is None else BlockCall(tree.arguments(call.args), tree.named_arguments(call.kwargs)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -13,7 +12,6 @@ from strata.probes.backends.contract import Activations, Site, SiteEdit
 from strata.probes.backends.packed_linear import packed_linears
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.foreign_types import ForeignKwargs
 from strata.probes.prompts.batching import Batch
 from strata.probes.prompts.prompt_tree import tree_of
 from strata.probes.rerun.recorded_tree import NoTreeError, RowsOfTree, TreeRecorder
@@ -63,26 +61,20 @@ class TreeReads(TorchHooks):
         model, tree = self.checkpoint, rows.tree
         nodes = tree.node.gather(1, where.cpu())
         recorder = TreeRecorder(rows)
-        entered: list[int] = []
+        ran: list[nn.Module] = []
 
         def pick(h: Float[Tensor, "one node width"]) -> Float[Tensor, "item position width"]:
             return h[0][nodes.to(h.device)]
 
-        def enter(_module: nn.Module, args: tuple[Any, ...], kwargs: ForeignKwargs) -> None:
-            if not entered:
-                rows.entered(args[0] if args else kwargs["hidden_states"])
-                rows.arguments(args[1:])
-                rows.named_arguments({name: value for name, value in kwargs.items() if name != "hidden_states"})
-            entered.append(1)
-
         inputs = {"input_ids": tree.ids, "attention_mask": tree.mask, "position_ids": tree.position_ids}
-        handles = [block.register_forward_pre_hook(enter, with_kwargs=True) for block in model.blocks]
+        handles = [block.register_forward_pre_hook(lambda block, _args: ran.append(block)) for block in model.blocks]
+        handles.append(model.blocks[0].register_forward_pre_hook(rows.entered, with_kwargs=True))
         try:
             with attention_by(recorder, model.attention):
                 values = self._forward(inputs, (), pick, sites, logits)
         finally:
             for handle in handles:
                 handle.remove()
-        if len(recorder.blocks) != len(entered):
+        if len(recorder.blocks) != len(ran):
             raise NoTreeError("attention")
         return values
