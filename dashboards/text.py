@@ -68,7 +68,7 @@ def visible(text: str) -> str:
     lead = len(text) - len(text.lstrip(" "))
     if inner == "":
         return "␣" * len(text)
-    body = "".join(_visible_char(c) for c in inner)
+    body = inner if inner.isascii() and inner.isprintable() else "".join(map(_visible_char, inner))
     return "␣" * lead + body + "␣" * (len(text) - lead - len(inner))
 
 

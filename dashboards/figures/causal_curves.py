@@ -114,13 +114,8 @@ class _Found:
         return next((line for line in lines if (line.instrument, line.measure, line.component) == wanted), None)
 
     def _line(self, instrument: str, measure: str, group: Group, place: str) -> CausalLine | None:
-        wanted = (instrument, measure, group.kind, group.family, place)
-        for line in self.view.causal.lines:
-            if (line.instrument, line.measure, line.kind, line.family, line.position) == wanted and (
-                instrument == "knockout" or line.component == self.edit.component
-            ):
-                return line
-        return None
+        component = None if instrument == "knockout" else self.edit.component
+        return self.view.causal.line_at.get((instrument, measure, group.kind, group.family, place, component))
 
 
 @dataclass

@@ -76,12 +76,13 @@ class Drawn:
             layout[name] = {**layout[name], **entries}
         return go.Figure({"data": list(self.data), "layout": layout})
 
-    def as_json(self) -> PlotlyObject:
-        """What a page embeds."""
+    def as_json(self, known: Rounded | None = None) -> PlotlyObject:
+        """What a page embeds. `known`: what was rounded for other figures of the page, which often hold the same lists."""
+        rounded = (known or Rounded()).of
         return {
-            "data": rounded(list(self.data)), "layout": rounded(self.layout), "title": self.title, "aria": self.aria, "note": " ".join(filter(None, (self.note, self.hint))),
-            "table": {"head": list(self.table.head), "blocks": [[rounded(column) for column in block.columns] for block in self.table.blocks]},
-            "depth": rounded(dict(self.depth)),
+            "data": rounded(self.data), "layout": rounded(self.layout), "title": self.title, "aria": self.aria, "note": " ".join(filter(None, (self.note, self.hint))),
+            "table": {"head": list(self.table.head), "blocks": [rounded(block.columns) for block in self.table.blocks]},
+            "depth": rounded(self.depth),
         }  # fmt: skip
 
 
@@ -91,11 +92,30 @@ Figures = Mapping[str, Choices]
 """By view."""
 
 
-def rounded(value: Any) -> Any:
-    """Numbers to five significant digits, in whatever JSON holds them; whole ones as such."""
-    if isinstance(value, float):
-        short = significant(value)
-        return int(short) if short is not None and short == int(short) else short
-    if isinstance(value, dict):
-        return {name: rounded(inner) for name, inner in value.items()}
-    return [rounded(inner) for inner in value] if isinstance(value, list | tuple) else value
+class Rounded:
+    """Numbers to five significant digits, in whatever JSON holds them; whole ones as such. Each part is rounded once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, Any]] = {}
+        """By identity: the part, which has to stay alive, and what it became."""
+
+    def of(self, value: Any) -> Any:
+        kind = type(value)
+        if kind in _AS_THEY_ARE:
+            return value
+        if isinstance(value, float):
+            short = significant(value)
+            return int(short) if short is not None and short == int(short) else short
+        if not isinstance(value, Mapping | list | tuple):
+            return value
+        if id(value) not in self._known:
+            made = (
+                {name: self.of(inner) for name, inner in value.items()}
+                if isinstance(value, Mapping)
+                else [self.of(inner) for inner in value]
+            )
+            self._known[id(value)] = (value, made)
+        return self._known[id(value)][1]
+
+
+_AS_THEY_ARE = frozenset((str, int, bool, type(None)))

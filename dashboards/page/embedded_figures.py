@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict
+from collections.abc import Hashable
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from strata.dashboards.figures.drawn import NARROW_FROM, WIDE_FROM, Figures, PlotlyObject
+from strata.dashboards.figures.drawn import NARROW_FROM, WIDE_FROM, Figures, PlotlyObject, Rounded
 from strata.dashboards.figures.palette import PALETTES
 from strata.dashboards.page.document import zipped
 
@@ -22,9 +23,11 @@ _WORTH_IT = 40
 
 def figures_element(figures: Figures) -> str:
     """A script element that isn't run; `unpackFigures` of figures.js reads it."""
+    known = Rounded()
     plain = {
         view: {
-            choice: {width: drawn.as_json() for width, drawn in widths.items()} for choice, widths in choices.items()
+            choice: {width: drawn.as_json(known) for width, drawn in widths.items()}
+            for choice, widths in choices.items()
         }
         for view, choices in figures.items()
     }
@@ -38,47 +41,72 @@ def figures_element(figures: Figures) -> str:
 
 def pooled(value: PlotlyObject) -> tuple[list[Any], Any]:
     """Parts that occur several times, each before whatever refers to it, and the value with `{"$": place}` in their stead."""
-    texts: dict[int, str] = {}
-    times: Counter[str] = Counter()
+    nodes = _Nodes()
+    times: Counter[_Node] = Counter()
 
-    def read(part: Any) -> str:
-        if isinstance(part, dict):
-            text = "{" + ",".join(f"{json.dumps(name)}:{read(inner)}" for name, inner in part.items()) + "}"
-        elif isinstance(part, list):
-            text = "[" + ",".join(map(read, part)) + "]"
-        else:
-            return json.dumps(part)
-        texts[id(part)] = text
-        return text
-
-    def count(part: Any) -> None:
-        if isinstance(part, dict | list):
-            text = texts[id(part)]
-            times[text] += 1
-            if times[text] == 1:  # what a part holds is kept with it
-                for inner in part.values() if isinstance(part, dict) else part:
-                    count(inner)
+    def count(part: dict[str, Any] | list[Any]) -> None:
+        node = nodes.of(part)
+        times[node] += 1
+        if times[node] == 1:  # what a part holds is kept with it
+            for inner in node.containers:
+                count(inner)
 
     pool: list[Any] = []
-    places: dict[str, int] = {}
+    places: dict[_Node, int] = {}
 
     def pack(part: Any) -> Any:
-        if not isinstance(part, dict | list):
+        if type(part) not in _CONTAINERS:
             return part
-        text = texts[id(part)]
-        if text in places:
-            return {REFERENCE: places[text]}
-        packed = (
-            {name: pack(inner) for name, inner in part.items()}
-            if isinstance(part, dict)
-            else [pack(one) for one in part]
-        )
-        if times[text] < 2 or len(text) < _WORTH_IT:
+        node = nodes.of(part)
+        if node in places:
+            return {REFERENCE: places[node]}
+        if not node.containers:
+            packed = part
+        elif isinstance(part, dict):
+            packed = {name: pack(inner) for name, inner in part.items()}
+        else:
+            packed = [pack(one) for one in part]
+        if times[node] < 2 or len(json.dumps(part, separators=(",", ":"))) < _WORTH_IT:
             return packed
-        places[text] = len(pool)
+        places[node] = len(pool)
         pool.append(packed)
-        return {REFERENCE: places[text]}
+        return {REFERENCE: places[node]}
 
-    read(value)
     count(value)
     return pool, pack(value)
+
+
+_CONTAINERS = frozenset((dict, list))
+
+
+@dataclass(frozen=True, eq=False)
+class _Node:
+    """All parts that are alike; known by identity."""
+
+    containers: tuple[dict[str, Any] | list[Any], ...]
+    """What one of them holds that holds something itself."""
+
+
+class _Nodes:
+    """Which parts are alike? Told without writing them out: by their names, and what they hold by value or by node."""
+
+    def __init__(self) -> None:
+        self._of_part: dict[int, _Node] = {}
+        self._of_key: dict[Hashable, _Node] = {}
+
+    def of(self, part: dict[str, Any] | list[Any]) -> _Node:
+        known = self._of_part.get(id(part))
+        if known is not None:
+            return known
+        inner = tuple(part.values()) if isinstance(part, dict) else tuple(part)
+        # 1, 1.0 and true are equal, and written differently.
+        kinds = tuple(map(type, inner))
+        containers: tuple[Any, ...] = ()
+        held = inner
+        if not _CONTAINERS.isdisjoint(kinds):
+            containers = tuple(one for one in inner if type(one) in _CONTAINERS)
+            held = tuple(self.of(one) if type(one) in _CONTAINERS else one for one in inner)
+        key = (tuple(part) if isinstance(part, dict) else None, kinds, held)
+        node = self._of_key.setdefault(key, _Node(containers))
+        self._of_part[id(part)] = node
+        return node

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Literal
 
 from strata.dashboards.view.schema_parts import Line, Number, Numbers
@@ -124,3 +125,12 @@ class CausalView(Record):
     pairs: tuple[PairsOfKind, ...]
     lines: tuple[CausalLine, ...]
     items: tuple[CausalItem, ...]
+
+    @cached_property
+    def line_at(self) -> Mapping[tuple[str, str, str, str | None, str, str | None], CausalLine]:
+        """The lines by instrument, measure, kind, family, position and component; of an edge the component is None."""
+        lines: dict[tuple[str, str, str, str | None, str, str | None], CausalLine] = {}
+        for line in self.lines:
+            component = None if line.instrument == "knockout" else line.component
+            lines.setdefault((line.instrument, line.measure, line.kind, line.family, line.position, component), line)
+        return lines
