@@ -17,6 +17,7 @@ from strata.experiments.results.estimates import Estimated
 
 PANELS = {"accuracy": "share of right options", "overconfidence": "mean confidence − accuracy"}
 """What is drawn by stream."""
+CHANCE, AS_SURE_AS_RIGHT = "chance", "as sure as right"
 OWN, NULL = "the item's options", "another item's options, read here"
 """What lines are called."""
 

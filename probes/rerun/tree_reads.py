@@ -22,8 +22,9 @@ _MOST_SCORES = 2_000_000
 
 
 class TreeReads(TorchHooks):
-    """As `TorchHooks`, to rounding; on a CPU, what is read of a batch without edits is run as the tree of its prompts, and weights
-    are kept laid out for the processor (see `packed_linear`).
+    """As `TorchHooks`, to rounding; on a CPU, what is read of a batch without edits is run as the tree of its prompts, by weights that
+    are kept laid out for the processor (see `packed_linear`). Rows are multiplied as the model does it, so that self-tests can tell
+    an error from rounding.
 
     An architecture whose tokens can't be run so is run in rows from the first refusal on.
     """
@@ -48,12 +49,11 @@ class TreeReads(TorchHooks):
         n_rows, n_columns = batch.ids.shape
         in_rows = edits or where is None or not self._as_trees or n_rows * n_columns**2 > _MOST_SCORES
         tree = None if in_rows else tree_of(batch)
-        with packed_linears(self.checkpoint.body, None):
-            if tree is not None and where is not None:
-                with suppress(NoTreeError, NoRestartError):
-                    return self._of_tree(RowsOfTree(tree, batch.mask), where, sites, logits)
-                self._as_trees = False
-            return super()._run(batch, edits, where, sites, logits)
+        if tree is not None and where is not None:
+            with suppress(NoTreeError, NoRestartError), packed_linears(self.checkpoint.body, None):
+                return self._of_tree(RowsOfTree(tree, batch.mask), where, sites, logits)
+            self._as_trees = False
+        return super()._run(batch, edits, where, sites, logits)
 
     def _of_tree(
         self, rows: RowsOfTree, where: Int[Tensor, "item position"], sites: Sequence[Site], logits: bool

@@ -9,7 +9,15 @@ import pyarrow.parquet as pq
 
 from strata.dashboards.sentences import pressure as pressure_words
 from strata.dashboards.sentences.behaviour import behave_title, behaviour_caveats
-from strata.dashboards.sentences.confidence import NULL, OWN, PANELS, confidence_sentences, why_no_layers
+from strata.dashboards.sentences.confidence import (
+    AS_SURE_AS_RIGHT,
+    CHANCE,
+    NULL,
+    OWN,
+    PANELS,
+    confidence_sentences,
+    why_no_layers,
+)
 from strata.dashboards.sentences.page_parts import LIMITED, SELF_TEST_FAILED, THIS_MODEL
 from strata.dashboards.sentences.pressure import AFTER, NEITHER, NO_GAIN, pressure_sentences, why_no_pressure_layers
 from strata.dashboards.sentences.provenance import items_words, shape_words
@@ -82,7 +90,7 @@ def build_behave_view(run_dir: Path) -> BehaveView:
 
 def _confidence(kind: Kind, confidence: Confidence, n_layers: int, rows: Sequence[BehaviourLayerRow]) -> ConfidenceView:
     first, *others = confidence_sentences(kind, confidence, n_layers)
-    guides = {"accuracy": (confidence.chance, "chance"), "overconfidence": (0.0, "as sure as right")}
+    guides = {"accuracy": (confidence.chance, CHANCE), "overconfidence": (0.0, AS_SURE_AS_RIGHT)}
     panels = []
     for quantity, title in PANELS.items():
         own = _line([row for row in rows if (row.quantity, row.condition) == (quantity, "own")])
