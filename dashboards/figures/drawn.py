@@ -100,22 +100,30 @@ class Rounded:
         """By identity: the part, which has to stay alive, and what it became."""
 
     def of(self, value: Any) -> Any:
-        kind = type(value)
-        if kind in _AS_THEY_ARE:
-            return value
-        if isinstance(value, float):
-            short = significant(value)
-            return int(short) if short is not None and short == int(short) else short
         if not isinstance(value, Mapping | list | tuple):
-            return value
+            return _rounded(value)
         if id(value) not in self._known:
-            made = (
-                {name: self.of(inner) for name, inner in value.items()}
-                if isinstance(value, Mapping)
-                else [self.of(inner) for inner in value]
-            )
-            self._known[id(value)] = (value, made)
+            self._known[id(value)] = (value, self._made(value))
         return self._known[id(value)][1]
+
+    def _made(self, value: Mapping[str, Any] | list[Any] | tuple[Any, ...]) -> dict[str, Any] | list[Any]:
+        if isinstance(value, Mapping):
+            return {name: self.of(inner) for name, inner in value.items()}
+        # Most parts are columns of numbers or words: a call an entry would take as long as all the rest.
+        kinds = set(map(type, value))
+        if kinds <= _AS_THEY_ARE:
+            return list(value)
+        if kinds <= _NUMBERS_AND_WORDS:
+            return [_rounded(inner) if type(inner) is float else inner for inner in value]
+        return [self.of(inner) for inner in value]
+
+
+def _rounded(value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    short = significant(value)
+    return int(short) if short is not None and short == int(short) else short
 
 
 _AS_THEY_ARE = frozenset((str, int, bool, type(None)))
+_NUMBERS_AND_WORDS = _AS_THEY_ARE | {float}
