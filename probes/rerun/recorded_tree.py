@@ -12,8 +12,10 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.foreign_types import ForeignKwargs
-from strata.probes.prompts.prompt_tree import PromptTree
+from strata.probes.prompts.batching import Batch
+from strata.probes.prompts.prompt_tree import PromptTree, tree_of
 from strata.probes.rerun.shared_prefix import Recorder
 
 _ALIKE = 1e-3
@@ -67,6 +69,17 @@ class RowsOfTree:
         one, other = (values[nodes.to(values.device)].float() for nodes in self.tree.twins)
         if not torch.allclose(one, other, rtol=_ALIKE, atol=_ALIKE, equal_nan=True):
             raise NoTreeError(name)
+
+
+def rows_of_tree(checkpoint: Checkpoint, batch: Batch) -> RowsOfTree | None:
+    """The batch as a tree; None where there is none, or where rows of its length are embedded otherwise than short ones.
+
+    Nodes share one row, and so one position embedding: long rope and dynamic scaling ask for the length of each prompt by itself.
+    """
+    tree = tree_of(batch)
+    if tree is None or checkpoint.is_stretched(max(batch.ids.shape[1], tree.ids.shape[1])):
+        return None
+    return RowsOfTree(tree, batch.mask)
 
 
 class TreeRecorder(Recorder):

@@ -17,8 +17,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.foreign_types import ForeignKwargs
 from strata.probes.prompts.batching import Batch, pad
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.prompts.prompt_tree import tree_of
-from strata.probes.rerun.recorded_tree import NoTreeError, RowsOfTree, TreeRecorder
+from strata.probes.rerun.recorded_tree import NoTreeError, RowsOfTree, TreeRecorder, rows_of_tree
 from strata.probes.rerun.shared_prefix import NoRestartError, RecordedAttention, Recorder, attention_by
 
 
@@ -139,10 +138,10 @@ def record(checkpoint: Checkpoint, prompts: Sequence[Prompt], *, keep: int | Non
     """
     batch = _left_padded(prompts, checkpoint.pad_id)
     first = 0 if keep is None else max(0, batch.ids.shape[1] - keep)
-    tree = tree_of(batch)
+    tree = rows_of_tree(checkpoint, batch)
     if tree is not None:
         with suppress(NoTreeError):
-            return _recorded(checkpoint, prompts, batch, first, RowsOfTree(tree, batch.mask))
+            return _recorded(checkpoint, prompts, batch, first, tree)
     return _recorded(checkpoint, prompts, batch, first, None)
 
 
@@ -153,10 +152,10 @@ def record_each(
     together = [prompt for prompts in lists for prompt in prompts]
     batch = _left_padded(together, checkpoint.pad_id)
     first = 0 if keep is None else max(0, batch.ids.shape[1] - keep)
-    tree = tree_of(batch)
+    tree = rows_of_tree(checkpoint, batch)
     if tree is not None:
         with suppress(NoTreeError):
-            whole = _recorded(checkpoint, together, batch, first, RowsOfTree(tree, batch.mask))
+            whole = _recorded(checkpoint, together, batch, first, tree)
             rows = torch.split(torch.arange(len(together)), [len(prompts) for prompts in lists])
             return [whole.select(of_list) for of_list in rows]
     return [record(checkpoint, prompts, keep=keep) for prompts in lists]

@@ -13,8 +13,7 @@ from strata.probes.backends.packed_linear import packed_linears
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.prompts.batching import Batch
-from strata.probes.prompts.prompt_tree import tree_of
-from strata.probes.rerun.recorded_tree import NoTreeError, RowsOfTree, TreeRecorder
+from strata.probes.rerun.recorded_tree import NoTreeError, RowsOfTree, TreeRecorder, rows_of_tree
 from strata.probes.rerun.shared_prefix import NoRestartError, attention_by
 
 _MOST_SCORES = 2_000_000
@@ -48,10 +47,10 @@ class TreeReads(TorchHooks):
     ) -> Activations:
         n_rows, n_columns = batch.ids.shape
         in_rows = edits or where is None or not self._as_trees or n_rows * n_columns**2 > _MOST_SCORES
-        tree = None if in_rows else tree_of(batch)
+        tree = None if in_rows else rows_of_tree(self.checkpoint, batch)
         if tree is not None and where is not None:
             with suppress(NoTreeError, NoRestartError), packed_linears(self.checkpoint.body, None):
-                return self._of_tree(RowsOfTree(tree, batch.mask), where, sites, logits)
+                return self._of_tree(tree, where, sites, logits)
             self._as_trees = False
         return super()._run(batch, edits, where, sites, logits)
 

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from strata.dashboards.app.live_model import BusyError
 from strata.experiments.compare.models import NeedsBothError
+from strata.experiments.run.files import OtherVersionError
 from strata.probes.checkpoints.checkpoint import NoEmbeddingError
 from strata.probes.errors import (
     DamagedError,
@@ -22,7 +24,9 @@ from strata.probes.prompts.alignment import UnscorableError
 from strata.probes.prompts.exclusion import Exclusion
 from strata.probes.rerun.shared_prefix import NoRestartError
 
-PLAIN = (StrataError, NotFetchedError, DoesNotFitError, SelfTestError, DamagedError)
+PLAIN = (
+    StrataError, NotFetchedError, DoesNotFitError, SelfTestError, DamagedError, OtherVersionError, BusyError,
+)  # fmt: skip
 ERRORS: list[StrataError] = [
     *(kind("It is a file", "Is it?") for kind in PLAIN),
     NotSupportedError("Mamba", "it has no blocks"),

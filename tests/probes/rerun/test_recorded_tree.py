@@ -48,7 +48,7 @@ def test_both_sides_recorded_together_are_those_recorded_alone(
 ) -> None:
     checkpoint = tiny_checkpoint(architecture)
     together = record_each(checkpoint, [CLEAN, FOIL], keep=3)
-    monkeypatch.setattr(module, "tree_of", lambda batch: None)
+    monkeypatch.setattr(module, "rows_of_tree", lambda _checkpoint, _batch: None)
     alone = [record(checkpoint, prompts, keep=3) for prompts in (CLEAN, FOIL)]
     for one, other in zip(together, alone, strict=True):
         real = other.batch.mask.bool()

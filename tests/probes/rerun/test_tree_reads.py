@@ -68,13 +68,13 @@ def test_a_body_that_counts_positions_by_itself_is_read_in_rows(
     reads = TreeReads(checkpoint)
     same_reads(checkpoint, reads, "left")
     # Once refused, no batch is tried again.
-    monkeypatch.setattr(module, "tree_of", lambda batch: pytest.fail("tried again"))
+    monkeypatch.setattr(module, "rows_of_tree", lambda _checkpoint, _batch: pytest.fail("tried again"))
     same_reads(checkpoint, reads, "left")
 
 
 def test_edits_and_whole_rows_are_run_in_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint = tiny_checkpoint("llama")
-    monkeypatch.setattr(module, "tree_of", lambda batch: pytest.fail("a tree was made"))
+    monkeypatch.setattr(module, "rows_of_tree", lambda _checkpoint, _batch: pytest.fail("a tree was made"))
     batch, where = pad(PROMPTS, 0), torch.zeros(len(PROMPTS), 1, dtype=torch.long)
     reads = TreeReads(checkpoint)
     reads.read(batch, streams_of(checkpoint.n_layers))
