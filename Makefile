@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 RUN ?= runs/demo
-SEED ?= 0
+SEEDS ?= 0
 
 .PHONY: demo comparison test check lint audit bench campaign clean help
 
@@ -13,7 +13,7 @@ help:
 	@echo "make comparison  the same in full, with three seeds of the training and of its control"
 	@echo "make test   all tests"
 	@echo "make check  ruff, strict type checking, known holes in dependencies and all tests"
-	@echo "make campaign  damaged files, kills and full disks, drawn by SEED; five times as many with FULL=1"
+	@echo "make campaign  damaged files, kills and full disks, drawn by SEEDS=0,1,2; five times as many with FULL=1; WRITE=docs/security.md keeps the table"
 	@echo "make bench  speed and memory against what you would otherwise write"
 
 demo: $(VENV)/.core
@@ -41,7 +41,7 @@ bench: $(VENV)/.test
 	$(BIN)/strata bench
 
 campaign: $(VENV)/.test
-	PYTHONPATH=tests:tests/probes/checkpoints $(BIN)/python -m campaign --seed $(SEED) $(if $(FULL),--trials 200)
+	PYTHONPATH=tests:tests/probes/checkpoints:tests/dashboards $(BIN)/python -m campaign --seeds $(SEEDS) $(if $(FULL),--trials 200) $(if $(WRITE),--write $(WRITE))
 
 # A stamp a set of dependencies: a second call finds it newer than pyproject.toml and installs nothing. A larger set holds
 # the smaller ones.

@@ -10,11 +10,11 @@ from pathlib import Path
 from random import Random
 
 from campaign.damage import JSON, damages_of
+from campaign.resumable import located
 from campaign.trial import Outcome, Result, Trial, run_trial
 
 _REBUILT = ("report.html", "view.json", "progress.json")
 """Files that a run makes of others: nothing is lost with them."""
-_OPTIONS = ("--folds", "2", "--draws", "100", "--lens-maps", "2", "--no-random-init", "--display", "none")
 _SECONDS = 100
 _LEFT = (
     ".manifest.json.999999999.part",
@@ -101,20 +101,8 @@ class Runs:
         shutil.rmtree(cache, ignore_errors=True)
         shutil.copytree(kept, cache)
 
-    def start(self, kind: str, name: str) -> Trial:
-        """The command that made the run, for the copy."""
-        return Trial(kind, name, self._locate(self.copy), cpu_seconds=_SECONDS)
-
     def _locate(self, out: Path) -> tuple[str, ...]:
-        return (
-            "locate",
-            str(self.room / "base"),
-            "--items",
-            str(self.room / "items" / "items.jsonl"),
-            "--out",
-            str(out),
-            *_OPTIONS,
-        )
+        return located(self.room, out)
 
     def _damage(self, rng: Random) -> tuple[str, str]:
         shutil.rmtree(self.copy, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Does a run that was killed, or met a full disk, at any of its writes end with the numbers of one that wasn't?"""
+"""Does a command that was killed, met a full disk, got too little memory or was started twice end with what it leaves undisturbed?"""
 
 from __future__ import annotations
 
@@ -7,77 +7,162 @@ import errno
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from campaign.damaged_runs import Runs
-from campaign.trial import Outcome, Result, run_trial
+from campaign.resumable import Resumable
+from campaign.trial import Outcome, Result, begin, ended, run_trial
 
-MOST_WRITES = 400
-"""More than a run of the tiny checkpoint has."""
+CHAIN = 50
+"""Kills of one run."""
+MOST_STARTS = 400
+FEW_WRITES = 8
+"""A run of a chain is killed after at most so many: opening it takes some of them."""
+_NEVER = 10**9
 
 
-def writes_of(runs: Runs) -> int:
-    """How many files a run writes, counted in one that isn't disturbed."""
-    counted = runs.room / "writes"
+def disturbed(command: Resumable, seed: int, n: int) -> Iterator[Result]:
+    """`n` kills at writes (at each of them, where there are no more), `n` at random moments, `n` full disks, `n` limits of memory,
+    one run that is killed `CHAIN` times and one that is started twice at once."""
+    writes, seconds = _measured(command)
+    rng = Random(f"{seed} kills of {command.verb}")
+    places = rng.sample(range(writes), writes)
+    for number in range(n):
+        yield _killed(command, places[number % writes], after=number % 2 == 1)
+    for number in range(n):
+        moment = Random(f"{seed} moment {command.verb} {number}").random() * seconds
+        yield killed_at(command, moment)
+    for number in range(n):
+        yield _full(command, Random(f"{seed} full {command.verb} {number}").randrange(writes))
+    for number in range(n):
+        yield _little_memory(command, Random(f"{seed} memory {command.verb} {number}").randrange(1, 600))
+    yield _killed_often(command, Random(f"{seed} chain {command.verb}"))
+    yield from started_twice(command, rng.randrange(writes))
+
+
+def _measured(command: Resumable) -> tuple[int, float]:
+    """How many files a run writes and how many seconds of processor time it takes, in one that isn't disturbed."""
+    counted, clock = command.room / "writes", command.room / "clock"
     counted.unlink(missing_ok=True)
 
     def count(_number: int) -> None:
         with counted.open("a") as file:
             file.write(".")
+        clock.write_text(str(time.process_time()))
 
-    shutil.rmtree(runs.copy, ignore_errors=True)
-    run_trial(dataclasses.replace(runs.start("kills", "none"), first=_at_writes(count)), runs.room)
-    return min(MOST_WRITES, len(counted.read_text()))
-
-
-def disturbed(runs: Runs, seed: int, n: int) -> Iterator[Result]:
-    """`n` runs killed before or after the end of a write, and `n` that met a full disk there; each is started again until it ends."""
-    total = writes_of(runs)
-    for number in range(n):
-        rng = Random(f"{seed} kill {number}")
-        yield _killed(runs, [rng.randrange(total) for _ in range(rng.choice([1, 1, 3]))], after=bool(number % 2))
-    for number in range(n):
-        yield _full(runs, Random(f"{seed} full {number}").randrange(total))
+    _afresh(command)
+    run_trial(command.start("kills", "none", _at_writes(count)), command.room)
+    # The clock of a fork begins at 0.
+    return len(counted.read_text()), float(clock.read_text())
 
 
-def _killed(runs: Runs, places: list[int], *, after: bool) -> Result:
-    shutil.rmtree(runs.copy, ignore_errors=True)
-    when = "after" if after else "before"
-    for place in places:
-
-        def kill(number: int, place: int = place) -> None:
-            if number == place:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        trial = dataclasses.replace(runs.start("kills", f"{when} write {place}"), first=_at_writes(kill, after=after))
-        run_trial(trial, runs.room)
-    return runs.resumed(runs.start("kills", f"{when} writes {places}"))
+def _killed(command: Resumable, place: int, *, after: bool) -> Result:
+    _afresh(command)
+    name = f"{'after' if after else 'before'} write {place}"
+    kind = f"{command.verb}, killed at a write"
+    run_trial(command.start(kind, name, _at_writes(_kill_at(place), after=after)), command.room)
+    return command.resumed(command.start(kind, name))
 
 
-def _full(runs: Runs, place: int) -> Result:
-    shutil.rmtree(runs.copy, ignore_errors=True)
+def killed_at(command: Resumable, moment: float) -> Result:
+    _afresh(command)
+    kind, name = f"{command.verb}, killed at any moment", f"after {moment:.3f} s"
+    # Nothing handles this signal: it ends the process on the spot. Processor time, so that a busy machine changes little.
+    run_trial(command.start(kind, name, lambda: _in_seconds(moment)), command.room)
+    return command.resumed(command.start(kind, name))
+
+
+def _killed_often(command: Resumable, rng: Random) -> Result:
+    """One directory: each start is killed at one of its first writes, also once the run is whole, until there were `CHAIN` kills."""
+    _afresh(command)
+    kind, kills = f"{command.verb}, killed {CHAIN} times", 0
+    for _ in range(MOST_STARTS):
+        hook = _at_writes(_kill_at(rng.randrange(FEW_WRITES)), after=rng.random() < 0.5)
+        kills += run_trial(command.start(kind, f"{kills} kills", hook), command.room).code == -signal.SIGKILL
+        if kills == CHAIN:
+            break
+    return command.resumed(command.start(kind, f"{kills} kills"))
+
+
+def _full(command: Resumable, place: int) -> Result:
+    _afresh(command)
 
     def full(number: int) -> None:
         if number >= place:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    trial = dataclasses.replace(
-        runs.start("full disk", f"from write {place} on"), first=_at_writes(full), expected=frozenset((3,))
-    )
-    met = run_trial(trial, runs.room)
-    if met.outcome is not Outcome.REFUSED:
-        return met
-    return runs.resumed(runs.start("full disk", trial.name))
+    kind, name = f"{command.verb}, full disk", f"from write {place} on"
+    met = run_trial(_expecting(command.start(kind, name, _at_writes(full)), 3), command.room)
+    return command.resumed(command.start(kind, name)) if met.outcome is Outcome.REFUSED else met
+
+
+def _little_memory(command: Resumable, megabytes: int) -> Result:
+    """What a process has that only loaded the libraries, and so much more."""
+    _afresh(command)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * os.sysconf("SC_PAGE_SIZE") + (megabytes << 20)
+    kind, name = f"{command.verb}, little memory", f"{megabytes} MB"
+    trial = dataclasses.replace(command.start(kind, name), memory_bytes=limit)
+    met = run_trial(_expecting(trial, 0, 2, 3), command.room)
+    if met.outcome is Outcome.WENT_THROUGH:
+        return command.judged(met)
+    return command.resumed(command.start(kind, name)) if met.outcome is Outcome.REFUSED else met
+
+
+def started_twice(command: Resumable, place: int) -> Iterator[Result]:
+    """The first is held at one of its writes until the second has been refused; it then ends as if it had been alone."""
+    _afresh(command)
+    kind, waits = f"{command.verb}, started twice at once", command.room / "waits"
+    waits.unlink(missing_ok=True)
+    beside = command.room / "beside"
+    beside.mkdir(exist_ok=True)
+
+    def hold(number: int) -> None:
+        if number == place:
+            waits.touch()
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    first = begin(command.start(kind, f"held at write {place}", _at_writes(hold)), command.room)
+    for _ in range(3000):
+        if waits.exists():
+            break
+        time.sleep(0.01)
+    second = run_trial(_expecting(command.start(kind, f"beside one at write {place}"), 2), beside)
+    yield second
+    os.kill(first.child, signal.SIGCONT)
+    whole = ended(first)
+    yield command.judged(whole) if whole.outcome is Outcome.WENT_THROUGH else whole
+
+
+def _afresh(command: Resumable) -> None:
+    shutil.rmtree(command.copy, ignore_errors=True)
+
+
+def _expecting(trial: Any, *codes: int) -> Any:
+    return dataclasses.replace(trial, expected=frozenset(codes))
+
+
+def _kill_at(place: int) -> Callable[[int], None]:
+    def kill(number: int) -> None:
+        if number == place:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return kill
+
+
+def _in_seconds(moment: float) -> None:
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, max(0.001, moment))
 
 
 def _at_writes(then: Callable[[int], None], *, after: bool = False) -> Callable[[], None]:
     """Every whole file is flushed to disk and then renamed: in between, or behind, `then` is called with its number."""
 
     def install() -> None:
-        numbers = iter(range(10**9))
+        numbers = iter(range(_NEVER))
         flush, rename = os.fsync, Path.replace
 
         def flushed(descriptor: int) -> None:

@@ -50,6 +50,8 @@ class Trial:
     expected: frozenset[int] = frozenset((0, 1, 2, 3))
     """Exit codes that are right; 1 is a check that failed."""
     cpu_seconds: int = CPU_SECONDS
+    memory_bytes: int = MEMORY_BYTES
+    """Of its address space."""
     first: Callable[[], None] | None = None
     """Is called in the child before the command: to break what the command will meet."""
 
@@ -66,6 +68,22 @@ class Result:
 
 def run_trial(trial: Trial, scratch: Path) -> Result:
     """Forks: the parent has loaded the libraries, so a trial costs what its input costs."""
+    return ended(begin(trial, scratch))
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A trial that runs."""
+
+    trial: Trial
+    child: int
+    at: float
+    out: Path
+    err: Path
+
+
+def begin(trial: Trial, scratch: Path) -> Begun:
+    """Several may run at once, each with a `scratch` directory of its own."""
     out, err = scratch / "stdout", scratch / "stderr"
     began = time.monotonic()
     sys.stdout.flush()
@@ -73,11 +91,16 @@ def run_trial(trial: Trial, scratch: Path) -> Result:
     child = os.fork()
     if child == 0:
         _be_the_command(trial, out, err)
-    code = _waited(child, began + 3 * trial.cpu_seconds)
-    seconds = time.monotonic() - began
-    stdout, stderr = out.read_bytes(), err.read_bytes()
-    outcome = judged(trial, code, stdout, stderr)
-    return Result(trial, outcome, code, seconds, stderr[-3000:].decode("utf-8", "replace"))
+    return Begun(trial, child, began, out, err)
+
+
+def ended(begun: Begun) -> Result:
+    """Waits for its end."""
+    code = _waited(begun.child, begun.at + 3 * begun.trial.cpu_seconds)
+    seconds = time.monotonic() - begun.at
+    stdout, stderr = begun.out.read_bytes(), begun.err.read_bytes()
+    outcome = judged(begun.trial, code, stdout, stderr)
+    return Result(begun.trial, outcome, code, seconds, stderr[-3000:].decode("utf-8", "replace"))
 
 
 def judged(trial: Trial, code: int, stdout: bytes, stderr: bytes) -> Outcome:
@@ -114,7 +137,7 @@ def _be_the_command(trial: Trial, out: Path, err: Path) -> None:
             os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         resource.setrlimit(resource.RLIMIT_CPU, (trial.cpu_seconds, trial.cpu_seconds + 1))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        resource.setrlimit(resource.RLIMIT_AS, (trial.memory_bytes, trial.memory_bytes))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
         sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)

@@ -9,8 +9,11 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "probes" / "checkpoints"))
 
+from campaign.__main__ import BEGIN, END, report, written_into
 from campaign.foreign_inputs import damaged_inputs, foreign_inputs
-from campaign.trial import FAULTS, Outcome, Trial, judged, run_trial
+from campaign.kills import killed_at, started_twice
+from campaign.resumable import resumables
+from campaign.trial import FAULTS, Outcome, Result, Trial, judged, run_trial
 
 N = 6
 """Trials of each kind."""
@@ -24,6 +27,28 @@ def test_damaged_inputs_are_read_or_refused_in_one_sentence(tmp_path: Path, monk
     assert len(results) == len(inputs) * N
     assert [(result.trial.name, result.said) for result in results if result.outcome in FAULTS] == []
     assert {Outcome.REFUSED, Outcome.WENT_THROUGH} <= {result.outcome for result in results}
+
+
+def test_a_killed_run_and_one_started_twice_end_as_one_that_nothing_disturbs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRATA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    foreign_inputs(tmp_path)
+    locate = resumables(tmp_path)["locate"]()
+    results = [killed_at(locate, 0.5), *started_twice(locate, 20)]
+    assert [result.said for result in results if result.outcome in FAULTS] == []
+    assert [result.outcome for result in results] == [Outcome.RESUMED, Outcome.REFUSED, Outcome.RESUMED]
+
+
+def test_the_table_of_a_document_is_renewed_between_its_marks() -> None:
+    results = [Result(Trial("gguf", "x", ()), outcome, 0, 0.0, "") for outcome in (Outcome.REFUSED, Outcome.WRONG)]
+    text = report(results, "0,1", 40)
+    assert "seeds 0, 1" in text and "2 trials, 1 faults" in text and "| gguf | 2 | 0 | 0 | 1 | 1 | 0 | 0 |" in text
+    once = written_into(f"before\n{BEGIN}\nold\n{END}\nafter\n", text)
+    assert once == f"before\n{BEGIN}\n{text}\n{END}\nafter\n" == written_into(once, text)
+    with pytest.raises(ValueError, match="has no"):
+        written_into("no marks", text)
 
 
 @pytest.mark.parametrize(
