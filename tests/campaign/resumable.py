@@ -123,11 +123,21 @@ def _own(room: Path, name: str) -> Path:
 
 
 def _files(run: Path) -> Finished:
+    """Parts are between results: what is made of them is compared."""
     return {
-        str(file.relative_to(run)): file.read_bytes()
+        str(file.relative_to(run)): _content(file)
         for file in run.rglob("*")
-        if file.is_file() and file.name not in (".lock", *TIMED)
+        if file.is_file() and file.name not in (".lock", *TIMED) and "parts" not in file.parts
     }
+
+
+def _content(file: Path) -> bytes | dict[str, bytes]:
+    """Of a safetensors file its tensors: the order of its header is any."""
+    if file.suffix != ".safetensors":
+        return file.read_bytes()
+    from safetensors.numpy import load_file
+
+    return {name: tensor.tobytes() for name, tensor in load_file(file).items()}
 
 
 def _calibration(directory: Path) -> Finished:
