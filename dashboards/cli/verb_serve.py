@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,12 +53,10 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
         raise StrataError(f"--port is {options.port}", f"It must be at most {_LAST_PORT}")
     root = Path(arguments.runs)
     with only_results_on_stdout() as stdout:
-        try:
-            import dash  # noqa: F401
-        except ImportError as error:
+        if find_spec("dash") is None:
             raise StrataError(
                 "strata serve needs Dash, which is not installed", "Install the extra: pip install 'strata-probes[app]'"
-            ) from error
+            )
         from strata.dashboards.app.access import TOKEN, access_to
         from strata.dashboards.app.server import listening, make_app
         from strata.experiments.run.listing import RunList

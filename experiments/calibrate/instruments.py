@@ -153,7 +153,7 @@ def _said(checkpoint: Checkpoint, items: Sequence[Item]) -> Iterator[tuple[str, 
     peaks = {position: patched.effect("mlp_out", position).tolist() for position in (span, "last")}
     peaks[span][0] = 0.0
     for position, name in ((span, "the entity"), ("last", "the last token")):
-        best = max(range(checkpoint.n_layers), key=lambda block, of=peaks[position]: of[block])  # type: ignore[misc]
+        best = max(range(checkpoint.n_layers), key=peaks[position].__getitem__)
         yield f"single MLP patching at {name}", best if peaks[position][best] >= _HALF else None
     captured = capture(checkpoint, items, positions=(span, "last"))
     labels, entities = [item.answer for item in items], [str(item.extra["entity"]) for item in items]

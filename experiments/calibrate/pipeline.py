@@ -29,7 +29,7 @@ from strata.experiments.calibrate.shipped_plant import ShippedPlant, readied
 from strata.experiments.calibrate.truth import truth_of
 from strata.experiments.run.manifest import JsonObject
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.errors import StrataError
+from strata.probes.errors import DoesNotFitError, StrataError
 from strata.probes.files import write_whole
 from strata.probes.foreign_files import UnreadableError, file_bytes, parse_json
 from strata.probes.progress import Progress, silent
@@ -94,7 +94,8 @@ def calibrate(
 ) -> list[CalibrationRow]:
     """The rows of all `jobs`, in their order; appends those that weren't there yet to `directory/results.jsonl`.
 
-    A StrataError of `localise` becomes the row's `error`; any other exception ends the run, with finished rows kept.
+    A StrataError of `localise` becomes the row's `error`; DoesNotFitError (disk or memory full) and any other exception end the run,
+    with finished rows kept.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -179,6 +180,9 @@ def run_job(job: Job, localise: Localise, models: Path, keep: bool = False) -> C
         start = time.perf_counter()
         said = ScoredSummary.model_validate(localise(checkpoint, items, seed=job.seed, max_pairs=job.max_pairs))
         row = row.model_copy(update={"summary": said, "seconds": round(time.perf_counter() - start, 2)})
+    except DoesNotFitError:
+        # The machine's and not the model's: kept as a row it would never be tried again.
+        raise
     except StrataError as error:
         row = row.model_copy(update={"error": str(error)})
     finally:

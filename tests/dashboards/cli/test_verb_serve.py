@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import builtins
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from strata.dashboards.cli import verb_serve
 from strata.dashboards.cli.main import main
 
 
 def test_without_the_extra_it_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    original = builtins.__import__
-
-    def without_dash(name: str, *rest: Any) -> Any:
-        if name == "dash":
-            raise ImportError(name)
-        return original(name, *rest)
-
-    monkeypatch.delitem(sys.modules, "dash", raising=False)
-    monkeypatch.setattr(builtins, "__import__", without_dash)
+    monkeypatch.setattr(verb_serve, "find_spec", lambda name: pytest.fail(name) if name != "dash" else None)
     assert main(["serve", str(tmp_path)]) == 2
     assert capfd.readouterr().err == (
         "strata: strata serve needs Dash, which is not installed. Install the extra: pip install 'strata-probes[app]'.\n"

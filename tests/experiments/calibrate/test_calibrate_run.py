@@ -17,7 +17,7 @@ from strata.experiments.calibrate.nulls import Null, write_null
 from strata.experiments.calibrate.pipeline import RESULTS, calibrate, jobs_of, read_rows, with_names
 from strata.experiments.calibrate.record import record_of
 from strata.experiments.calibrate.similar_families import facts, sums
-from strata.probes.errors import StrataError
+from strata.probes.errors import DoesNotFitError, StrataError
 
 FIRST = Construction("first", "tune", 5, facts([1], 2, controls=0) + sums([3], 2, controls=0), items=24)
 SECOND = Construction("second", "judge", 5, facts([2], 3, controls=0) + sums([1], 1, controls=0), items=24)
@@ -32,6 +32,10 @@ def always_block_one(checkpoint: Any, items: Path, *, seed: int = 0, max_pairs: 
 
 def refuses(checkpoint: Any, items: Path, *, seed: int = 0, max_pairs: int = 48) -> Mapping[str, Any]:
     raise StrataError("Too few pairs", "Give more")
+
+
+def finds_no_room(checkpoint: Any, items: Path, *, seed: int = 0, max_pairs: int = 48) -> Mapping[str, Any]:
+    raise DoesNotFitError("The disk is full", "Free some space")
 
 
 def breaks(checkpoint: Any, items: Path, *, seed: int = 0, max_pairs: int = 48) -> Mapping[str, Any]:
@@ -66,6 +70,12 @@ def test_a_refusal_is_a_row_and_a_defect_ends_the_run(tmp_path: Path) -> None:
     assert "Too few pairs" in (rows[0].error or "") and record_of(rows, version="0").failed == {"first": rows[0].error}
     with pytest.raises(AssertionError):
         calibrate(jobs_of([FIRST]), breaks, tmp_path / "broken")
+
+
+def test_a_full_disk_is_no_row_so_that_the_model_is_tried_again(tmp_path: Path) -> None:
+    with pytest.raises(DoesNotFitError):
+        calibrate(jobs_of([FIRST]), finds_no_room, tmp_path)
+    assert read_rows(tmp_path) == {} and calibrate(jobs_of([FIRST]), always_block_one, tmp_path)[0].error is None
 
 
 def test_power_asks_for_fewer_pairs_and_seeds_and_pairs_are_kept_apart() -> None:
