@@ -9,16 +9,14 @@ tables, summary.json and report.html. Started again with the same options it res
 from __future__ import annotations
 
 import argparse
-import shlex
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, RunningOptions, open_from, run_controls
-from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
+from strata.dashboards.cli.display import Display
+from strata.dashboards.cli.measured_run import measured_run
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
-from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.default_directory import default_directory
 from strata.experiments.behave.config import BehaveConfig
@@ -55,17 +53,13 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
     options = chosen_options(Options, arguments)
     named = default_directory(arguments.checkpoint, "behave", options.config.seed)
     out = Path(options.out) if options.out else named
-    display = options.shown.made(out.name)
-    began = time.monotonic()
-    with only_results_on_stdout() as stdout:
-        try:
-            with display.listening():
-                summary = _behave(arguments.checkpoint, options, out, command, display)
-        except Stopped:
-            display.note(f"stopped; what was measured is kept in {out}. Resume: strata {shlex.join(command)}")
-            raise
-        _tell(summary, out, time.monotonic() - began, options, stdout)
-    return 0
+    return measured_run(
+        out,
+        options.shown,
+        command,
+        lambda display: _behave(arguments.checkpoint, options, out, command, display),
+        lambda summary, page_line, stdout: _tell(summary, out, page_line, options, stdout),
+    )
 
 
 def _behave(spec: str, options: Options, out: Path, command: list[str], display: Display) -> BehaviourSummary:
@@ -83,7 +77,7 @@ def _behave(spec: str, options: Options, out: Path, command: list[str], display:
     return summary
 
 
-def _tell(summary: BehaviourSummary, out: Path, seconds: float, options: Options, stdout: TextIO) -> None:
+def _tell(summary: BehaviourSummary, out: Path, page_line: str, options: Options, stdout: TextIO) -> None:
     from strata.dashboards.sentences.behaviour import behaviour_caveats
     from strata.dashboards.sentences.confidence import confidence_sentences
     from strata.dashboards.sentences.pressure import pressure_sentences
@@ -101,4 +95,4 @@ def _tell(summary: BehaviourSummary, out: Path, seconds: float, options: Options
             console.print(sentence)
     for caveat in behaviour_caveats(summary):
         console.print(f"caveat: {caveat}")
-    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})")
+    console.print(page_line)

@@ -9,17 +9,15 @@ resumes.
 from __future__ import annotations
 
 import argparse
-import shlex
-import time
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, RunningOptions, open_from, run_controls
-from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
+from strata.dashboards.cli.display import Display
+from strata.dashboards.cli.measured_run import measured_run
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
-from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.default_directory import default_directory
 from strata.dashboards.quick_settings import QUICK_COMPARE
@@ -65,17 +63,13 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
     options = chosen_options(Options, arguments, QUICK_COMPARE)
     named = default_directory(arguments.base, arguments.distilled, options.config.locate.seed)
     out = Path(options.out) if options.out else named
-    display = options.shown.made(out.name)
-    began = time.monotonic()
-    with only_results_on_stdout() as stdout:
-        try:
-            with display.listening():
-                comparison = _compare(arguments, options, out, command, display)
-        except Stopped:
-            display.note(f"stopped; what was measured is kept in {out}. Resume: strata {shlex.join(command)}")
-            raise
-        _tell(comparison, out, time.monotonic() - began, options, stdout)
-    return 0
+    return measured_run(
+        out,
+        options.shown,
+        command,
+        lambda display: _compare(arguments, options, out, command, display),
+        lambda comparison, page_line, stdout: _tell(comparison, out, page_line, options, stdout),
+    )
 
 
 def _compare(
@@ -106,7 +100,7 @@ def _compare(
     return comparison
 
 
-def _tell(comparison: Comparison, out: Path, seconds: float, options: Options, stdout: TextIO) -> None:
+def _tell(comparison: Comparison, out: Path, page_line: str, options: Options, stdout: TextIO) -> None:
     from strata.dashboards.sentences.comparison_terminal import told
     from strata.dashboards.view.comparison.files import read_comparison
 
@@ -118,4 +112,4 @@ def _tell(comparison: Comparison, out: Path, seconds: float, options: Options, s
     console = PlainConsole(stdout, soft_wrap=True)
     for line in told(comparison, read_comparison(out).failed_self_tests):
         console.print(line)
-    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})")
+    console.print(page_line)

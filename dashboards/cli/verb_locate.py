@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, RunningOptions, open_from, run_controls
-from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
+from strata.dashboards.cli.display import Display
+from strata.dashboards.cli.measured_run import measured_run
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
-from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.default_directory import default_directory
 from strata.dashboards.quick_settings import QUICK_LOCATE
@@ -54,17 +52,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, command: list[str]) -> int:
     options = chosen_options(Options, arguments, QUICK_LOCATE)
     out = Path(options.out) if options.out else default_directory(arguments.checkpoint, options.config.seed)
-    display = options.shown.made(out.name)
-    began = time.monotonic()
-    with only_results_on_stdout() as stdout:
-        try:
-            with display.listening():
-                summary = _locate(arguments.checkpoint, options, out, command, display)
-        except Stopped:
-            display.note(f"stopped; what was measured is kept in {out}. Resume: strata {shlex.join(command)}")
-            raise
-        _tell(summary, out, time.monotonic() - began, options, stdout)
-    return 0
+    return measured_run(
+        out,
+        options.shown,
+        command,
+        lambda display: _locate(arguments.checkpoint, options, out, command, display),
+        lambda summary, page_line, stdout: _tell(summary, out, page_line, options, stdout),
+    )
 
 
 def _locate(spec: str, options: Options, out: Path, command: list[str], display: Display) -> Summary:
@@ -82,7 +76,7 @@ def _locate(spec: str, options: Options, out: Path, command: list[str], display:
     return summary
 
 
-def _tell(summary: Summary, out: Path, seconds: float, options: Options, stdout: TextIO) -> None:
+def _tell(summary: Summary, out: Path, page_line: str, options: Options, stdout: TextIO) -> None:
     from strata.dashboards.cli.terminal_tables import Column, print_table
     from strata.dashboards.sentences.onsets import answered_words, onset_words
     from strata.dashboards.sentences.summary import compact_table, said_words
@@ -108,4 +102,4 @@ def _tell(summary: Summary, out: Path, seconds: float, options: Options, stdout:
     verdict = VerdictView.model_validate(json.loads((out / "view.json").read_text(encoding="utf-8"))["verdict"])
     for caveat in verdict.caveats:
         console.print(f"caveat: {caveat.text}")
-    console.print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, {seconds_text(seconds)})")
+    console.print(page_line)
