@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from strata.probes.capture.captured import Captured, load_captured
     from strata.probes.checkpoints.open_model import open_checkpoint
     from strata.probes.errors import StrataError
-    from strata.probes.from_texts.ablate import ablate
-    from strata.probes.from_texts.patch import patch
-    from strata.probes.from_texts.read_lens import logit_lens, tuned_lens
+    from strata.probes.public_api.ablate import ablate
+    from strata.probes.public_api.patch import patch
+    from strata.probes.public_api.read_lens import logit_lens, tuned_lens
     from strata.probes.linear.linear_probe import LinearProbe
     from strata.probes.linear.scores import ProbeScores
 
@@ -27,17 +27,17 @@ _HOMES = {
     "LinearProbe": "strata.probes.linear.linear_probe",
     "ProbeScores": "strata.probes.linear.scores",
     "StrataError": "strata.probes.errors",
-    "ablate": "strata.probes.from_texts.ablate",
+    "ablate": "strata.probes.public_api.ablate",
     "capture": "strata.probes.capture.capture_texts",
     "compare": "strata.dashboards.from_python.locate_and_compare",
     "load_captured": "strata.probes.capture.captured",
     "load_items": "strata.experiments.items.load",
     "load_run": "strata.dashboards.from_python.finished_run",
     "locate": "strata.dashboards.from_python.locate_and_compare",
-    "logit_lens": "strata.probes.from_texts.read_lens",
+    "logit_lens": "strata.probes.public_api.read_lens",
     "open_checkpoint": "strata.probes.checkpoints.open_model",
-    "patch": "strata.probes.from_texts.patch",
-    "tuned_lens": "strata.probes.from_texts.read_lens",
+    "patch": "strata.probes.public_api.patch",
+    "tuned_lens": "strata.probes.public_api.read_lens",
 }
 __all__ = [
     "Captured",

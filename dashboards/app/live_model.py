@@ -9,10 +9,10 @@ from threading import Lock
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
-from strata.probes.from_texts.lens_result import LensResult
-from strata.probes.from_texts.patch import patch
-from strata.probes.from_texts.patching_result import PatchingResult
-from strata.probes.from_texts.read_lens import logit_lens
+from strata.probes.public_api.lens_result import LensResult
+from strata.probes.public_api.patch import patch
+from strata.probes.public_api.patching_result import PatchingResult
+from strata.probes.public_api.read_lens import logit_lens
 from strata.probes.interventions.cells import Cell, at_span, component_of
 
 MOST_LETTERS = 2_000

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from strata.dashboards.benchmarks.benchmark_row import BenchmarkRow
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.capture_batches import capture_batches
+from strata.probes.backends.batched_reads import capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.linear import PENALTIES, assign_folds, score_held_out

@@ -175,7 +175,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         from strata.experiments.calibrate.pipeline import calibrate, jobs_of, with_names
         from strata.experiments.calibrate.real_family_power import subsampled_power
         from strata.experiments.calibrate.record import record_of
-        from strata.experiments.calibrate.screens import screen_records
+        from strata.experiments.calibrate.attribution_screen import screen_records
         from strata.experiments.calibrate.simulated_coverage import simulated_coverage
         from strata.experiments.locate.interventions_only import localise_summary
         from strata.experiments.run.directory_lock import alone_in

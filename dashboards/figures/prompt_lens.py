@@ -8,8 +8,8 @@ import numpy as np
 
 from strata.dashboards.figures.palette import FONT, PALETTES, Theme, plain
 from strata.dashboards.text import visible
-from strata.probes.from_texts.lens_result import LensResult
-from strata.probes.from_texts.patching_result import PatchingResult
+from strata.probes.public_api.lens_result import LensResult
+from strata.probes.public_api.patching_result import PatchingResult
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -33,7 +33,7 @@ from strata.dashboards.view.labels import EXPECTED_INSTRUMENTS, INSTRUMENTS, MEA
 from strata.dashboards.view.lens import pack_maps, read_lens_maps
 from strata.dashboards.view.maps import build_maps
 from strata.dashboards.view.provenance import build_provenance, framing_of
-from strata.dashboards.view.read_at import read_behind_starts
+from strata.dashboards.view.read_behind_starts import read_behind_starts
 from strata.dashboards.view.schema import SCHEMA_NAME, Labels, ModelView, RunView, Sizes, View
 from strata.dashboards.view.schema_causal import CausalView
 from strata.dashboards.view.schema_parts import Axes, Coded, InstrumentLabel, LayerAxis, Stated

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from strata.experiments.compare.asked_in_ways import rows_in_ways
+from strata.experiments.compare.answers_by_way_of_asking import rows_in_ways
 from strata.experiments.compare.behaviour_change import answered_by_all, behaviour_change
 from strata.experiments.compare.cells.stage import Located, compare_cells
 from strata.experiments.compare.changed_items import MAPS_A_DRAWN_ONE, answered_otherwise

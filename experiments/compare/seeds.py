@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from strata.experiments.compare.asked_in_ways import asked_rows
+from strata.experiments.compare.answers_by_way_of_asking import asked_rows
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.format_change import format_apart
 from strata.experiments.compare.generated_answer_change import answers_table, summarised

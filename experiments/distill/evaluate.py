@@ -21,7 +21,7 @@ from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import JsonObject
 from strata.probes.backends.contract import Site
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.capture_batches import capture_batches
+from strata.probes.backends.batched_reads import capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import hash_safetensors, hash_settings
 from strata.probes.checkpoints.peft_adapter import adapter_files, adapter_settings

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from random import Random
 from typing import Any
 
-from strata.experiments.items.importing.plain_values import UnusableRowError, plain_text
+from strata.experiments.items.importing.usable_values import UnusableRowError, plain_text
 from strata.experiments.items.schema import Item
 from strata.probes.errors import StrataError
 

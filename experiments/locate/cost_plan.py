@@ -21,7 +21,7 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.item_selection import Source, questions_for
 from strata.experiments.locate.reading_positions import PLACES
 from strata.probes.backends.contract import streams_of
-from strata.probes.capture_batches import BatchBudget, capture_batches
+from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.cell_effects import cell_batches
 from strata.probes.interventions.cells import CELLS, at_span

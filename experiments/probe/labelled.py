@@ -28,7 +28,7 @@ from strata.experiments.probe.text_rows import (
     value_in,
 )
 from strata.probes.errors import StrataError
-from strata.probes.plain_values import plain_value
+from strata.probes.label_values import plain_value
 
 _ALL_TEXT = (".csv", ".tsv")
 """Tables whose cells have no types."""

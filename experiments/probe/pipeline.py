@@ -35,7 +35,7 @@ from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import ItemsRecord, JsonObject
 from strata.experiments.run.self_test_record import note_tests
 from strata.experiments.run.summary_file import probe_summary_of
-from strata.probes.capture_batches import BatchBudget
+from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import randomly_initialised
 from strata.probes.files import write_whole

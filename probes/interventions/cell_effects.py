@@ -26,7 +26,7 @@ from strata.probes.lens.frozen_norm import frozen_norm
 from strata.probes.prompts.batching import tokens_a_batch
 from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.head_outputs import attention_paid, head_outputs
-from strata.probes.rerun.held_stems import HeldStems
+from strata.probes.rerun.held_streams import HeldStems
 from strata.probes.rerun.recording import Recording
 from strata.probes.rerun.run_edits import (
     HeadReplacement,

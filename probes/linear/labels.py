@@ -11,7 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from strata.probes.errors import StrataError
-from strata.probes.plain_values import plain_values
+from strata.probes.label_values import plain_values
 
 NO_LABEL = "no label"
 """Reason of items that are excluded because their label is missing."""

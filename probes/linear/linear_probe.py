@@ -28,7 +28,7 @@ from strata.probes.linear.labels import as_array, label_from_json, label_to_json
 from strata.probes.linear.penalties import Penalty, grid_of, penalty_to_json
 from strata.probes.linear.probe_weights import Weights, fit_weights
 from strata.probes.linear.scores import ProbeScores
-from strata.probes.plain_values import plain_value
+from strata.probes.label_values import plain_value
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import cluster_codes
 from strata.probes.threads import threads_for

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from strata.probes.errors import StrataError
 from strata.probes.linear.probe_streams import PENALTIES
-from strata.probes.plain_values import plain_value
+from strata.probes.label_values import plain_value
 
 Penalty: TypeAlias = float | Sequence[float] | np.ndarray | Tensor | None
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from strata.probes.backends.packed_linear import packed_linears
 from strata.probes.backends.torch_hooks import Change, hook_input, hook_output
 from strata.probes.rerun.head_outputs import output_projection_of
-from strata.probes.rerun.held_stems import HeldStems, StemsOfSweep
+from strata.probes.rerun.held_streams import HeldStems, StemsOfSweep
 from strata.probes.rerun.recording import Recording
 from strata.probes.rerun.rerun_block import rerun_block, rerun_last_column
 from strata.probes.rerun.run_edits import (

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 
 from strata.probes.errors import StrataError
-from strata.probes.plain_values import plain_values
+from strata.probes.label_values import plain_values
 
 DRAWS = 10_000
 FEWEST_DRAWS = 100

@@ -11,7 +11,7 @@ from typing import Any
 
 from strata.experiments.items.importing.column_numbers import number_order
 from strata.experiments.items.importing.mapping import ChoicesSpec
-from strata.experiments.items.importing.plain_values import UnusableRowError, plain_text, written
+from strata.experiments.items.importing.usable_values import UnusableRowError, plain_text, written
 from strata.experiments.items.importing.scores import Marking, best, is_score
 
 _TEXTS = ("text", "texts", "option", "options", "choice", "choices", "value", "content", "answer")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from strata.experiments.items.importing.plain_values import UnusableRowError
+from strata.experiments.items.importing.usable_values import UnusableRowError
 
 
 class LeftOut:

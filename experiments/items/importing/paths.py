@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from strata.experiments.items.importing.plain_values import written
+from strata.experiments.items.importing.usable_values import written
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}\n]*)\}|[{}]|[^{}]+")
 _PLACE = re.compile(r"\[(\d{1,9})\]|(\d{1,9})(?=[.\[]|$)")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from strata.experiments.items.importing.plain_values import UnusableRowError, written
+from strata.experiments.items.importing.usable_values import UnusableRowError, written
 
 
 @dataclass(frozen=True)

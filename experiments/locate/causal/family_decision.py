@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from strata.experiments.items.schema import Kind
-from strata.experiments.locate.causal.beside_the_place import attribution_agreement, handover_of, knocked_out
+from strata.experiments.locate.causal.handover_and_attribution import attribution_agreement, handover_of, knocked_out
 from strata.experiments.locate.causal.cell_evidence import (
     Draws,
     cell_results,

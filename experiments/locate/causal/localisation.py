@@ -23,7 +23,7 @@ from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Local
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.experiments.results.reasons import WhyNotPlaced
 from strata.probes.backends.contract import Backend
-from strata.probes.capture_batches import BatchBudget
+from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.progress import Progress, silent
 

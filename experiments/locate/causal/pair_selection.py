@@ -18,7 +18,7 @@ from strata.experiments.locate.item_selection import entity_of
 from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.probes.backends.contract import Backend, Site
-from strata.probes.capture_batches import BatchBudget, capture_batches
+from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.scores import LEAST_DIFFERENCE, logit_difference
 from strata.probes.progress import Progress, silent

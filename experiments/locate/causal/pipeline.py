@@ -36,7 +36,7 @@ from strata.experiments.results.locate_tables import BehaviourRow, CurveRow, Loc
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.contract import Backend
-from strata.probes.capture_batches import BatchBudget
+from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError, is_out_of_memory
 from strata.probes.interventions.activation_patching import BATCH_TOKENS

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from strata.experiments.items.importing import Imported, import_items, parse_mapping
-from strata.experiments.items.importing.plain_values import prints
+from strata.experiments.items.importing.usable_values import prints
 from strata.probes.errors import StrataError
 
 PLAIN = '[item]\nprompt = "{q}"\nanswer = "{a}"\n'

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strata.experiments.items.importing.plain_values import UnusableRowError, plain_text, written
+from strata.experiments.items.importing.usable_values import UnusableRowError, plain_text, written
 
 ANYTHING = st.recursive(
     st.none()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny_models import tiny_checkpoint
 
-from strata.experiments.compare.asked_in_ways import asked_rows
+from strata.experiments.compare.answers_by_way_of_asking import asked_rows
 from strata.experiments.compare.stored_answers import StoredAnswers
 from strata.experiments.compare.ways_of_asking import asked_in
 from strata.experiments.items.alignment import encode_items

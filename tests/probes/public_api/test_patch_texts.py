@@ -15,7 +15,7 @@ from torch import Tensor
 import strata
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError, StrataError
-from strata.probes.from_texts.questions import PAIR_FIELDS
+from strata.probes.public_api.questions import PAIR_FIELDS
 
 COMPONENTS = ("attn_out", "mlp_out", "block_out", "resid_pre")
 NEAR = {"rtol": 1e-3, "atol": 2e-3}

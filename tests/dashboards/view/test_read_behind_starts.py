@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from strata.dashboards.page.report_page import render_report
 from strata.dashboards.view.build import build_report
-from strata.dashboards.view.read_at import read_behind_starts
+from strata.dashboards.view.read_behind_starts import read_behind_starts
 from strata.experiments.results.locate_tables import BehaviourRow
 
 

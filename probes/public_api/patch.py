@@ -13,7 +13,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_model import Model, checkpoint_of
 from strata.probes.checkpoints.torch_settings import undisturbed
 from strata.probes.errors import StrataError
-from strata.probes.from_texts.edit_options import (
+from strata.probes.public_api.edit_options import (
     Places,
     layers_of,
     memory_for,
@@ -24,8 +24,8 @@ from strata.probes.from_texts.edit_options import (
     require_windows,
     windows_of,
 )
-from strata.probes.from_texts.patching_result import PatchingResult, counted_reasons
-from strata.probes.from_texts.questions import Asked, pairs_asked
+from strata.probes.public_api.patching_result import PatchingResult, counted_reasons
+from strata.probes.public_api.questions import Asked, pairs_asked
 from strata.probes.interventions.activation_patching import CONTROLS, patch_pairs, starts_of
 from strata.probes.interventions.intervention import Patching
 from strata.probes.interventions.minimal_pairs import ALL, pair_of

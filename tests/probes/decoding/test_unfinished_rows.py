@@ -9,7 +9,7 @@ import torch
 from tiny_models import ARCHITECTURES, tiny_checkpoint
 
 from strata.probes.decoding.generate import generate
-from strata.probes.decoding.going_on import Stem, can_be_cut, few_enough, gone_on
+from strata.probes.decoding.unfinished_rows import Stem, can_be_cut, few_enough, gone_on
 
 PROMPTS = ("a", "the capital of France is", "1 + 2 =", "x y z", "b c", "in the", "3 . 4 . 5 . 6 . 7 .", "z")
 

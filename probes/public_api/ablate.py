@@ -11,8 +11,8 @@ import torch
 from strata.probes.checkpoints.open_model import Model, checkpoint_of
 from strata.probes.checkpoints.torch_settings import undisturbed
 from strata.probes.errors import StrataError
-from strata.probes.from_texts.ablation_result import AblationResult
-from strata.probes.from_texts.edit_options import (
+from strata.probes.public_api.ablation_result import AblationResult
+from strata.probes.public_api.edit_options import (
     Places,
     layers_of,
     memory_for,
@@ -23,7 +23,7 @@ from strata.probes.from_texts.edit_options import (
     require_windows,
     windows_of,
 )
-from strata.probes.from_texts.questions import texts_asked
+from strata.probes.public_api.questions import texts_asked
 from strata.probes.interventions.ablation import DRAWS, ablate_pairs
 from strata.probes.interventions.activation_patching import starts_of
 from strata.probes.interventions.intervention import Ablation, AblationMethod
