@@ -70,7 +70,7 @@ def _plan_compare(base: str, distilled: str, options: CompareOptions) -> int:
     from strata.dashboards.cli.comparison_plan_table import print_comparison_plan
     from strata.experiments.compare.comparison_plan import PlannedModel, plan_compare
     from strata.experiments.compare.model_specs import Specs
-    from strata.experiments.locate.item_selection import questions_for
+    from strata.experiments.questions import questions_for
     from strata.probes.checkpoints.published_shapes import published_shape
 
     display = options.shown.made()

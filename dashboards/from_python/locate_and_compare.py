@@ -31,7 +31,7 @@ from strata.experiments.compare.seeds import named_specs
 from strata.experiments.items.load import is_file_name
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.item_selection import Source
+from strata.experiments.questions import Source
 from strata.experiments.locate.pipeline import locate as locate_into
 from strata.experiments.results.roles import BASE, CONTROL, DISTILLED, Role
 from strata.experiments.run.controls import RunControls

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 
 from strata.experiments.behave.option_readings import WHOSE, OptionReadings, Whose
 from strata.experiments.items.schema import KINDS, Kind
-from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.items.entity import entity_of
 from strata.experiments.results.behaviour_summary import (
     AgainstCalibrated,
     CalibrationBin,

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.items.entity import entity_of
 from strata.experiments.run.stream_shard import Shard
 from strata.probes.backends.contract import Backend
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches

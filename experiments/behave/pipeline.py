@@ -14,8 +14,7 @@ from strata.experiments.behave.prefills import pressed_items
 from strata.experiments.behave.pressure import measure_pressure, pressure_store, read_margins
 from strata.experiments.items.framing import template_sha256
 from strata.experiments.items.jsonl import write_items
-from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.item_selection import Questions, Source, questions_for
+from strata.experiments.questions import Questions, Source, questions_for
 from strata.experiments.results.behaviour_summary import Behaviour, BehaviourSummary, PressureOfKinds
 from strata.experiments.results.behaviour_tables import BEHAVIOUR_ITEMS, BEHAVIOUR_LAYERS, BEHAVIOUR_TABLES
 from strata.experiments.results.caveats import Caveat
@@ -54,11 +53,7 @@ def behave(
     behave(open_checkpoint("smollm2"), BehaveConfig(families=("language", "addition")), Path("runs/behaviour"))
     ```
     """
-    asked = LocateConfig(
-        families=config.families, per_family=config.per_family, difficulty=config.difficulty, limit=config.limit,
-        framing=config.framing, seed=config.seed,
-    )  # fmt: skip
-    questions = questions_for(checkpoint, asked, items)
+    questions = questions_for(checkpoint, config, items)
     sets = option_sets(questions.encoded)
     if not sets:
         raise StrataError(

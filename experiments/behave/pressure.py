@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 
 from strata.experiments.behave.prefills import ANSWERS, PREFILLS, Prefill, Pressed
 from strata.experiments.items.schema import KINDS, Kind
-from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.items.entity import entity_of
 from strata.experiments.results.behaviour_summary import (
     AdoptedFrom,
     Pressure,

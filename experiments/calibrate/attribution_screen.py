@@ -39,7 +39,7 @@ def screened(checkpoint: Checkpoint, model: str, name: str, truth: FamilyTruth, 
     """Of one family's items; a pair whose prompts don't line up plays no part."""
     part, position = _AT[truth.cell]
     encoded, _ = encode_items(items, checkpoint, checkpoint.max_context)
-    pairs = [pair_of(one, name) for one in encoded if one.aligned and one.foil_prompt is not None]
+    pairs = [pair_of(one, name) for one in encoded if one.aligned]
     scores = attribute_pairs(checkpoint, pairs, part, position).nansum(0).abs()
     if position == SPAN:
         # Block 0 at a replaced word is the word itself.

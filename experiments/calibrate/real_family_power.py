@@ -33,7 +33,7 @@ from strata.experiments.locate.causal.localisation import why_not
 from strata.experiments.locate.causal.measure_family import LOOKS, Effort, measure_family
 from strata.experiments.locate.causal.pair_selection import SelectedFamily, select_pairs
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.item_selection import questions_for
+from strata.experiments.questions import questions_for
 from strata.experiments.results.calibration import FamilyPower, PlaceOfAll, SubsetTally
 from strata.experiments.results.families import FamilyResult, Place
 from strata.experiments.run.controls import RunControls

@@ -16,7 +16,7 @@ from strata.experiments.compare.ways_of_asking import asked_again, asked_in
 from strata.experiments.items.alignment import EncodedItem, encode_items
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.behaviour import full_choice_log_probs, measured_answer
-from strata.experiments.locate.item_selection import Questions
+from strata.experiments.questions import Questions
 from strata.experiments.results.generated_tables import ASKED, AskedRow
 from strata.experiments.results.roles import Role
 from strata.experiments.results.rows import Row, integer

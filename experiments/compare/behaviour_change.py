@@ -15,7 +15,7 @@ from strata.experiments.compare.measured_values import (
     with_measures,
 )
 from strata.experiments.items.schema import Item, Kind
-from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.items.entity import entity_of
 from strata.experiments.results.answer_measures import decided_by
 from strata.experiments.results.comparison import AnswerChange, FamilyChange
 from strata.experiments.results.roles import BASE, Role

@@ -7,7 +7,7 @@ from typing import Literal
 
 from strata.experiments.compare.models import About, Models
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.item_selection import Questions, Source, questions_for
+from strata.experiments.questions import Questions, Source, questions_for
 from strata.experiments.results.comparison_reasons import WhyNotCompared
 from strata.experiments.results.roles import BASE, Role
 

@@ -11,7 +11,7 @@ from strata.experiments.compare.layer_swap_scores import LEAST_LOGITS, bootstrap
 from strata.experiments.compare.layer_swaps import KINDS
 from strata.experiments.compare.resumable_batches import write_pairs
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.items.entity import entity_of
 from strata.experiments.results.comparison_reasons import WhyNoValue
 from strata.experiments.results.rows import Row
 from strata.experiments.results.table import Value

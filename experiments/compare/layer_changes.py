@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from jaxtyping import Float
 
 from strata.experiments.items.schema import Item
-from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.items.entity import entity_of
 from strata.experiments.results.roles import CHANGES, Role
 from strata.experiments.results.rows import Row
 from strata.probes.statistics.bootstrap import cluster_bootstrap

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.items.entity import entity_of
 from strata.experiments.results.comparison import HalvedBy, Halves
 from strata.experiments.results.comparison_reasons import WhyNoHalf, WhyNoValue
 from strata.experiments.results.estimates import Estimated

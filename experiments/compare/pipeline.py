@@ -44,7 +44,7 @@ from strata.experiments.items.jsonl import write_items
 from strata.experiments.items.schema import Kind
 from strata.experiments.lens.named_lenses import text_sha256
 from strata.experiments.locate.activation_stores import streams_store
-from strata.experiments.locate.item_selection import Questions, Source, questions_for
+from strata.experiments.questions import Questions, Source, questions_for
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.cell_changes import ComparedCells
 from strata.experiments.results.comparison import (

@@ -15,7 +15,7 @@ from strata.experiments.compare.models import Models, Openers
 from strata.experiments.compare.ways_of_asking import asked_again
 from strata.experiments.generated_answers.prompting import Prompting
 from strata.experiments.items.schema import Item
-from strata.experiments.locate.item_selection import Questions
+from strata.experiments.questions import Questions
 from strata.experiments.results.estimates import Contrasted
 from strata.experiments.results.generated_tables import ASKED
 from strata.experiments.results.headline import SeedChange

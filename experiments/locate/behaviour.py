@@ -13,7 +13,7 @@ from torch import Tensor
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Item, Kind
-from strata.experiments.locate.item_selection import Questions
+from strata.experiments.questions import Questions
 from strata.experiments.results.answer_measures import decided_by
 from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.locate_summary import FamilyBehaviour

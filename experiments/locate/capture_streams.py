@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.item_selection import unrelated_ids
+from strata.experiments.locate.null_answers import unrelated_ids
 from strata.experiments.locate.null_prompts import other_prompts
 from strata.experiments.locate.reading_positions import PLACES, places_of
 from strata.experiments.run.stream_shard import Shard

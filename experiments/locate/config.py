@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from strata.experiments.items.framing import FRAMINGS, Framing
+from strata.experiments.question_choice import QuestionChoice
 from strata.experiments.results.causal_map import CAUSAL_MAPS, CausalMap
 from strata.experiments.setting import MOST_DRAWS, positive, setting, whole
 from strata.experiments.setting import draws as drawn
@@ -14,27 +15,7 @@ FEWEST_DRAWS = 100
 
 
 @dataclass(frozen=True)
-class LocateConfig:
-    families: tuple[str, ...] = field(
-        default=(),
-        metadata=setting(
-            "built-in families, kinds, domains, or all (default: a selection)", "questions", metavar="NAME,…"
-        ),
-    )
-    """Built-in families, kinds, domains, or `all`; empty: the default selection. Ignored when items come from a file."""
-    per_family: int = field(
-        default=80, metadata=setting("items drawn from each built-in family", "questions", positive, metavar="N")
-    )
-    """Items drawn from each built-in family."""
-    difficulty: int | None = field(
-        default=None, metadata=setting("difficulty of the reasoning families", "questions", whole, metavar="D")
-    )
-    """Difficulty of the reasoning families; None: each family's easiest."""
-    limit: int | None = field(
-        default=None,
-        metadata=setting("only the first N items; the run is stamped LIMITED", "questions", positive, metavar="N"),
-    )
-    """At most this many items, spread over the families; the run is stamped as limited."""
+class LocateConfig(QuestionChoice):
     framing: Framing = field(
         default="raw",
         metadata=setting(
@@ -44,8 +25,6 @@ class LocateConfig:
         ),
     )
     """What stands before every prompt: nothing, a chat in which the model is answering, or one with an empty think block."""
-    prompt_prefix: str | None = None
-    """Text before every prompt; None: what the checkpoint's own chat template gives for `framing`."""
     seed: int = field(
         default=0, metadata=setting("seed of items, folds, draws and controls", "questions", whole, metavar="N")
     )
@@ -123,7 +102,8 @@ class LocateConfig:
     """File that the tuned and Jacobian lenses are fitted on; None: text sampled from the model itself."""
 
     def __post_init__(self) -> None:
-        for name in ("families", "positions", "lenses"):
+        super().__post_init__()
+        for name in ("positions", "lenses"):
             values = getattr(self, name)
             object.__setattr__(self, name, tuple(dict.fromkeys(values)))
         if "last" not in self.positions or "logit" not in self.lenses:
@@ -136,10 +116,6 @@ class LocateConfig:
             raise StrataError(f"--draws is {self.draws}", f"Give at most {MOST_DRAWS}: an interval of more is the same")
         if self.causal_map not in CAUSAL_MAPS:
             raise StrataError(f"--causal-map is {self.causal_map!r}", f"Choose among: {', '.join(CAUSAL_MAPS)}")
-        if self.framing not in FRAMINGS:
-            raise StrataError(f"--framing is {self.framing!r}", f"Choose among: {', '.join(FRAMINGS)}")
-        if self.prompt_prefix and self.framing == "raw":
-            raise StrataError("Raw text has no prompt prefix", "Give a framing with it: chat or empty-think")
         if self.pairs < 1 or self.damage_texts < 2:
             raise StrataError(
                 "--pairs needs at least 1 and --damage-texts at least 2",

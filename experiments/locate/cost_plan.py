@@ -18,7 +18,7 @@ from strata.experiments.locate.causal.pair_selection import replaced_span
 from strata.experiments.locate.causal.window_search import curve_windows
 from strata.experiments.locate.causal.workload import edited_tokens, intervention_tokens, pairs_by_family
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.item_selection import Source, questions_for
+from strata.experiments.questions import Source, questions_for
 from strata.experiments.locate.reading_positions import PLACES
 from strata.probes.backends.contract import streams_of
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.item_selection import Questions, entity_of
+from strata.experiments.items.entity import entity_of
+from strata.experiments.questions import Questions
 from strata.experiments.locate.lens_tables import above_elsewhere, lens_values
 from strata.experiments.locate.probing import Probed, Scored
 from strata.experiments.results.locate_tables import BehaviourRow, CurveRow

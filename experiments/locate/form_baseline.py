@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from strata.experiments.items.format_check import built_in_contrasts, contrasts_from_format, kind_from_format
 from strata.experiments.items.format_classifier import FormatResult
-from strata.experiments.locate.item_selection import Questions
+from strata.experiments.questions import Questions
 from strata.experiments.results.format_check import FormCheck, FormContrast
 from strata.probes.checkpoints.checkpoint import Checkpoint
 

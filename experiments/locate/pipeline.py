@@ -11,7 +11,7 @@ from strata.experiments.items.framing import template_sha256
 from strata.experiments.items.jsonl import write_items
 from strata.experiments.lens.named_lenses import text_sha256
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.item_selection import Questions, Source, questions_for
+from strata.experiments.questions import Questions, Source, questions_for
 from strata.experiments.locate.stages import Stages
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA

@@ -14,7 +14,8 @@ from pydantic import JsonValue
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.activation_stores import kept_streams
-from strata.experiments.locate.item_selection import Questions, entity_of
+from strata.experiments.items.entity import entity_of
+from strata.experiments.questions import Questions
 from strata.experiments.locate.probe_targets import Target, targets_of
 from strata.experiments.locate.reading_positions import Place
 from strata.experiments.results.locate_tables import ProbeRow

@@ -22,7 +22,7 @@ from strata.experiments.locate.causal.pipeline import Causal, CausalConfig, caus
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.curves import Intervals, lens_curves, probe_curves, used_items
 from strata.experiments.locate.form_baseline import form_of
-from strata.experiments.locate.item_selection import Questions
+from strata.experiments.questions import Questions
 from strata.experiments.locate.lens_maps import chosen_for_maps, write_lens_maps
 from strata.experiments.locate.lens_tables import emergence_table, profiles_table
 from strata.experiments.locate.probing import Fitting, Probed, probe_targets

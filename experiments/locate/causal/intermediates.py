@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.items.entity import entity_of
 from strata.experiments.results.locate_summary import Intermediate, Intermediates, Share, WhyNoIntermediates
 from strata.experiments.statistics.half_effect_depth import half_mass_block
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError

@@ -14,7 +14,7 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Kind
 from strata.experiments.locate.causal.family_decision import FamilyPairs
 from strata.experiments.locate.causal.pair_sampling import as_pair, spread_over_entities
-from strata.experiments.locate.item_selection import entity_of
+from strata.experiments.items.entity import entity_of
 from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.probes.backends.contract import Backend, Site

@@ -13,7 +13,7 @@ from strata.experiments.compare.comparison_plan import ComparisonPlan, OnGpus, P
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.item_selection import questions_for
+from strata.experiments.questions import questions_for
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.published_shapes import published_shape
 

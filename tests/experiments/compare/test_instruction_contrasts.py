@@ -28,7 +28,7 @@ from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.framing import REQUEST, framed
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.item_selection import Questions
+from strata.experiments.questions import Questions
 from strata.experiments.results.comparison_reasons import WhyNoValue
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.checkpoint import Checkpoint

@@ -20,7 +20,7 @@ from strata.experiments.items.schema import Item
 from strata.experiments.locate.activation_stores import streams_store
 from strata.experiments.locate.capture_streams import Pass, measure
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.item_selection import questions_for
+from strata.experiments.questions import questions_for
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint

@@ -10,7 +10,8 @@ from small_world import small_items, write_items
 from tiny_models import tiny_checkpoint
 
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.item_selection import questions_for, unrelated_ids
+from strata.experiments.locate.null_answers import unrelated_ids
+from strata.experiments.questions import questions_for
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 

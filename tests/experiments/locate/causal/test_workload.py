@@ -17,7 +17,7 @@ from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.locate.causal.workload import intervention_tokens, work_of_pair
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.interventions_only import ask, localise_summary
-from strata.experiments.locate.item_selection import questions_for
+from strata.experiments.questions import questions_for
 from strata.probes.checkpoints.open_spec import open_checkpoint
 
 
