@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol
 
 from strata.dashboards.sentences.dominant_dimensions import Apart, Dominated, dimensions_told, dominance_words
 from strata.dashboards.sentences.layer_lines import in_streams, spoken
 from strata.dashboards.text import visible
+from strata.experiments.compare.excess_left import ExcessLeft
 from strata.experiments.results.roles import Role
 
 NAMES = {
@@ -39,18 +39,6 @@ class InstructionContrast(Dominated, Protocol):
     @property
     def dimensions(self) -> Literal["all", "trimmed"]:
         """All dimensions, or without the dominant ones."""
-
-
-@dataclass(frozen=True)
-class ExcessLeft:
-    """At which streams the excess is there, and at which of them something takes it away."""
-
-    there: Sequence[int]
-    """Its interval leaves 0 out."""
-    gone_trimmed: Sequence[int] | None
-    """It is gone without the dominant dimensions; None: there is no line without them."""
-    gone_without: Mapping[str, Sequence[int]]
-    """Family → it is gone without that family."""
 
 
 def contrast_aria(line: InstructionContrast) -> str:

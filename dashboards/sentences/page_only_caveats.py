@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from strata.dashboards.text import count, interval, listed, number
+from strata.experiments.locate.read_out_caveats import ReadOutCaveat
 from strata.experiments.results.format_check import FormContrast
 
 QUICK = (
@@ -13,20 +13,11 @@ QUICK = (
 )
 NO_FORM_CHECK = "The format-only classifier did not run: prompts of two kinds may differ in form alone."
 
-PROBE_CONTROLS: Mapping[str, str] = {
+_CONTROLS: Mapping[str, str] = {
     "random_init": "the same model with random weights",
     "control_accuracy": "the control task",
 }
-"""By measure: a control that may keep up with the probe, with its article."""
-
-
-@dataclass(frozen=True)
-class Keeps:
-    """A control that is as good as the probe where that has its onset."""
-
-    words: str
-    """What it's called, with its article."""
-    value: float
+"""Measures of `KEEPING_UP`, with their articles."""
 
 
 def limited(n_items: int) -> str:
@@ -42,24 +33,27 @@ def unanswered(kind: str, missing: Sequence[str], n_families: int) -> str:
     return f"{len(missing)} of {families} not answered: {listed(missing)}."
 
 
-def decodable_at_the_input(kind: str) -> str:
-    return f"{kind.capitalize()}: decodable at stream 0 already, so the probe reads the input, not a computation."
+def read_out_sentence(kind: str, caveat: ReadOutCaveat) -> str:
+    """What speaks against the probe's onset."""
+    return f"{kind.capitalize()}: {_read_out(caveat)}."
 
 
-def readable_before_decodable(kind: str, lens: int, probe: int) -> str:
-    return (
-        f"{kind.capitalize()}: probe and lens contradict each other, readable (stream {lens}) "
-        f"before decodable (stream {probe})."
-    )
-
-
-def controls_keep_up(kind: str, stream: int, controls: Sequence[Keeps], low: float, high: float | None) -> str:
-    """`low`, `high`: the interval of the probe's accuracy at that stream."""
-    told = [f"{control.words} ({number(control.value)})" for control in controls]
-    return (
-        f"{kind.capitalize()}: at the probe's onset, stream {stream}, {listed(told)} "
-        f"{'lies' if len(told) == 1 else 'lie'} inside or above its interval {interval(low, high)}."
-    )
+def _read_out(caveat: ReadOutCaveat) -> str:
+    match caveat.code:
+        case "decodable-at-input":
+            return "decodable at stream 0 already, so the probe reads the input, not a computation"
+        case "readable-before-decodable":
+            return (
+                f"probe and lens contradict each other, readable (stream {caveat.lens}) "
+                f"before decodable (stream {caveat.probe})"
+            )
+        case "controls-keep-up":
+            assert caveat.accuracy is not None
+            told = [f"{_CONTROLS[name]} ({number(mean)})" for name, mean in (caveat.controls or {}).items()]
+            return (
+                f"at the probe's onset, stream {caveat.probe}, {listed(told)} {'lies' if len(told) == 1 else 'lie'} "
+                f"inside or above its interval {interval(caveat.accuracy.low, caveat.accuracy.high)}"
+            )
 
 
 def form_tells_apart(contrast: FormContrast) -> str:

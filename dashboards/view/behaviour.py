@@ -44,7 +44,7 @@ def _family(
     accuracy, low, high = _estimate(None if known is None else known.by_likelihood)
     choice, choice_low, choice_high = _estimate(None if known is None else known.by_choice)
     used = sum(row.used for row in items)
-    answered = used > 0 if known is None else known.answered
+    answered = known is not None and known.answered
     counts = decided_by(map(vars, items))
     decides = _deciding(known, counts) if counts else None
     return FamilyAnswers(

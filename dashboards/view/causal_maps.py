@@ -20,6 +20,7 @@ from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.maps import described, symmetric_limit, why_unanswered
 from strata.dashboards.view.schema_causal import CausalLine, CausalView
 from strata.dashboards.view.schema_readings import FamilyAnswers, FamilyMap, MapRow
+from strata.experiments.results.intervals import side_of
 
 _COMPONENT = "mlp_out"
 
@@ -94,8 +95,8 @@ class _Drawn:
 def _row(fam: FamilyAnswers, line: CausalLine, named: bool) -> MapRow:
     position = line.position if named else None
     dim = tuple(
-        int(v is not None and (a is None or b is None or a <= 0 <= b))
-        for v, a, b in zip(line.mean, line.low, line.high, strict=True)
+        int(value is not None and side_of(low, high) == 0)
+        for value, low, high in zip(line.mean, line.low, line.high, strict=True)
     )
     return MapRow(
         family=fam.family, kind=fam.kind, n=line.n_items, name=row_name(fam.family, position),

@@ -19,6 +19,7 @@ from strata.dashboards.sentences.family_maps import (
 from strata.dashboards.text import significant
 from strata.dashboards.view.labels import INSTRUMENTS, kind_order
 from strata.dashboards.view.schema_readings import FamilyAnswers, FamilyMap, MapRow, Series
+from strata.experiments.results.intervals import side_of
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def _row(
         low, high = line.low[at[layer]], line.high[at[layer]]
         cells["value"][column] = significant(mean - base)
         cells["low"][column], cells["high"][column], cells["base"][column] = low, high, significant(base)
-        dim[column] = int(low is None or high is None or low <= base <= high)
+        dim[column] = int(side_of(low, high, base) == 0)
     return MapRow(
         family=fam.family, kind=fam.kind, n=n, name=fam.family, label=row_label(fam.family, n),
         note=note if line or note else no_curve(fam.n), dim=tuple(dim),

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from strata.dashboards.sentences.page_only_caveats import (
     NO_FORM_CHECK,
-    PROBE_CONTROLS,
     QUICK,
-    Keeps,
-    controls_keep_up,
-    decodable_at_the_input,
     failed_self_tests,
     form_tells_apart,
     limited,
-    readable_before_decodable,
+    read_out_sentence,
     unanswered,
 )
 from strata.dashboards.sentences.run_caveats import caveat_sentence
@@ -23,6 +18,7 @@ from strata.dashboards.view.schema_parts import Coded
 from strata.dashboards.view.schema_places import KindView
 from strata.dashboards.view.schema_readings import FamilyAnswers, Series
 from strata.dashboards.view.tables import RunTables
+from strata.experiments.locate.read_out_caveats import KEEPING_UP, CurvePoint, ReadOutCaveat, read_out_caveats
 
 
 def caveats_of(
@@ -51,8 +47,8 @@ def _all(
         if missing:
             yield Coded(code="unanswered", text=unanswered(kind.kind, missing, len(families)))
     for kind in kinds:
-        for text in _contradictions(kind, series):
-            yield Coded(code="contradiction", text=text)
+        for caveat in _of_read_outs(kind, series):
+            yield Coded(code="contradiction", text=read_out_sentence(kind.kind, caveat))
     if run.format_check is None or not run.format_check.contrasts:
         yield Coded(code="format", text=NO_FORM_CHECK)
     else:
@@ -63,35 +59,13 @@ def _all(
         yield Coded(code="warning", text=f"{caveat_sentence(caveat).rstrip('.')}.")
 
 
-def _contradictions(kind: KindView, series: Sequence[Series]) -> Iterator[str]:
-    """Where a control or a baseline speaks against the onset that the sentence names."""
+def _of_read_outs(kind: KindView, series: Sequence[Series]) -> Iterator[ReadOutCaveat]:
     probe, lens = (onset.layer for onset in kind.onsets)
-    if probe is None:
-        return
-    if probe == 0:
-        yield decodable_at_the_input(kind.kind)
-    if lens is not None and lens < probe:
-        yield readable_before_decodable(kind.kind, lens, probe)
-    accuracy = _at(series, kind.kind, "accuracy", probe)
-    if accuracy is None or accuracy.low is None:
-        return
-    keeping = []
-    for measure, words in PROBE_CONTROLS.items():
-        control = _at(series, kind.kind, measure, probe)
-        if control is not None and control.mean is not None and control.mean >= accuracy.low:
-            keeping.append(Keeps(words, control.mean))
-    if keeping:
-        yield controls_keep_up(kind.kind, probe, keeping, accuracy.low, accuracy.high)
+    points = {} if probe is None else {name: _at(series, kind.kind, name, probe) for name in ("accuracy", *KEEPING_UP)}
+    yield from read_out_caveats(probe, lens, {name: point for name, point in points.items() if point is not None})
 
 
-@dataclass(frozen=True)
-class _Point:
-    mean: float | None
-    low: float | None
-    high: float | None
-
-
-def _at(series: Sequence[Series], kind: str, measure: str, layer: int) -> _Point | None:
+def _at(series: Sequence[Series], kind: str, measure: str, layer: int) -> CurvePoint | None:
     """The main probe of a kind's answers at one stream."""
     for s in series:
         if (s.instrument, s.measure, s.kind, s.family) != ("probe.linear", measure, kind, None):
@@ -99,5 +73,5 @@ def _at(series: Sequence[Series], kind: str, measure: str, layer: int) -> _Point
         if s.target not in (None, "answer") or s.scheme not in (None, "cluster") or layer not in s.layer:
             continue
         i = s.layer.index(layer)
-        return _Point(s.mean[i], s.low[i], s.high[i])
+        return CurvePoint(s.mean[i], s.low[i], s.high[i])
     return None

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from strata.experiments.results.intervals import Side, side_of
 from strata.experiments.results.record import Record
 from strata.experiments.results.roles import Contrast, Role
 from strata.probes.statistics.bootstrap import Estimate
@@ -33,11 +34,9 @@ class Estimated(Record):
         )
 
     @property
-    def side(self) -> int:
-        """Of 0, on which the interval lies: 1 above, −1 below, 0 where it holds 0 or isn't there."""
-        if self.low is None or self.high is None:
-            return 0
-        return 1 if self.low > 0 else -1 if self.high < 0 else 0
+    def side(self) -> Side:
+        """Of 0, on which the interval lies."""
+        return side_of(self.low, self.high)
 
     @property
     def excludes_zero(self) -> bool:

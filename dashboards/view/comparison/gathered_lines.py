@@ -11,6 +11,7 @@ from strata.dashboards.text import path_free, significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.schema_lines import LineView, State
 from strata.experiments.results.comparison_reasons import Part, WhyNoValue
+from strata.experiments.results.intervals import side_of
 from strata.experiments.results.rows import Row, text
 from strata.experiments.results.table import Value
 
@@ -73,9 +74,7 @@ def rounded(row: Row, column: str) -> float | None:
 
 def covers_zero(line: LineView) -> tuple[int, ...]:
     """1 where the interval covers 0 or is absent, so that nothing is shown there."""
-    return tuple(
-        int(low is None or high is None or low <= 0 <= high) for low, high in zip(line.low, line.high, strict=True)
-    )
+    return tuple(int(side_of(low, high) == 0) for low, high in zip(line.low, line.high, strict=True))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from strata.dashboards.sentences.instruction_contrasts import (
     NAMES,
-    ExcessLeft,
     carried_sentence,
     contrast_aria,
     excess_sentence,
@@ -25,6 +24,8 @@ from strata.dashboards.view.comparison.dominant_dimensions import (
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import why_absent
 from strata.dashboards.view.comparison.schema_lines import ContrastLine, ContrastsView, ModelText
+from strata.experiments.compare.excess_left import Sides, excess_left
+from strata.experiments.results.intervals import side_of
 from strata.experiments.results.roles import Role
 from strata.experiments.results.rows import Row, text
 
@@ -59,7 +60,11 @@ def build_contrasts(run: ComparisonRun) -> ContrastsView:
         family_lines=tuple(family_line(line, without[line.key]) for line in excess if line.key in without),
         told=(
             *(_told(line, trimmed.get(line.key), without.get(line.key, {})) for line in excess),
-            *(_carried(line, trimmed[line.key]) for line in full if _is_carried(line, trimmed.get(line.key))),
+            *(
+                _carried(line, trimmed[line.key])
+                for line in full
+                if line.contrast != "excess" and line.key in trimmed and apart(line, trimmed[line.key])
+            ),
         ),
         reasons=reasons,
         aria=". ".join(line.aria for line in (*full, *twice) if line.contrast == "excess"),
@@ -85,10 +90,6 @@ def _reasons(run: ComparisonRun, rows: Sequence[Row], depths: Mapping[Role, int]
     return tuple(told)
 
 
-def _is_carried(line: ContrastLine, trimmed: ContrastLine | None) -> bool:
-    return line.contrast != "excess" and trimmed is not None and bool(apart(line, trimmed))
-
-
 def _carried(line: ContrastLine, trimmed: ContrastLine) -> ModelText:
     """A contrast that says something else without its dominant dimensions."""
     return ModelText(model=line.model, kind=line.kind, text=carried_sentence(line, apart(line, trimmed)))
@@ -96,23 +97,9 @@ def _carried(line: ContrastLine, trimmed: ContrastLine) -> ModelText:
 
 def _told(line: ContrastLine, trimmed: ContrastLine | None, without: Families) -> ModelText:
     """Where the excess is there, and what takes it away."""
-    there = sorted(_signs(line).items())
-    left = None if trimmed is None else _signs(trimmed)
-    excess = ExcessLeft(
-        there=[stream for stream, _ in there],
-        gone_trimmed=None if left is None else [stream for stream, sign in there if left.get(stream) != sign],
-        gone_without={
-            family: [stream for stream, sign in there if stream in of and of[stream] * sign <= 0]
-            for family, of in without.items()
-        },
-    )
-    return ModelText(model=line.model, kind=line.kind, text=excess_sentence(line, excess))
+    left = excess_left(_sides(line), None if trimmed is None else _sides(trimmed), without)
+    return ModelText(model=line.model, kind=line.kind, text=excess_sentence(line, left))
 
 
-def _signs(line: ContrastLine) -> dict[int, int]:
-    """Stream → sign of the excess, where its interval leaves 0 out."""
-    return {
-        stream: 1 if low > 0 else -1
-        for stream, low, high in zip(line.layer, line.low, line.high, strict=True)
-        if low is not None and high is not None and not low <= 0 <= high
-    }
+def _sides(line: ContrastLine) -> Sides:
+    return {stream: side_of(low, high) for stream, low, high in zip(line.layer, line.low, line.high, strict=True)}
