@@ -123,7 +123,7 @@ def place_share_sentences(kind: str, share: PlaceShare | None) -> list[str]:
     if share is None or share.share is None or share.cell is None or share.first is None or share.last is None:
         return []
     told = share.share
-    unsure = "" if told.low is not None and told.low > (share.equal or 0.0) else ", which may be no more than that"
+    unsure = "" if share.more_than_equal else ", which may be no more than that"
     return [
         f"The blocks that make the distilled model's {kind} answers ({blocks_words(share.first, share.last)}, found in {share.cell}) "
         f"bring {number(told.value)}{_band(told)} of the change of the logit difference at these prompts; as many blocks would bring "

@@ -20,6 +20,7 @@ from strata.experiments.results.comparison_reasons import (
 from strata.experiments.results.estimates import Contrasted, Estimated
 from strata.experiments.results.file_versions import COMPARISON_SCHEMA
 from strata.experiments.results.headline import Headline, SeedChange
+from strata.experiments.results.intervals import side_of
 from strata.experiments.results.kinds import Located, Order
 from strata.experiments.results.record import Record
 from strata.experiments.results.roles import ROLES, Contrast, Role
@@ -169,6 +170,11 @@ class PlaceShare(Record):
     """What as many blocks would bring if all brought the same."""
     why: WhyNoHalf | None = None
     """Why no share is told."""
+
+    @property
+    def more_than_equal(self) -> bool:
+        """Whether its interval lies above what as many blocks would bring."""
+        return self.share is not None and side_of(self.share.low, self.share.high, self.equal or 0.0) > 0
 
 
 class ComparedKind(AnswerChange):
