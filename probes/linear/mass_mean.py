@@ -37,7 +37,10 @@ def mass_mean_logits(
 def shrunk_covariance(
     residual: Float[Tensor, "problem item d_model"], count: Float[Tensor, " problem"]
 ) -> Float[Tensor, "problem d_model d_model"]:
-    """`(1 − w) S + w (tr S/d) I` with Ledoit–Wolf's w, from residuals that are already centred (zero in the padding)."""
+    """`(1 − w) S + w (tr S/d) I` with Ledoit–Wolf's w, from residuals that are already centred (zero in the padding).
+
+    scikit-learn's `ledoit_wolf` takes one problem at a time, on the CPU; here are as many as streams, folds and targets.
+    """
     d_model = residual.shape[2]
     n = count.view(-1, 1, 1)
     sample = torch.bmm(residual.mT, residual) / n

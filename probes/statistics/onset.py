@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Float
@@ -17,6 +16,7 @@ from strata.probes.statistics.bootstrap import (
     cluster_codes,
     per_cluster,
 )
+from strata.probes.statistics.share import wilson
 
 RUN = 3
 """The lower bound must be above 0 at so many streams in a row."""
@@ -120,10 +120,7 @@ def smallest_seen(baseline: float, n_clusters: int, level: float = 0.95) -> floa
     """
     if not 0 <= baseline <= 1:
         return None
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    n = n_clusters
-    spread = z * np.sqrt(baseline * (1 - baseline) / n + z**2 / (4 * n**2))
-    return float((baseline + z**2 / (2 * n) + spread) / (1 + z**2 / n))
+    return wilson(baseline, n_clusters, level)[1]
 
 
 def first_run(above: np.ndarray) -> np.ndarray:

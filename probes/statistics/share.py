@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Bool
 
 from strata.probes.statistics.bootstrap import DRAWS, Estimate, cluster_bootstrap
-
-_Z = 1.959963984540054
 
 
 def cluster_share(right: Sequence[float], clusters: Sequence[object]) -> Estimate:
@@ -42,15 +41,16 @@ def share_by_layer(
     ]
 
 
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """95 % score interval of a proportion: `share` of `n` independent draws. Raises ValueError for n < 1.
+def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Score interval of a proportion: `share` of `n` independent draws. Raises ValueError for n < 1.
 
     `scipy.stats` has it for whole counts only, and items of a cluster may agree in part.
     """
     if n < 1:
         raise ValueError("an interval needs at least one draw")
-    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n * n))
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n * n))
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
