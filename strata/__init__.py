@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from strata.probes.capture.captured import Captured, load_captured
     from strata.probes.checkpoints.open_model import open_checkpoint
     from strata.probes.errors import StrataError
+    from strata.probes.linear.linear_probe import LinearProbe
+    from strata.probes.linear.scores import ProbeScores
     from strata.probes.public_api.ablate import ablate
     from strata.probes.public_api.patch import patch
     from strata.probes.public_api.read_lens import logit_lens, tuned_lens
-    from strata.probes.linear.linear_probe import LinearProbe
-    from strata.probes.linear.scores import ProbeScores
 
 _HOMES = {
     "Captured": "strata.probes.capture.captured",

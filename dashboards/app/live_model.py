@@ -9,11 +9,11 @@ from threading import Lock
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
+from strata.probes.interventions.cells import Cell, at_span, component_of
 from strata.probes.public_api.lens_result import LensResult
 from strata.probes.public_api.patch import patch
 from strata.probes.public_api.patching_result import PatchingResult
 from strata.probes.public_api.read_lens import logit_lens
-from strata.probes.interventions.cells import Cell, at_span, component_of
 
 MOST_LETTERS = 2_000
 """Of a text."""

@@ -9,10 +9,10 @@ import torch
 
 from strata.dashboards.benchmarks.benchmark_row import BenchmarkRow, alternate, compared
 from strata.dashboards.benchmarks.memory import peak_extra_bytes
+from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.backends.contract import streams_of
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.backends.transformer_lens import TransformerLensBackend
-from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.prompts.batching import Batch, locate_positions, pad
 from strata.probes.prompts.prompt import Prompt

@@ -15,8 +15,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from strata.dashboards.benchmarks.benchmark_row import BenchmarkRow
-from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.backends.batched_reads import capture_batches
+from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.linear import PENALTIES, assign_folds, score_held_out

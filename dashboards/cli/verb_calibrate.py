@@ -169,13 +169,13 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
 
         from strata.dashboards.page.calibration_page import write_calibration_page
         from strata.dashboards.sentences.calibration import calibrated_sentence
+        from strata.experiments.calibrate.attribution_screen import screen_records
         from strata.experiments.calibrate.construction_lookup import construction, constructions
         from strata.experiments.calibrate.instruments import instrument_records, other_instruments
         from strata.experiments.calibrate.nulls import NULL_KINDS, Null
         from strata.experiments.calibrate.pipeline import calibrate, jobs_of, with_names
         from strata.experiments.calibrate.real_family_power import subsampled_power
         from strata.experiments.calibrate.record import record_of
-        from strata.experiments.calibrate.attribution_screen import screen_records
         from strata.experiments.calibrate.simulated_coverage import simulated_coverage
         from strata.experiments.locate.interventions_only import localise_summary
         from strata.experiments.run.directory_lock import alone_in

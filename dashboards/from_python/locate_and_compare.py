@@ -31,8 +31,8 @@ from strata.experiments.compare.seeds import named_specs
 from strata.experiments.items.load import is_file_name
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.questions import Source
 from strata.experiments.locate.pipeline import locate as locate_into
+from strata.experiments.questions import Source
 from strata.experiments.results.roles import BASE, CONTROL, DISTILLED, Role
 from strata.experiments.run.controls import RunControls
 from strata.probes.checkpoints.checkpoint import Checkpoint

@@ -55,6 +55,11 @@ def _words(caveat: Caveat) -> str:
                 f"{_made(caveat)} {_read(caveat)} from stream {caveat.stream} on: an earlier "
                 "copy that these blocks don't need, or something that goes with the answer"
             )
+        case "several-positions":
+            return f"{caveat.positions} positions are probed, each with a p of its own: picking the best position afterwards is not corrected for"
+        case "resumed-elsewhere":
+            changed = (f"{name} {then or 'absent'} then, {now or 'absent'} now" for name, then, now in caveat.changes)
+            return f"Resumed under other conditions, so its parts may differ by rounding: {'; '.join(changed)}"
         case _:
             assert_never(caveat.code)
 

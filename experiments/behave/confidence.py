@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from strata.experiments.behave.option_readings import WHOSE, OptionReadings, Whose
-from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.items.entity import entity_of
+from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.results.behaviour_summary import (
     AgainstCalibrated,
     CalibrationBin,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from strata.experiments.question_choice import QuestionChoice
-from strata.experiments.setting import MOST_DRAWS, positive, setting, whole
+from strata.experiments.setting import MOST_DRAWS, setting, whole
 from strata.experiments.setting import draws as drawn
 from strata.probes.errors import StrataError
 

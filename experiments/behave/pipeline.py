@@ -25,8 +25,8 @@ from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import BatchRecord, ItemsRecord, JsonObject
 from strata.experiments.run.self_test_record import note_tests
 from strata.experiments.run.summary_file import behaviour_summary_of
-from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.backends.batched_reads import BatchBudget
+from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.verification.before_measuring import admit

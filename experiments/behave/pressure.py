@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Bool, Float
 
 from strata.experiments.behave.prefills import ANSWERS, PREFILLS, Prefill, Pressed
-from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.items.entity import entity_of
+from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.results.behaviour_summary import (
     AdoptedFrom,
     Pressure,
@@ -26,8 +26,8 @@ from strata.experiments.results.behaviour_summary import (
 from strata.experiments.results.behaviour_tables import BehaviourItemRow, BehaviourLayerRow
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.run.stream_shard import Shard
-from strata.probes.backends.contract import Backend
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
+from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import read_lens
 from strata.probes.progress import Progress, silent

@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 
 from pydantic import JsonValue, TypeAdapter
 
+from strata.experiments.calibrate.attribution_screen import Screened, screened
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.pipeline import RESULTS, read_rows
 from strata.experiments.calibrate.planted_checkpoint import write_construction
-from strata.experiments.calibrate.attribution_screen import Screened, screened
 from strata.experiments.calibrate.shares import mean_error, share
 from strata.experiments.calibrate.truth import truth_of
 from strata.experiments.calibrate.variants import variants_of
@@ -27,10 +27,10 @@ from strata.experiments.results.calibration import InstrumentRecord
 from strata.probes.capture.capture_texts import capture
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
-from strata.probes.public_api.patch import patch
-from strata.probes.public_api.read_lens import logit_lens
 from strata.probes.linear.linear_probe import LinearProbe
 from strata.probes.progress import Progress, silent
+from strata.probes.public_api.patch import patch
+from strata.probes.public_api.read_lens import logit_lens
 
 INSTRUMENTED = (
     "five blocks", "unread copies above sums", "unequal copies below sums", "relay after sums",

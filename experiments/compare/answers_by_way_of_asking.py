@@ -23,9 +23,9 @@ from strata.experiments.results.rows import Row, integer
 from strata.experiments.results.ways_of_asking import AS_ASKED, WAYS, Way
 from strata.experiments.run.controls import RunControls
 from strata.experiments.run.directory import RunDirectory
+from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.backends.contract import Site
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.progress import Progress, silent

@@ -14,8 +14,8 @@ from strata.experiments.compare.measured_values import (
     values_of,
     with_measures,
 )
-from strata.experiments.items.schema import Item, Kind
 from strata.experiments.items.entity import entity_of
+from strata.experiments.items.schema import Item, Kind
 from strata.experiments.results.answer_measures import decided_by
 from strata.experiments.results.comparison import AnswerChange, FamilyChange
 from strata.experiments.results.roles import BASE, Role

@@ -27,8 +27,8 @@ from strata.experiments.compare.measured_values import (
 )
 from strata.experiments.compare.paired_estimates import paired
 from strata.experiments.compare.ways_of_asking import asked_again
-from strata.experiments.items.schema import Item, Kind
 from strata.experiments.items.entity import entity_of
+from strata.experiments.items.schema import Item, Kind
 from strata.experiments.results.answer_measures import decided_by
 from strata.experiments.results.comparison import AnswerChange, FormatApart, FormatShare, MeasureInWays
 from strata.experiments.results.comparison_reasons import WhyNoShare

@@ -21,12 +21,12 @@ from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.models import Models
 from strata.experiments.compare.stream_similarity import DIMENSIONS, dominant_text, families_excluded
 from strata.experiments.items.alignment import EncodedItem, encode_items
+from strata.experiments.items.entity import entity_of
 from strata.experiments.items.framing import REQUEST, framed
 from strata.experiments.items.schema import Item, Kind
 from strata.experiments.locate.causal.pair_sampling import spread_over_entities
-from strata.experiments.items.entity import entity_of
-from strata.experiments.questions import Questions
 from strata.experiments.locate.reading_positions import asked_at
+from strata.experiments.questions import Questions
 from strata.experiments.results.comparison_reasons import WhyNoValue
 from strata.experiments.results.comparison_tables import CONTRASTS
 from strata.experiments.results.item_exclusions import WhyExcluded

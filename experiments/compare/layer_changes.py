@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float
 
-from strata.experiments.items.schema import Item
 from strata.experiments.items.entity import entity_of
+from strata.experiments.items.schema import Item
 from strata.experiments.results.roles import CHANGES, Role
 from strata.experiments.results.rows import Row
 from strata.probes.statistics.bootstrap import cluster_bootstrap

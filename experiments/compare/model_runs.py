@@ -10,8 +10,8 @@ import pyarrow as pa
 from strata.experiments.compare.model_summaries import Summarised, summarised
 from strata.experiments.compare.models import Models
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.questions import Source
 from strata.experiments.locate.pipeline import RESULTS, ask, locate
+from strata.experiments.questions import Source
 from strata.experiments.results.roles import Role
 from strata.experiments.results.rows import Row
 from strata.experiments.run.controls import RunControls

@@ -9,8 +9,8 @@ import pyarrow as pa
 from jaxtyping import Float
 
 from strata.experiments.compare.layer_changes import READING, axis_of, readings_by_item
-from strata.experiments.items.schema import Item
 from strata.experiments.items.entity import entity_of
+from strata.experiments.items.schema import Item
 from strata.experiments.results.comparison_reasons import WhyNoValue
 from strata.experiments.results.roles import CHANGES, Role
 from strata.experiments.results.rows import Row

@@ -13,9 +13,9 @@ from torch import Tensor
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.probe_transfer import numbers_of
 from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.entity import entity_of
 from strata.experiments.items.schema import KINDS
 from strata.experiments.locate.activation_stores import kept_streams
-from strata.experiments.items.entity import entity_of
 from strata.experiments.locate.reading_positions import appended, asked_at
 from strata.experiments.results.roles import BASE, Role
 from strata.experiments.results.rows import integer

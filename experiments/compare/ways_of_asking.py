@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from strata.experiments.generated_answers.ending import leaves_open
 from strata.experiments.generated_answers.traces import CLOSED_BLOCK, EMPTY_BLOCK
-from strata.experiments.items.schema import Item, Kind
 from strata.experiments.items.entity import entity_of
+from strata.experiments.items.schema import Item, Kind
 from strata.experiments.results.ways_of_asking import Way
 
 EXAMPLES_SHOWN = 2

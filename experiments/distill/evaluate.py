@@ -19,9 +19,9 @@ from strata.experiments.items.builtin import build_items, chosen
 from strata.experiments.results.generated_tables import ANSWERS, FACTS, AnswerRow, FactRow
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import JsonObject
+from strata.probes.backends.batched_reads import capture_batches
 from strata.probes.backends.contract import Site
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.backends.batched_reads import capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import hash_safetensors, hash_settings
 from strata.probes.checkpoints.peft_adapter import adapter_files, adapter_settings

@@ -18,8 +18,8 @@ from strata.experiments.results.answer_measures import decided_by
 from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.locate_summary import FamilyBehaviour
 from strata.experiments.results.locate_tables import BehaviourRow
-from strata.probes.backends.contract import Backend, Site
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
+from strata.probes.backends.contract import Backend, Site
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.progress import Progress, silent

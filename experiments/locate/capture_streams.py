@@ -15,8 +15,8 @@ from strata.experiments.locate.null_answers import unrelated_ids
 from strata.experiments.locate.null_prompts import other_prompts
 from strata.experiments.locate.reading_positions import PLACES, places_of
 from strata.experiments.run.stream_shard import Shard
-from strata.probes.backends.contract import Backend
 from strata.probes.backends.batched_reads import BatchBudget, CapturedBatch, capture_batches
+from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.lenses import Lens
 from strata.probes.lens.logit import NO_TOKEN, read_lens

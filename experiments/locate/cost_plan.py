@@ -18,10 +18,10 @@ from strata.experiments.locate.causal.pair_selection import replaced_span
 from strata.experiments.locate.causal.window_search import curve_windows
 from strata.experiments.locate.causal.workload import edited_tokens, intervention_tokens, pairs_by_family
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.questions import Source, questions_for
 from strata.experiments.locate.reading_positions import PLACES
-from strata.probes.backends.contract import streams_of
+from strata.experiments.questions import Source, questions_for
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
+from strata.probes.backends.contract import streams_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.cell_effects import cell_batches
 from strata.probes.interventions.cells import CELLS, at_span

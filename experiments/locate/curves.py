@@ -11,9 +11,9 @@ from jaxtyping import Float
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.entity import entity_of
-from strata.experiments.questions import Questions
 from strata.experiments.locate.lens_tables import above_elsewhere, lens_values
 from strata.experiments.locate.probing import Probed, Scored
+from strata.experiments.questions import Questions
 from strata.experiments.results.locate_tables import BehaviourRow, CurveRow
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import cluster_bootstrap

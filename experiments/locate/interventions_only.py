@@ -12,8 +12,8 @@ from strata.experiments.locate.causal.localisation import localise
 from strata.experiments.locate.causal.measure_family import Effort, measure_family
 from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.questions import questions_for
 from strata.experiments.locate.pipeline import ask
+from strata.experiments.questions import questions_for
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.rerun.tree_reads import TreeReads

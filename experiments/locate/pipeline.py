@@ -11,8 +11,8 @@ from strata.experiments.items.framing import template_sha256
 from strata.experiments.items.jsonl import write_items
 from strata.experiments.lens.named_lenses import text_sha256
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.questions import Questions, Source, questions_for
 from strata.experiments.locate.stages import Stages
+from strata.experiments.questions import Questions, Source, questions_for
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
 from strata.experiments.results.locate_summary import Summary

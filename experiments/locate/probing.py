@@ -13,11 +13,11 @@ from jaxtyping import Bool, Float
 from pydantic import JsonValue
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.locate.activation_stores import kept_streams
 from strata.experiments.items.entity import entity_of
-from strata.experiments.questions import Questions
+from strata.experiments.locate.activation_stores import kept_streams
 from strata.experiments.locate.probe_targets import Target, targets_of
 from strata.experiments.locate.reading_positions import Place
+from strata.experiments.questions import Questions
 from strata.experiments.results.locate_tables import ProbeRow
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.stage_part import read_part, write_part

@@ -9,8 +9,8 @@ import torch
 
 from strata.experiments.items.alignment import EncodedItem, encode_items
 from strata.experiments.items.schema import HOPS, Item
-from strata.probes.backends.contract import Backend, Site
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
+from strata.probes.backends.contract import Backend, Site
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.progress import Progress, silent

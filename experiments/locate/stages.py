@@ -22,12 +22,12 @@ from strata.experiments.locate.causal.pipeline import Causal, CausalConfig, caus
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.curves import Intervals, lens_curves, probe_curves, used_items
 from strata.experiments.locate.form_baseline import form_of
-from strata.experiments.questions import Questions
 from strata.experiments.locate.lens_maps import chosen_for_maps, write_lens_maps
 from strata.experiments.locate.lens_tables import emergence_table, profiles_table
 from strata.experiments.locate.probing import Fitting, Probed, probe_targets
 from strata.experiments.locate.single_hops import hops_answered
 from strata.experiments.locate.summarise import kind_summaries, locations_of, summarise
+from strata.experiments.questions import Questions
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.locate_summary import FamilyBehaviour, Summary
 from strata.experiments.results.locate_tables import (

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from strata.experiments.items.entity import entity_of
 from strata.experiments.items.framing import Framing
 from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.locate.causal.pipeline import Causal
 from strata.experiments.locate.curves import Intervals, probe_measures, random_init_of
-from strata.experiments.items.entity import entity_of
-from strata.experiments.questions import Questions
 from strata.experiments.locate.lens_tables import above_elsewhere, lens_values
 from strata.experiments.locate.probing import Probed
+from strata.experiments.questions import Questions
 from strata.experiments.results.answer_measures import decided_by
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.families import FamilyResult

@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import JsonValue
 
 from strata.experiments.items.builtin import FAMILIES, build_items, chosen
+from strata.experiments.items.entity import entity_of
 from strata.experiments.items.importing.rows import Row
 from strata.experiments.items.jsonl import item_from_dict, item_to_dict
-from strata.experiments.items.entity import entity_of
 from strata.experiments.probe.config import ProbeConfig
 from strata.experiments.probe.text_rows import (
     id_of,

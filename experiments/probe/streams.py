@@ -12,8 +12,8 @@ from torch import Tensor
 
 from strata.experiments.probe.labelled import Labelled
 from strata.experiments.run.stream_shard import Shard
-from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
+from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
 from strata.probes.errors import StrataError
 from strata.probes.linear.labels import NO_LABEL

@@ -11,6 +11,7 @@ import numpy as np
 from strata.experiments.probe.config import ProbeConfig
 from strata.experiments.probe.labelled import LabelledSet
 from strata.experiments.probe.streams import Readable
+from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.file_versions import PROBE_SCHEMA
 from strata.experiments.results.probe_summary import (
     AtStream,
@@ -94,9 +95,7 @@ def summarise(
 ) -> ProbeSummary:
     """summary.json."""
     if len(positions) > 1:
-        run.warn(
-            f"{len(positions)} positions are probed, each with a p of its own: picking the best position afterwards is not corrected for"
-        )
+        run.warn(Caveat(code="several-positions", positions=len(positions)))
     return ProbeSummary(
         schema=PROBE_SCHEMA,
         run=run.run_id,

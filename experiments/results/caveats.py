@@ -24,6 +24,8 @@ CaveatCode = Literal[
     "decodable-first",  # kind, streams: the probe's onset lies so many streams before the lens's
     "read-out-late",  # kind, instrument, stream, first, last: nothing reads the answer right behind the place it's made at
     "read-out-early",  # the same: it can be read before the place it's made at
+    "several-positions",  # positions: so many are probed, each with a p of its own
+    "resumed-elsewhere",  # changes: what differs from where the run was begun
 ]
 ReadOut = Literal["probe", "lens"]
 
@@ -46,6 +48,9 @@ class Caveat(Record):
     first: int | None = None
     """Blocks of the place."""
     last: int | None = None
+    positions: int | None = None
+    changes: tuple[tuple[str, str | None, str | None], ...] = ()
+    """Name, value when the run was begun, value now; None: there was none."""
 
     def as_written(self) -> dict[str, JsonValue]:
         """The code and what its sentence needs, nothing else."""

@@ -109,12 +109,12 @@ class RunDirectory:
         now: dict[str, str] = {**_versions(), "device": device}
         begun = {**self.manifest.versions, "device": self.manifest.device or device}
         changed = [
-            f"{name} {begun.get(name, 'absent')} then, {now.get(name, 'absent')} now"
+            (name, begun.get(name), now.get(name))
             for name in sorted({*begun, *now})
             if begun.get(name) != now.get(name)
         ]
         if changed:
-            self.warn(f"Resumed under other conditions, so its parts may differ by rounding: {'; '.join(changed)}")
+            self.warn(Caveat(code="resumed-elsewhere", changes=tuple(changed)))
         self.manifest.versions, self.manifest.git, self.manifest.device = _versions(), _git(), device
         self.save()
 

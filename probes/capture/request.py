@@ -12,10 +12,10 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from strata.probes.backends.batched_reads import BatchBudget, CapturedBatch, capture_batches
 from strata.probes.backends.contract import Site, check_request
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.capture.captured_model import CapturedModel
-from strata.probes.backends.batched_reads import BatchBudget, CapturedBatch, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError, StrataError
 from strata.probes.memory import free_host_memory

@@ -16,8 +16,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.decoding.unfinished_rows import Stem, can_be_cut, few_enough, gone_on
 from strata.probes.decoding.prefill import prefilled
+from strata.probes.decoding.unfinished_rows import Stem, can_be_cut, few_enough, gone_on
 from strata.probes.errors import DoesNotFitError, StrataError
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import pad

@@ -19,6 +19,7 @@ from torch import Tensor
 from strata.probes.checkpoints.torch_settings import in_own_precision
 from strata.probes.errors import DamagedError, StrataError
 from strata.probes.files import whole_file
+from strata.probes.label_values import plain_value
 from strata.probes.linear.clusters import clusters_of
 from strata.probes.linear.cross_validation import PRECISION, at_once, cross_validate
 from strata.probes.linear.folds import assign_folds, splits_of
@@ -28,7 +29,6 @@ from strata.probes.linear.labels import as_array, label_from_json, label_to_json
 from strata.probes.linear.penalties import Penalty, grid_of, penalty_to_json
 from strata.probes.linear.probe_weights import Weights, fit_weights
 from strata.probes.linear.scores import ProbeScores
-from strata.probes.label_values import plain_value
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import cluster_codes
 from strata.probes.threads import threads_for

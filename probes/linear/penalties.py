@@ -9,8 +9,8 @@ import numpy as np
 from torch import Tensor
 
 from strata.probes.errors import StrataError
-from strata.probes.linear.probe_streams import PENALTIES
 from strata.probes.label_values import plain_value
+from strata.probes.linear.probe_streams import PENALTIES
 
 Penalty: TypeAlias = float | Sequence[float] | np.ndarray | Tensor | None
 

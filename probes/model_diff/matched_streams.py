@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
+from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent

@@ -11,6 +11,12 @@ import torch
 from strata.probes.checkpoints.open_model import Model, checkpoint_of
 from strata.probes.checkpoints.torch_settings import undisturbed
 from strata.probes.errors import StrataError
+from strata.probes.interventions.ablation import DRAWS, ablate_pairs
+from strata.probes.interventions.activation_patching import starts_of
+from strata.probes.interventions.intervention import Ablation, AblationMethod
+from strata.probes.interventions.minimal_pairs import ALL, Single
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts.alignment import encode_items
 from strata.probes.public_api.ablation_result import AblationResult
 from strata.probes.public_api.edit_options import (
     Places,
@@ -24,12 +30,6 @@ from strata.probes.public_api.edit_options import (
     windows_of,
 )
 from strata.probes.public_api.questions import texts_asked
-from strata.probes.interventions.ablation import DRAWS, ablate_pairs
-from strata.probes.interventions.activation_patching import starts_of
-from strata.probes.interventions.intervention import Ablation, AblationMethod
-from strata.probes.interventions.minimal_pairs import ALL, Single
-from strata.probes.progress import Progress, silent
-from strata.probes.prompts.alignment import encode_items
 from strata.probes.rerun.run_edits import Component
 from strata.probes.verification.before_measuring_once import admit_once
 from strata.probes.whole_numbers import whole_number

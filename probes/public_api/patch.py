@@ -13,6 +13,13 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_model import Model, checkpoint_of
 from strata.probes.checkpoints.torch_settings import undisturbed
 from strata.probes.errors import StrataError
+from strata.probes.interventions.activation_patching import CONTROLS, patch_pairs, starts_of
+from strata.probes.interventions.intervention import Patching
+from strata.probes.interventions.minimal_pairs import ALL, pair_of
+from strata.probes.interventions.scores import LEAST_DIFFERENCE
+from strata.probes.progress import Progress, silent
+from strata.probes.prompts.alignment import Encoded, encode_items
+from strata.probes.prompts.exclusion import Exclusion
 from strata.probes.public_api.edit_options import (
     Places,
     layers_of,
@@ -26,13 +33,6 @@ from strata.probes.public_api.edit_options import (
 )
 from strata.probes.public_api.patching_result import PatchingResult, counted_reasons
 from strata.probes.public_api.questions import Asked, pairs_asked
-from strata.probes.interventions.activation_patching import CONTROLS, patch_pairs, starts_of
-from strata.probes.interventions.intervention import Patching
-from strata.probes.interventions.minimal_pairs import ALL, pair_of
-from strata.probes.interventions.scores import LEAST_DIFFERENCE
-from strata.probes.progress import Progress, silent
-from strata.probes.prompts.alignment import Encoded, encode_items
-from strata.probes.prompts.exclusion import Exclusion
 from strata.probes.rerun.run_edits import COMPONENTS
 from strata.probes.verification.before_measuring_once import admit_once
 from strata.probes.verification.intervention_self_tests import run_causal_self_tests

@@ -17,8 +17,6 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_model import Model, checkpoint_of
 from strata.probes.checkpoints.torch_settings import undisturbed
 from strata.probes.errors import StrataError
-from strata.probes.public_api.lens_result import LensResult
-from strata.probes.public_api.questions import Asked, texts_asked
 from strata.probes.lens.fitted import FittedTunedLens
 from strata.probes.lens.fitted import tuned_lens as fit_or_read
 from strata.probes.lens.lenses import LOGIT_LENS, Lens
@@ -28,6 +26,8 @@ from strata.probes.progress import Progress, silent
 from strata.probes.prompts.alignment import encode_items
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.prompts.texts import LAST, Text, prompts_of
+from strata.probes.public_api.lens_result import LensResult
+from strata.probes.public_api.questions import Asked, texts_asked
 from strata.probes.whole_numbers import whole_number
 
 

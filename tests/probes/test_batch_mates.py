@@ -15,9 +15,9 @@ import torch
 from tiny_models import tiny_model, tiny_tokenizer
 
 from strata.probes.backends import BACKENDS, open_backend, streams_of
+from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.backends.contract import Site, SiteEdit
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import checkpoint_from
 from strata.probes.decoding.generate import generate

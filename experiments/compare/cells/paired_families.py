@@ -9,9 +9,9 @@ from strata.experiments.compare.cells.effect_changes import EffectChanges, effec
 from strata.experiments.compare.cells.measured_in_two import FamilyName, MeasuredFamily, shared_keys
 from strata.experiments.compare.cells.place_changes import PlaceChange, place_change
 from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.entity import entity_of
 from strata.experiments.items.schema import Kind
 from strata.experiments.locate.causal.family_decision import FEWEST_ENTITIES, FamilyAnalysis, analyse
-from strata.experiments.items.entity import entity_of
 from strata.experiments.results.cell_changes import NotPaired
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.roles import CHANGES, Contrast, Role

@@ -11,8 +11,8 @@ from typing import Any
 
 from strata.experiments.items.importing.column_numbers import number_order
 from strata.experiments.items.importing.mapping import ChoicesSpec
-from strata.experiments.items.importing.usable_values import UnusableRowError, plain_text, written
 from strata.experiments.items.importing.scores import Marking, best, is_score
+from strata.experiments.items.importing.usable_values import UnusableRowError, plain_text, written
 
 _TEXTS = ("text", "texts", "option", "options", "choice", "choices", "value", "content", "answer")
 _LABELS = ("label", "labels", "key", "keys", "letter", "id")

@@ -16,8 +16,8 @@ from typing import Any
 from strata.experiments.items.importing.choices import Options, bare_label
 from strata.experiments.items.importing.column_numbers import number_order, told_apart
 from strata.experiments.items.importing.mapping import ChoicesSpec
-from strata.experiments.items.importing.usable_values import UnusableRowError, plain_text
 from strata.experiments.items.importing.scores import listed_key
+from strata.experiments.items.importing.usable_values import UnusableRowError, plain_text
 from strata.probes.errors import StrataError
 
 _TRUTHS = (("true", "yes"), ("false", "no"))

@@ -17,10 +17,10 @@ from strata.experiments.items.importing.field_reader import Lookups, Reader
 from strata.experiments.items.importing.foils import with_foils
 from strata.experiments.items.importing.mapping import Mapped, read_mapping, unknown
 from strata.experiments.items.importing.paths import Field, Template, parse_template
-from strata.experiments.items.importing.usable_values import UnusableRowError, plain_text, written
 from strata.experiments.items.importing.right_option import Key, key_of, reading_of, right_option, same_option
 from strata.experiments.items.importing.rows import Row, read_rows
 from strata.experiments.items.importing.scores import Marking, are_one_hot, best, listed_key, marking_of
+from strata.experiments.items.importing.usable_values import UnusableRowError, plain_text, written
 from strata.experiments.items.schema import KINDS, Item, Span
 from strata.probes.errors import StrataError
 

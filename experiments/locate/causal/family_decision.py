@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from strata.experiments.items.schema import Kind
-from strata.experiments.locate.causal.handover_and_attribution import attribution_agreement, handover_of, knocked_out
 from strata.experiments.locate.causal.cell_evidence import (
     Draws,
     cell_results,
@@ -20,6 +19,7 @@ from strata.experiments.locate.causal.cell_evidence import (
     window_effects,
 )
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
+from strata.experiments.locate.causal.handover_and_attribution import attribution_agreement, handover_of, knocked_out
 from strata.experiments.locate.causal.head_results import head_results, head_sets
 from strata.experiments.results.families import (
     CellResult,

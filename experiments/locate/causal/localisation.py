@@ -22,8 +22,8 @@ from strata.experiments.locate.causal.pair_selection import LastStreams, Selecte
 from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Localisation, Order
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.experiments.results.reasons import WhyNotPlaced
-from strata.probes.backends.contract import Backend
 from strata.probes.backends.batched_reads import BatchBudget
+from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.progress import Progress, silent
 

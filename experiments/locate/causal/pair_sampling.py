@@ -9,8 +9,8 @@ from itertools import chain, zip_longest
 from types import MappingProxyType
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.items.schema import Kind
 from strata.experiments.items.entity import entity_of
+from strata.experiments.items.schema import Kind
 from strata.probes.interventions.minimal_pairs import Pair, pair_of
 from strata.probes.statistics.bootstrap import MIN_CLUSTERS
 

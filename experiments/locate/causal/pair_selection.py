@@ -11,14 +11,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.entity import entity_of
 from strata.experiments.items.schema import Kind
 from strata.experiments.locate.causal.family_decision import FamilyPairs
 from strata.experiments.locate.causal.pair_sampling import as_pair, spread_over_entities
-from strata.experiments.items.entity import entity_of
 from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.locate_tables import BehaviourRow
-from strata.probes.backends.contract import Backend, Site
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
+from strata.probes.backends.contract import Backend, Site
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.scores import LEAST_DIFFERENCE, logit_difference
 from strata.probes.progress import Progress, silent

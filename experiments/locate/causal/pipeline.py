@@ -35,8 +35,8 @@ from strata.experiments.results.locate_summary import CausalSettings, Intermedia
 from strata.experiments.results.locate_tables import BehaviourRow, CurveRow, LocationRow, PlaceRow, WindowRow
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered
 from strata.experiments.run.directory import RunDirectory
-from strata.probes.backends.contract import Backend
 from strata.probes.backends.batched_reads import BatchBudget
+from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError, is_out_of_memory
 from strata.probes.interventions.activation_patching import BATCH_TOKENS

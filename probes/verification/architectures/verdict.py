@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.backends.contract import Site, SiteEdit, streams_of
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.checkpoints.quiet_libraries import quietly

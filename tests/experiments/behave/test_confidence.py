@@ -16,8 +16,8 @@ from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.jsonl import item_from_dict, read_items
 from strata.experiments.items.schema import Item
 from strata.experiments.statistics.probability_calibration import option_probabilities
-from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.backends.batched_reads import BatchBudget
+from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
 

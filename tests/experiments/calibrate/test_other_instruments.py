@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from strata.experiments.calibrate.attribution_screen import Screened, screen_records, screened
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.instruments import Finding, instrument_records
 from strata.experiments.calibrate.planted_checkpoint import write_construction
-from strata.experiments.calibrate.attribution_screen import Screened, screen_records, screened
 from strata.experiments.calibrate.similar_families import facts, sums
 from strata.experiments.calibrate.truth import truth_of
 from strata.experiments.items.jsonl import read_items

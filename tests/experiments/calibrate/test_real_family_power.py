@@ -19,8 +19,8 @@ from strata.experiments.locate.causal.family_measurements import FamilyMeasureme
 from strata.experiments.locate.causal.measure_family import Effort, measure_family
 from strata.experiments.locate.causal.pair_selection import select_pairs
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.questions import questions_for
 from strata.experiments.locate.pipeline import ask
+from strata.experiments.questions import questions_for
 from strata.experiments.results.families import Place
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint

@@ -11,9 +11,9 @@ from tiny_models import tiny_checkpoint
 
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.curves import Intervals, probe_curves, probe_measures, random_init_of
-from strata.experiments.questions import Questions, questions_for
 from strata.experiments.locate.probe_targets import Target, targets_of
 from strata.experiments.locate.probing import Probed, Scored
+from strata.experiments.questions import Questions, questions_for
 
 STREAMS = 8
 

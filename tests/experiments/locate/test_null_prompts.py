@@ -12,10 +12,10 @@ from tiny_models import tiny_checkpoint
 
 from strata.experiments.locate.capture_streams import Pass, measure
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.locate.null_answers import unrelated_ids
-from strata.experiments.questions import Questions, questions_for
 from strata.experiments.locate.lens_tables import above_elsewhere, lens_values
+from strata.experiments.locate.null_answers import unrelated_ids
 from strata.experiments.locate.null_prompts import other_prompts
+from strata.experiments.questions import Questions, questions_for
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.lenses import LogitLens

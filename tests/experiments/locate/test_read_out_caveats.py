@@ -23,7 +23,12 @@ def test_stream_0_and_an_earlier_lens_are_told() -> None:
 
 
 def test_a_control_keeps_up_from_the_lower_end_of_the_interval_on() -> None:
-    kept = {"accuracy": ACCURACY, "random_init": point(0.7), "control_accuracy": point(0.69), "embedding_only": point(1.0)}
+    kept = {
+        "accuracy": ACCURACY,
+        "random_init": point(0.7),
+        "control_accuracy": point(0.69),
+        "embedding_only": point(1.0),
+    }
     (one,) = read_out_caveats(4, None, kept)
     assert (one.code, one.controls, one.accuracy) == ("controls-keep-up", {"random_init": 0.7}, ACCURACY)
     assert list(read_out_caveats(4, None, {**kept, "random_init": point(None)})) == []

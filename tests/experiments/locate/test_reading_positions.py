@@ -13,9 +13,9 @@ from strata.experiments.items.schema import Item
 from strata.experiments.locate.activation_stores import streams_store
 from strata.experiments.locate.capture_streams import Pass, measure
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.questions import Questions
 from strata.experiments.locate.probing import Fitting, probe_targets
 from strata.experiments.locate.reading_positions import appended, asked_at, places_of
+from strata.experiments.questions import Questions
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.torch_hooks import TorchHooks
 

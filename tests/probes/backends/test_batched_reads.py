@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from strata.probes.backends.contract import Activations, Site, SiteEdit
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
+from strata.probes.backends.contract import Activations, Site, SiteEdit
 from strata.probes.errors import DoesNotFitError
 from strata.probes.prompts.batching import Batch
 from strata.probes.prompts.prompt import Prompt

@@ -10,9 +10,9 @@ import transformers
 from saved import logits_of
 from tiny_models import VOCAB_SIZE, tiny_tokenizer
 
+from strata.probes.backends.batched_reads import capture_batches
 from strata.probes.backends.contract import Site
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.backends.batched_reads import capture_batches
 from strata.probes.checkpoints.open_spec import open_checkpoint, open_on_meta
 from strata.probes.prompts.prompt import Prompt
 
