@@ -47,8 +47,8 @@ def _all(
         if missing:
             yield Coded(code="unanswered", text=unanswered(kind.kind, missing, len(families)))
     for kind in kinds:
-        for caveat in _of_read_outs(kind, series):
-            yield Coded(code="contradiction", text=read_out_sentence(kind.kind, caveat))
+        for doubt in _of_read_outs(kind, series):
+            yield Coded(code="contradiction", text=read_out_sentence(kind.kind, doubt))
     if run.format_check is None or not run.format_check.contrasts:
         yield Coded(code="format", text=NO_FORM_CHECK)
     else:
