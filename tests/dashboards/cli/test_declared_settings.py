@@ -25,7 +25,7 @@ CONFIGURATIONS = (
     (verb_compare, CompareConfig, {"locate", "swap_sweeps"}),
     (verb_probe, ProbeConfig, set()),
     (verb_distill, DistillConfig, set()),
-    (verb_behave, BehaveConfig, set()),
+    (verb_behave, BehaveConfig, {"prompt_prefix"}),
 )
 
 

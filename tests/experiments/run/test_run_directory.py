@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from strata.dashboards.sentences.run_caveats import caveat_sentence
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.files import manifest_sha256
 from strata.probes.errors import DoesNotFitError, StrataError
@@ -130,8 +131,9 @@ def test_resuming_under_another_library_or_device_is_a_caveat_and_no_refusal(tmp
     again = opened(tmp_path / "run")
     assert again.manifest.versions["torch"] == "1.13.1"  # until something is measured anew
     again.measured_here("cuda:0")
-    (warning,) = again.manifest.warnings
-    assert "torch 1.13.1 then" in warning and "device cpu then, cuda:0 now" in warning
+    (caveat,) = again.caveats
+    assert caveat.code == "resumed-elsewhere" and {"device", "torch"} == {name for name, _, _ in caveat.changes}
+    assert "torch 1.13.1 then" in caveat_sentence(caveat) and "device cpu then, cuda:0 now" in caveat_sentence(caveat)
     assert again.manifest.versions["torch"] != "1.13.1" and again.manifest.device == "cuda:0"
     again.close("done")
 
