@@ -1,9 +1,10 @@
-"""The questions asked: list the built-in families, show their items, check their form, import others.
+"""The questions asked: list the built-in families, show their items, check their form, import others, split them by kind.
 
 strata items list                       every built-in family in one line
 strata items show FAMILY… | FILE        items in full; --out writes them as JSON Lines
 strata items check [FILE]               alignment, length, answer collisions and the format-only classifier
 strata items import TABLE --mapping M   a CSV, JSON, JSONL, Parquet or `datasets` table as items
+strata items split FILE --target FIELD  reasoning or knowledge, learnt from labelled questions, beside form alone
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from rich.console import Console
 from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, open_from, tell_caveats
 from strata.dashboards.cli.display import only_results_on_stdout
 from strata.dashboards.cli.foreign_text import escaped
+from strata.dashboards.cli.items_split import split_file, tell_split
 from strata.dashboards.cli.options import add_options, as_declared, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import PlainConsole, say, write_json
 from strata.dashboards.cli.terminal_tables import Column, print_table
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.split.config import SplitConfig
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ EXAMPLES = """examples:
   strata items show items.jsonl --limit 5
   strata items import questions.csv --mapping mapping.toml --out items.jsonl
   strata items import train.jsonl --mapping gsm8k --out gsm8k.jsonl
+  strata items split questions.jsonl --target question_type --out by-kind.jsonl
+  strata items split questions.jsonl --target question_type --encoder smollm2@15 --outcome correct
 
 a mapping, for a table with the columns question and answer:
   [item]
@@ -51,7 +56,7 @@ and, where there are options to choose from, instead of `answer`:
   correct = "key"
 """
 GENERATED = "reasoning-gym:"
-ACTIONS = ("list", "show", "check", "import")
+ACTIONS = ("list", "show", "check", "import", "split")
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class Options:
         LocateConfig, "limit", help="at most N items: the first, or for import some drawn by the seed"
     )
     seed: int = as_declared(LocateConfig, "seed")
+    split: SplitConfig = field(default_factory=SplitConfig)
     model: ModelOptions = field(default_factory=ModelOptions)
     shown: DisplayOptions = field(default_factory=DisplayOptions)
 
@@ -79,7 +85,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="*",
         metavar="WHAT",
-        help="families or an item file to show, an item file to check, or a table to import",
+        help="families or an item file to show, an item file to check, or a table to import or to split",
     )
     add_options(parser, options_of(Options))
 
@@ -87,7 +93,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     options = chosen_options(Options, arguments)
     with only_results_on_stdout() as stdout:
-        action = {"list": _list, "show": _show, "check": _check, "import": _import}[arguments.action]
+        action = {"list": _list, "show": _show, "check": _check, "import": _import, "split": _split}[arguments.action]
         return action(arguments.what, options, stdout)
 
 
@@ -229,6 +235,14 @@ def _generate(name: str, options: Options, stdout: TextIO) -> int:
         write_json(stdout, result)
     else:
         say(stdout, f"{len(items)} items (probes and lens only) in {options.out}")
+    return 0
+
+
+def _split(what: list[str], options: Options, stdout: TextIO) -> int:
+    display = options.shown.made()
+    with display.listening():
+        found = split_file(what, replace(options.split, seed=options.seed), options.model, options.out, display)
+    tell_split(found, stdout, as_json=options.shown.json)
     return 0
 
 

@@ -14,6 +14,7 @@ from strata.experiments.results.behaviour_summary import BehaviourSummary
 from strata.experiments.results.calibration import Calibration
 from strata.experiments.results.comparison import Comparison, FamilyChange
 from strata.experiments.results.format_check import FormCheck
+from strata.experiments.results.item_split import ItemSplit
 from strata.experiments.results.lens_maps import LensMaps
 from strata.experiments.results.lineage_check import LineageCheck
 from strata.experiments.results.locate_summary import FamilyBehaviour, Summary
@@ -33,10 +34,11 @@ OF: Mapping[str, TypeAdapter[Any]] = {
     "calibration": TypeAdapter(Calibration),
     "difference": TypeAdapter(RunDifference),
     "behave": TypeAdapter(BehaviourSummary),
+    "split": TypeAdapter(ItemSplit),
 }
 """By name of the schema: comparison.json, families.json and pair_check.json of a `compare`; summary.json, families.json,
 format_check.json and lens_maps.json of a `locate`; distill.json of a `distill`; calibration.json of a `calibrate`; what `strata diff --json`
-prints; `behave`: summary.json of a `behave`."""
+prints; `behave`: summary.json of a `behave`; `split`: what `strata items split --json` prints."""
 
 
 def written(name: str) -> str:
