@@ -2,7 +2,8 @@
 
 Confidence: how sure it is of its option among those offered, how often it is right, and whether the one fits the other, beside
 a calibrated model of that size. Pressure: whether a wrong answer that stands before the question changes its own, beside
-neutral words, the right answer and another wrong one. Both at every stream beside their controls. Writes a run directory with
+neutral words, the right answer and another wrong one. Depth of a chain: what each of one to five links loses, beside as long a
+question over one. All at every stream beside their controls. Writes a run directory with
 tables, summary.json and report.html. Started again with the same options it resumes.
 """
 
@@ -79,6 +80,7 @@ def _behave(spec: str, options: Options, out: Path, command: list[str], display:
 
 def _tell(summary: BehaviourSummary, out: Path, page_line: str, options: Options, stdout: TextIO) -> None:
     from strata.dashboards.sentences.behaviour import behaviour_caveats
+    from strata.dashboards.sentences.chain_depth import chain_depth_sentences
     from strata.dashboards.sentences.confidence import confidence_sentences
     from strata.dashboards.sentences.pressure import pressure_sentences
 
@@ -92,6 +94,9 @@ def _tell(summary: BehaviourSummary, out: Path, page_line: str, options: Options
             console.print(sentence)
     for kind, pressure in summary.behaviour.pressure.kinds.items():
         for sentence in pressure_sentences(kind, pressure, summary.n_layers):
+            console.print(sentence)
+    if summary.behaviour.chain_depth is not None:
+        for sentence in chain_depth_sentences(summary.behaviour.chain_depth, summary.n_layers):
             console.print(sentence)
     for caveat in behaviour_caveats(summary):
         console.print(f"caveat: {caveat}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from strata.dashboards.figures.behaviour_chains import chain_figures
 from strata.dashboards.figures.canvas import Canvas, axis_names, layout_name
 from strata.dashboards.figures.drawn import Block, Drawn, Figures, Table, Width
 from strata.dashboards.figures.lines import KIND_STYLES, Curve, LineStyle, band_trace, layer_range, line_trace
@@ -24,6 +25,7 @@ def behave_figures(view: BehaveView) -> Figures:
     return {
         "confidence": {part.kind: confidence_curves(part, view.axes) for part in view.confidence if part.panels},
         "pressure": {part.kind: pressure_curves(part, view.axes) for part in view.pressure if part.panels},
+        "chain": chain_figures(view),
     }
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from strata.dashboards.page.templates import render
 from strata.dashboards.sentences.comparison import verdict_sentences
+from strata.dashboards.sentences.chain_depth import chain_depth_sentences
 from strata.dashboards.sentences.confidence import confidence_sentences
 from strata.dashboards.sentences.instruments import instrument_label
 from strata.dashboards.sentences.onsets import answered_words, onset_words
@@ -100,6 +101,8 @@ def _behaved(content: JsonObject) -> Told:
         " ".join(pressure_sentences(kind, pressure, summary.n_layers))
         for kind, pressure in summary.behaviour.pressure.kinds.items()
     ]
+    if summary.behaviour.chain_depth is not None:
+        paragraphs.append(" ".join(chain_depth_sentences(summary.behaviour.chain_depth, summary.n_layers)))
     return Told(_stamped(summary.checkpoint.spec, limited=summary.limited), paragraphs, [])
 
 

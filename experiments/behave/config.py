@@ -24,6 +24,16 @@ class BehaveConfig(QuestionChoice):
         ),
     )
     """Most items before which another answer is put, spread over the families; each is run four times."""
+    chain_items: int = field(
+        default=32,
+        metadata=setting(
+            "most chains of each of one to five links, beside the built-in families; 0 for none",
+            "questions",
+            whole,
+            metavar="N",
+        ),
+    )
+    """Most chains of each of one to five links; each is run twice. Not asked where items come from a file."""
     draws: int = field(
         default=10_000,
         metadata=setting("cluster-bootstrap draws behind every interval", "measuring", drawn, metavar="N"),

@@ -7,6 +7,13 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from strata.experiments.behave.chain_depth import (
+    MeasuredChains,
+    asked_chains,
+    chain_store,
+    measure_chain_depth,
+    read_chains,
+)
 from strata.experiments.behave.confidence import measure_confidence
 from strata.experiments.behave.config import BehaveConfig
 from strata.experiments.behave.option_readings import OptionSet, option_sets, read_options
@@ -18,6 +25,7 @@ from strata.experiments.questions import Questions, Source, questions_for
 from strata.experiments.results.behaviour_summary import Behaviour, BehaviourSummary, PressureOfKinds
 from strata.experiments.results.behaviour_tables import BEHAVIOUR_ITEMS, BEHAVIOUR_LAYERS, BEHAVIOUR_TABLES
 from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.chain_depth import WhyNoChains
 from strata.experiments.results.file_versions import BEHAVE_SCHEMA
 from strata.experiments.results.locate_summary import CheckpointSummary
 from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
@@ -67,7 +75,8 @@ def behave(
         if run.complete(RESULTS):
             summary = behaviour_summary_of(run.read_object("summary.json", BEHAVE_SCHEMA))
         else:
-            summary = _stages(run, checkpoint, config, questions, sets, controls)
+            own = items is not None
+            summary = _stages(run, checkpoint, config, questions, sets, controls, own_items=own)
         status = "done"
         if not controls.keep_activations:
             shutil.rmtree(out / "activations", ignore_errors=True)
@@ -83,6 +92,8 @@ def _stages(
     questions: Questions,
     sets: list[OptionSet],
     controls: RunControls,
+    *,
+    own_items: bool,
 ) -> BehaviourSummary:
     run.measured_here(str(checkpoint.device))
     backend = TorchHooks(checkpoint)
@@ -104,9 +115,12 @@ def _stages(
             progress=controls.progress,
         )  # fmt: skip
         pressure = measure_pressure(pressed, margins, draws=config.draws, seed=config.seed)
+    with run.stage("chains"):
+        chains = _chains(run, checkpoint, backend, config, questions, budget, controls, own_items=own_items)
+    chain_items, chain_layers = (chains.items, chains.layers) if isinstance(chains, MeasuredChains) else ([], [])
     with run.stage("tables"):
-        run.write_rows(BEHAVIOUR_ITEMS, [*confidence.items, *pressure.items])
-        run.write_rows(BEHAVIOUR_LAYERS, [*confidence.layers, *pressure.layers])
+        run.write_rows(BEHAVIOUR_ITEMS, [*confidence.items, *pressure.items, *chain_items])
+        run.write_rows(BEHAVIOUR_LAYERS, [*confidence.layers, *pressure.layers, *chain_layers])
     run.manifest.batch = BatchRecord(tokens=budget.tokens, halvings=budget.halvings)
     identity = checkpoint.identity
     summary = BehaviourSummary(
@@ -120,12 +134,39 @@ def _stages(
         without_options=len(questions.encoded) - len(sets),
         limited=questions.limited,
         behaviour=Behaviour(
-            confidence=confidence.kinds, pressure=PressureOfKinds(kinds=pressure.kinds, not_pressed=not_pressed)
+            confidence=confidence.kinds,
+            pressure=PressureOfKinds(kinds=pressure.kinds, not_pressed=not_pressed),
+            chain_depth=chains.summary if isinstance(chains, MeasuredChains) else None,
+            why_no_chain_depth=None if isinstance(chains, MeasuredChains) else chains,
         ),
         warnings=run.caveats,
     )
     run.write_json("summary.json", summary.as_json())
     return summary
+
+
+def _chains(  # eight parameters: what a stage takes
+    run: RunDirectory,
+    checkpoint: Checkpoint,
+    backend: TorchHooks,
+    config: BehaveConfig,
+    questions: Questions,
+    budget: BatchBudget,
+    controls: RunControls,
+    *,
+    own_items: bool,
+) -> MeasuredChains | WhyNoChains:
+    """Chains of one to five links, or why none are asked."""
+    if own_items or not config.chain_items:
+        return "own-items" if own_items else "not-asked"
+    chains = asked_chains(checkpoint, questions.prompt_prefix, config.chain_items, config.seed)
+    if not chains:
+        return "no-pairs"
+    store = chain_store(run.path / "activations", run.run_id)
+    readings = read_chains(checkpoint, backend, chains, store, budget=budget, progress=controls.progress)
+    return measure_chain_depth(
+        chains, readings, draws=config.draws, null_draws=config.null_draws, seed=config.seed
+    )  # fmt: skip
 
 
 def _identity(checkpoint: Checkpoint, config: BehaveConfig, questions: Questions) -> JsonObject:

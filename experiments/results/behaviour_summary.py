@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 from strata.experiments.items.framing import Framing
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.chain_depth import ChainDepth, WhyNoChains
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.file_versions import BEHAVE_SCHEMA
 from strata.experiments.results.locate_summary import CheckpointSummary
@@ -191,6 +192,9 @@ class Behaviour(Record):
 
     confidence: Mapping[Kind, Confidence]
     pressure: PressureOfKinds
+    chain_depth: ChainDepth | None = None
+    why_no_chain_depth: WhyNoChains | None = None
+    """None: it was measured, or the run is of a version that didn't."""
 
 
 class BehaviourSummary(Record):

@@ -9,7 +9,7 @@ from strata.experiments.items.schema import Kind as KindOfItem
 from strata.experiments.results.column_types import Family, High, Item, Kind, Low, Method, NClusters, NItems, Stream
 from strata.experiments.results.table import Table
 
-Measure = Annotated[str, "what is measured: confidence, pressure"]
+Measure = Annotated[str, "what is measured: confidence, pressure, chain"]
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,17 @@ class BehaviourItemRow:
     condition: Annotated[
         str,
         "confidence: own (the item's options), other (those of another item, read in its prompt); pressure: the answer before the question is "
-        "neutral (words of its length), right, wrong, other_wrong",
+        "neutral (words of its length), right, wrong, other_wrong; chain: walked (asked over all links), filler (over the last, as long)",
     ]
     kind: Annotated[KindOfItem, "kind of the item: knowledge, reasoning, composite or control"]
     family: Family
     cluster: Annotated[str, "entity or operand pair of the item: the unit that is resampled"]
     options: Annotated[int, "options that were scored"]
-    chosen: Annotated[str, "the likeliest option; of pressure: of the right and the wrong answer"]
+    chosen: Annotated[
+        str,
+        "the likeliest option; of pressure: of the right and the wrong answer; of a chain: the end that is the likeliest of all tokens, empty "
+        "where neither is",
+    ]
     right: Annotated[str, "the right option where it belongs"]
     correct: Annotated[bool, "whether the two are the same"]
     confidence: Annotated[
@@ -42,6 +46,7 @@ class BehaviourItemRow:
     flipped: Annotated[
         bool | None, "whether the wrong answer is likelier; null: not right after neutral words, or another measure"
     ] = None
+    links: Annotated[int | None, "of the chain; null: another measure"] = None
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,10 @@ class BehaviourLayerRow:
     quantity: Annotated[
         str,
         "accuracy: share of right options; overconfidence: mean confidence − accuracy; confidence: its mean; margin: log P(wrong) − "
-        "log P(right) in nats, gain: the same less that after neutral words, both of items right after neutral words",
+        "log P(right) in nats, gain: the same less that after neutral words, both of items right after neutral words; hop_K: log P(who link K reaches) − "
+        "log P(who as many links of the other chain reach) in nats",
     ]
-    condition: Annotated[str, "of items' rows; the null: other, and of pressure other_wrong"]
+    condition: Annotated[str, "of items' rows; the null: other, and of pressure other_wrong; of_D: chains of D links"]
     stream: Stream
     depth: Annotated[float, "of the stream, 0 to 1"]
     mean: Annotated[float | None, "over items"]

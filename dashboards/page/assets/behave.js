@@ -9,11 +9,11 @@ function renderer(name, key) {
     fillSelect($(key), parts.map((p) => ({ value: p.kind, text: p.kind })), part.kind);
     const host = $(`${name}-panel`);
     if (hasFigure(name, part.kind)) await draw(name, host, figureFor(name, part.kind, host));
-    else drawState(name, host, stateBox('empty', 'No curve by stream', `On ${part.kind} items nothing is said by stream: ${part.why_no_panels}.`));
+    else drawState(name, host, stateBox('empty', 'No curve by stream', `${part.kind}: nothing is said by stream, ${part.why_no_panels}.`));
   };
 }
 
-const MEASURES = { confidence: 'ckind', pressure: 'pkind' };
+const MEASURES = { confidence: 'ckind', pressure: 'pkind', chain: 'links' };
 const BEHAVE_VIEWS = Object.fromEntries(Object.entries(MEASURES).map(([name, key]) => [name, { keys: [key, 'axis', 'theme', 'width'], run: renderer(name, key) }]));
 
 async function startBehave() {

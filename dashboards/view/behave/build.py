@@ -21,12 +21,13 @@ from strata.dashboards.sentences.confidence import (
 from strata.dashboards.sentences.page_parts import LIMITED, SELF_TEST_FAILED, THIS_MODEL
 from strata.dashboards.sentences.pressure import AFTER, NEITHER, NO_GAIN, pressure_sentences, why_no_pressure_layers
 from strata.dashboards.sentences.provenance import items_words, shape_words
-from strata.dashboards.text import significant, without_paths
+from strata.dashboards.text import without_paths
+from strata.dashboards.view.behave.chain_depth import chain_depth_view, chain_views
+from strata.dashboards.view.behave.lines import line_of
 from strata.dashboards.view.behave.schema import (
     BEHAVE_VIEW_SCHEMA,
     BehaveRunView,
     BehaveView,
-    BehaviourLine,
     ConfidenceView,
     LayerPanel,
     PressureView,
@@ -82,6 +83,8 @@ def build_behave_view(run_dir: Path) -> BehaveView:
             )
             for kind, pressure in summary.behaviour.pressure.kinds.items()
         ),
+        chain_depth=chain_depth_view(summary.behaviour.chain_depth, summary.n_layers),
+        chain=chain_views(summary.behaviour.chain_depth, [row for row in rows if row.measure == "chain"]),
         warnings=tuple(behaviour_caveats(summary)),
         provenance=Provenance(facts=_facts(manifest, summary), **vars(from_manifest(manifest))),
         sizes={},
@@ -93,9 +96,9 @@ def _confidence(kind: Kind, confidence: Confidence, n_layers: int, rows: Sequenc
     guides = {"accuracy": (confidence.chance, CHANCE), "overconfidence": (0.0, AS_SURE_AS_RIGHT)}
     panels = []
     for quantity, title in PANELS.items():
-        own = _line([row for row in rows if (row.quantity, row.condition) == (quantity, "own")])
+        own = line_of([row for row in rows if (row.quantity, row.condition) == (quantity, "own")])
         if own is not None:
-            null = _line([row for row in rows if (row.quantity, row.condition) == (quantity, "other")])
+            null = line_of([row for row in rows if (row.quantity, row.condition) == (quantity, "other")])
             value, text = guides[quantity]
             panels.append(
                 LayerPanel(
@@ -121,9 +124,9 @@ def _pressure(kind: Kind, pressure: Pressure, n_layers: int, rows: Sequence[Beha
     panels = []
     for quantity, title in pressure_words.PANELS.items():
         control, text = controls[quantity]
-        own = _line([row for row in rows if (row.quantity, row.condition) == (quantity, "wrong")])
+        own = line_of([row for row in rows if (row.quantity, row.condition) == (quantity, "wrong")])
         if own is not None:
-            null = _line([row for row in rows if (row.quantity, row.condition) == (quantity, control)])
+            null = line_of([row for row in rows if (row.quantity, row.condition) == (quantity, control)])
             panels.append(
                 LayerPanel(
                     quantity=quantity, title=title, own=own, own_name=AFTER["wrong"], null=null, null_name=AFTER[control], guide=0.0,
@@ -132,20 +135,6 @@ def _pressure(kind: Kind, pressure: Pressure, n_layers: int, rows: Sequence[Beha
             )  # fmt: skip
     why = "" if pressure.why_no_layers is None else why_no_pressure_layers(pressure.why_no_layers)
     return PressureView(kind=kind, number=first, sentences=tuple(others), panels=tuple(panels), why_no_panels=why)
-
-
-def _line(rows: Sequence[BehaviourLayerRow]) -> BehaviourLine | None:
-    if not rows:
-        return None
-    ordered = sorted(rows, key=lambda row: row.stream)
-    return BehaviourLine(
-        mean=tuple(significant(row.mean) for row in ordered),
-        low=tuple(significant(row.low) for row in ordered),
-        high=tuple(significant(row.high) for row in ordered),
-        n_items=ordered[0].n_items,
-        n_clusters=ordered[0].n_clusters,
-        method=ordered[0].method,
-    )
 
 
 def _label(manifest: Manifest) -> str:

@@ -77,6 +77,47 @@ class PressureView(Record):
     why_no_panels: str
 
 
+class DepthLine(Record):
+    """Success by number of links."""
+
+    name: str
+    mean: Numbers
+    low: Numbers
+    high: Numbers
+
+
+class HopLine(Record):
+    """One link's end by stream, beside the other chain's at 0."""
+
+    name: str
+    line: BehaviourLine
+
+
+class ChainView(Record):
+    """Chains of so many links."""
+
+    kind: str
+    """What they are called."""
+    panels: tuple[HopLine, ...]
+    """Empty: nothing is said of streams."""
+    why_no_panels: str
+
+
+class ChainDepthView(Record):
+    """All of them."""
+
+    number: str
+    """The sentence that comes first."""
+    sentences: tuple[str, ...]
+    depths: tuple[int, ...]
+    items: tuple[int, ...]
+    walked: DepthLine
+    filler: DepthLine
+    other_end: DepthLine
+    fitted: Numbers
+    """c (1 − p)^d; empty without a fit."""
+
+
 class BehaveView(Record):
     """`view.json` of a `strata behave`."""
 
@@ -86,6 +127,10 @@ class BehaveView(Record):
     axes: Axes
     confidence: tuple[ConfidenceView, ...]
     pressure: tuple[PressureView, ...]
+    chain_depth: ChainDepthView | None
+    """None: it wasn't measured."""
+    chain: tuple[ChainView, ...]
+    """By number of links."""
     warnings: tuple[str, ...]
     provenance: Provenance
     sizes: Mapping[str, int]
