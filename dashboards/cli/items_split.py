@@ -71,7 +71,9 @@ def _encoder(config: SplitConfig, model: ModelOptions, display: Display) -> Enco
     return partial(_of_stream, spec=spec, model=model, display=display)
 
 
-def _of_stream(questions: Sequence[Question], spec: StreamSpec, model: ModelOptions, display: Display) -> list[Question]:
+def _of_stream(
+    questions: Sequence[Question], spec: StreamSpec, model: ModelOptions, display: Display
+) -> list[Question]:
     from strata.experiments.split.encoders import with_stream
 
     checkpoint = open_from(spec.checkpoint, model, display)

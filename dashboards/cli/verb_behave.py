@@ -82,7 +82,7 @@ def _tell(summary: BehaviourSummary, out: Path, page_line: str, options: Options
     from strata.dashboards.sentences.behaviour import behaviour_caveats
     from strata.dashboards.sentences.chain_depth import chain_depth_sentences
     from strata.dashboards.sentences.confidence import confidence_sentences
-    from strata.dashboards.sentences.pressure import pressure_sentences
+    from strata.dashboards.sentences.pressure import carried_sentence, pressure_sentences
 
     page = out / "report.html"
     if options.shown.json:
@@ -95,6 +95,8 @@ def _tell(summary: BehaviourSummary, out: Path, page_line: str, options: Options
     for kind, pressure in summary.behaviour.pressure.kinds.items():
         for sentence in pressure_sentences(kind, pressure, summary.n_layers):
             console.print(sentence)
+    for kind, cells in summary.behaviour.pressure.cells.items():
+        console.print(carried_sentence(kind, cells))
     if summary.behaviour.chain_depth is not None:
         for sentence in chain_depth_sentences(summary.behaviour.chain_depth, summary.n_layers):
             console.print(sentence)

@@ -92,7 +92,15 @@ def _by_stream(
     )
     for number, one in enumerate(part.panels):
         streams = range(len(one.line.mean))
-        curve = Curve("stream", streams, one.line.mean, one.line.low, one.line.high, one.line.n_items or 0, one.line.n_clusters or 0)
+        curve = Curve(
+            "stream",
+            streams,
+            one.line.mean,
+            one.line.low,
+            one.line.high,
+            one.line.n_items or 0,
+            one.line.n_clusters or 0,
+        )
         style = LineStyle(_HOPS[number % len(_HOPS)], DASHES[number % len(DASHES)], MARKERS[number % len(MARKERS)])
         if number == len(part.panels) - 1:
             canvas.data += band_trace(curve, palette.random_shade, on)

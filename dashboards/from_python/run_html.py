@@ -9,12 +9,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from strata.dashboards.page.templates import render
-from strata.dashboards.sentences.comparison import verdict_sentences
 from strata.dashboards.sentences.chain_depth import chain_depth_sentences
+from strata.dashboards.sentences.comparison import verdict_sentences
 from strata.dashboards.sentences.confidence import confidence_sentences
 from strata.dashboards.sentences.instruments import instrument_label
 from strata.dashboards.sentences.onsets import answered_words, onset_words
-from strata.dashboards.sentences.pressure import pressure_sentences
+from strata.dashboards.sentences.pressure import carried_sentence, pressure_sentences
 from strata.dashboards.sentences.probe import sentences
 from strata.dashboards.sentences.summary import places_table, said_words
 from strata.dashboards.text import interval, number, path_free
@@ -101,6 +101,7 @@ def _behaved(content: JsonObject) -> Told:
         " ".join(pressure_sentences(kind, pressure, summary.n_layers))
         for kind, pressure in summary.behaviour.pressure.kinds.items()
     ]
+    paragraphs += [carried_sentence(kind, cells) for kind, cells in summary.behaviour.pressure.cells.items()]
     if summary.behaviour.chain_depth is not None:
         paragraphs.append(" ".join(chain_depth_sentences(summary.behaviour.chain_depth, summary.n_layers)))
     return Told(_stamped(summary.checkpoint.spec, limited=summary.limited), paragraphs, [])

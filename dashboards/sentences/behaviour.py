@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from strata.dashboards.sentences.chain_depth import why_no_chains_words
 from strata.dashboards.sentences.item_exclusions import exclusion_words
-from strata.dashboards.sentences.pressure import not_pressed_words
+from strata.dashboards.sentences.pressure import no_cells_words, not_pressed_words
 from strata.dashboards.sentences.run_caveats import caveat_sentence
 from strata.dashboards.text import count
 from strata.experiments.results.behaviour_summary import BehaviourSummary
@@ -24,6 +24,9 @@ def behaviour_caveats(summary: BehaviourSummary) -> list[str]:
         f"{count(n, 'item')} without pressure: {not_pressed_words(why)}"
         for why, n in summary.behaviour.pressure.not_pressed.items()
     ]
+    why_no_cells = summary.behaviour.pressure.why_no_cells
+    if why_no_cells is not None:
+        lines.append(f"What carries a wrong answer wasn't sought: {no_cells_words(why_no_cells)}")
     if summary.behaviour.why_no_chain_depth is not None:
         lines.append(f"Depth of a chain not measured: {why_no_chains_words(summary.behaviour.why_no_chain_depth)}")
     return [*lines, *(caveat_sentence(caveat) for caveat in summary.warnings)]

@@ -51,7 +51,12 @@ def why_no_chains_words(why: WhyNoChains) -> str:
 
 def chain_depth_sentences(found: ChainDepth, n_layers: int) -> list[str]:
     """The number first, then the shares it comes from, then where links can be read."""
-    return [_number(found), _shares(found), *([] if found.fit is None else [_fit(found.fit)]), _streams(found, n_layers)]
+    return [
+        _number(found),
+        _shares(found),
+        *([] if found.fit is None else [_fit(found.fit)]),
+        _streams(found, n_layers),
+    ]
 
 
 def _number(found: ChainDepth) -> str:
@@ -84,9 +89,7 @@ def _shares(found: ChainDepth) -> str:
         for one in found.depths
     ]
     items = ", ".join(str(one.items) for one in found.depths)
-    return (
-        f"Named first by number of links (behind filler as long, the other chain's end): {'; '.join(shares)}; {items} chains."
-    )
+    return f"Named first by number of links (behind filler as long, the other chain's end): {'; '.join(shares)}; {items} chains."
 
 
 def _fit(fit: ChainFit) -> str:

@@ -62,7 +62,8 @@ def _scores(scores: Classified) -> tuple[str, str, str]:
 
 
 def _by(split: ItemSplit) -> str:
-    beyond = f"AUC within length {estimated(split.beyond_form)} above that of form alone"
+    ends = interval(split.beyond_form.low, split.beyond_form.high, 3)
+    beyond = f"AUC within length {number(split.beyond_form.value, 3)} {ends} above that of form alone"
     match split.split_by:
         case "reads-beyond-length":
             return f"Among questions of similar length the classifier reads more than their form: {beyond}."
@@ -99,7 +100,9 @@ def _why_not(why: WhyNotCorrected, split: ItemSplit) -> str:
                 "some of these"
             )
         case "no-discrimination":
-            return "sensitivity and specificity don't surely add up to more than 1, which naming kinds by chance reaches"
+            return (
+                "sensitivity and specificity don't surely add up to more than 1, which naming kinds by chance reaches"
+            )
         case "share-outside":
             low = None if split.specificity.value is None else 1 - split.specificity.value
             return (
@@ -113,9 +116,7 @@ def _why_not(why: WhyNotCorrected, split: ItemSplit) -> str:
 
 
 def _gap(gap: Gap, split: ItemSplit) -> str:
-    raw = (
-        f"Right answers, knowledge less reasoning: {estimated(gap.raw)} by the split, {estimated(gap.within_length)} within quartiles of length"
-    )
+    raw = f"Right answers, knowledge less reasoning: {estimated(gap.raw)} by the split, {estimated(gap.within_length)} within quartiles of length"
     if gap.corrected is None:
         return f"{raw}; not corrected."
     unbounded = (

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import assert_never
 
 from strata.dashboards.sentences.confidence import estimated
+from strata.dashboards.sentences.places import blocks_words, cell_label
+from strata.dashboards.sentences.reasons import why_not_placed
+from strata.dashboards.sentences.stage_rows import installed_words, measured_words
 from strata.dashboards.text import count, stream_range
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.behaviour_summary import (
@@ -16,6 +19,7 @@ from strata.experiments.results.behaviour_summary import (
     PressureLayers,
     WhyNoPressureLayers,
 )
+from strata.experiments.results.pressure_cells import PressureCells, WhyNoCells
 
 PANELS = {"gain": "gain of the wrong answer (nats)", "margin": "log P(wrong) − log P(right) (nats)"}
 """What is drawn by stream."""
@@ -41,6 +45,45 @@ def pressure_aria(kind: str, n_layers: int) -> str:
 def pressure_sentences(kind: Kind, pressure: Pressure, n_layers: int) -> list[str]:
     """The number first, then where it shows."""
     return [_number(kind, pressure), _by_stream(pressure, n_layers)]
+
+
+def carried_sentence(kind: Kind, cells: PressureCells) -> str:
+    """Which parts carry the wrong answer, or why nothing is said."""
+    family = cells.family
+    of = (
+        f"{count(family.pairs, 'pair')} in {count(family.entities, 'entity', 'entities')}; {cells.moved} of {count(cells.eligible, 'item')} right after "
+        "neutral words are moved by a logit"
+    )
+    if not family.cells:
+        why = (
+            "no intervention was made"
+            if family.why_not_placed is None
+            else why_not_placed(family.why_not_placed, family.span)
+        )
+        return f"On {kind} items what carries the wrong answer isn't said: {why} ({of})."
+    counted = [cell for cell, found in family.cells.items() if found.counts]
+    if not counted:
+        return f"On {kind} items no part of the model is shown to carry the wrong answer ({of})."
+    told = []
+    for cell in counted:
+        found = family.cells[cell]
+        windows = [blocks_words(locus.first, locus.last) for locus in family.loci if locus.cell == cell]
+        at = f" ({' or '.join(windows)})" if windows else ""
+        told.append(
+            f"{cell_label(cell, family.span)}{at} {measured_words(found.effect)}, beyond a third answer {installed_words(found)}"
+        )
+    return f"On {kind} items the wrong answer is carried by {'; '.join(told)} ({of})."
+
+
+def no_cells_words(why: WhyNoCells) -> str:
+    """As a clause."""
+    match why:
+        case "not-asked":
+            return "no pairs were asked for"
+        case "no-restart":
+            return "this architecture can't be run from the middle of a prompt"
+        case _:
+            assert_never(why)
 
 
 def not_pressed_words(why: NotPressed) -> str:

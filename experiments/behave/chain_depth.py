@@ -141,12 +141,12 @@ def measure_chain_depth(
 ) -> MeasuredChains:
     """Success by depth beside filler of the same length, the fit, and where each link's end is readable at the depths that are answered."""
     depth = np.array([one.pair.depth for one in chains])
-    rows = tuple(_depth_row(int(level), depth == level, readings) for level in np.unique(depth))
+    rows = tuple(_depth_row(int(level), depth == level, readings, draws, seed) for level in np.unique(depth))
     tested = depth_decay(
         readings.right["walked"], readings.right["filler"], depth, draws=min(draws, _MOST_DRAWS), null_draws=null_draws, seed=seed
     )  # fmt: skip
     fit = None if tested is None else _fit(tested, len(chains), min(draws, _MOST_DRAWS))
-    hops, layers = _hops([row.depth for row in rows if row.answered], depth, readings, draws, seed)
+    hops, layers = readable_hops([row.depth for row in rows if row.answered], depth, readings, draws, seed)
     return MeasuredChains(
         ChainDepth(depths=rows, verdict=_verdict(rows, fit), fit=fit, hops=tuple(hops)),
         _item_rows(chains, readings),
@@ -154,17 +154,21 @@ def measure_chain_depth(
     )
 
 
-def _depth_row(level: int, inside: Bool[np.ndarray, " chain"], readings: ChainReadings) -> DepthRow:
+def _depth_row(
+    level: int, inside: Bool[np.ndarray, " chain"], readings: ChainReadings, draws: int, seed: int
+) -> DepthRow:
     clusters = [str(number) for number in range(int(inside.sum()))]
     right, filler = (cluster_share(readings.right[asked][inside].tolist(), clusters) for asked in ASKED)
     other = cluster_share(readings.other_end[inside].tolist(), clusters)
+    apart = readings.right["walked"][inside].astype(float) - readings.other_end[inside]
+    beyond = cluster_bootstrap(apart, clusters, draws=draws, seed=seed)[0]
     return DepthRow(
         depth=level,
         items=len(clusters),
         right=Estimated.of(right),
         filler=Estimated.of(filler),
         other_end=Estimated.of(other),
-        answered=right.low is not None and right.low > other.value,
+        answered=beyond.low is not None and beyond.low > 0,
     )
 
 
@@ -195,9 +199,10 @@ def _verdict(rows: Sequence[DepthRow], fit: ChainFit | None) -> ChainVerdict:
     return "links-cost" if fit.beyond_filler.side > 0 else "length-costs"
 
 
-def _hops(
+def readable_hops(
     levels: Sequence[int], depth: Int[np.ndarray, " chain"], readings: ChainReadings, draws: int, seed: int
 ) -> tuple[list[HopReadable], list[BehaviourLayerRow]]:
+    """Of the depths in `levels`: from which stream on every link's end is readable, and its curve."""
     found, rows = [], []
     looked_at = sum(levels)
     for level in levels:
@@ -250,4 +255,3 @@ def _first_tokens(checkpoint: Checkpoint, prompt: str, names: tuple[str, str]) -
         whole = checkpoint.encode(f"{prompt} {name}")
         ids.append(whole[len(before)] if whole[: len(before)] == before and len(whole) > len(before) else NO_TOKEN)
     return (ids[0], ids[1]) if ids[0] != ids[1] and NO_TOKEN not in ids else (NO_TOKEN, NO_TOKEN)
-

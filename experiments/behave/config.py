@@ -24,6 +24,16 @@ class BehaveConfig(QuestionChoice):
         ),
     )
     """Most items before which another answer is put, spread over the families; each is run four times."""
+    pressure_pairs: int = field(
+        default=18,
+        metadata=setting(
+            "most pairs of a kind, wrong against right answer before the question, that are intervened on; 0 for none",
+            "questions",
+            whole,
+            metavar="N",
+        ),
+    )
+    """Most pairs of a kind, wrong against right answer before the question, that are intervened on."""
     chain_items: int = field(
         default=32,
         metadata=setting(

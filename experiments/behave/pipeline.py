@@ -18,6 +18,7 @@ from strata.experiments.behave.confidence import measure_confidence
 from strata.experiments.behave.config import BehaveConfig
 from strata.experiments.behave.option_readings import OptionSet, option_sets, read_options
 from strata.experiments.behave.prefills import pressed_items
+from strata.experiments.behave.pressed_cells import carried, pressed_pairs
 from strata.experiments.behave.pressure import measure_pressure, pressure_store, read_margins
 from strata.experiments.items.framing import template_sha256
 from strata.experiments.items.jsonl import write_items
@@ -115,6 +116,11 @@ def _stages(
             progress=controls.progress,
         )  # fmt: skip
         pressure = measure_pressure(pressed, margins, draws=config.draws, seed=config.seed)
+    with run.stage("pressure, interventions"):
+        pairs = pressed_pairs(checkpoint, pressed, margins, questions.prompt_prefix, config.pressure_pairs)
+        cells = carried(
+            run, checkpoint, pairs, most=config.pressure_pairs, draws=config.draws, seed=config.seed, progress=controls.progress
+        )  # fmt: skip
     with run.stage("chains"):
         chains = _chains(run, checkpoint, backend, config, questions, budget, controls, own_items=own_items)
     chain_items, chain_layers = (chains.items, chains.layers) if isinstance(chains, MeasuredChains) else ([], [])
@@ -135,7 +141,12 @@ def _stages(
         limited=questions.limited,
         behaviour=Behaviour(
             confidence=confidence.kinds,
-            pressure=PressureOfKinds(kinds=pressure.kinds, not_pressed=not_pressed),
+            pressure=PressureOfKinds(
+                kinds=pressure.kinds,
+                not_pressed=not_pressed,
+                cells={} if isinstance(cells, str) else cells,
+                why_no_cells=cells if isinstance(cells, str) else None,
+            ),
             chain_depth=chains.summary if isinstance(chains, MeasuredChains) else None,
             why_no_chain_depth=None if isinstance(chains, MeasuredChains) else chains,
         ),

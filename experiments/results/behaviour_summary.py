@@ -14,6 +14,7 @@ from strata.experiments.results.chain_depth import ChainDepth, WhyNoChains
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.file_versions import BEHAVE_SCHEMA
 from strata.experiments.results.locate_summary import CheckpointSummary
+from strata.experiments.results.pressure_cells import PressureCells, WhyNoCells
 from strata.experiments.results.record import Record
 
 Leaning = Literal[
@@ -185,6 +186,9 @@ class PressureOfKinds(Record):
     kinds: Mapping[Kind, Pressure]
     not_pressed: Mapping[NotPressed, int]
     """Items that couldn't be, by reason."""
+    cells: Mapping[Kind, PressureCells] = Field(default_factory=dict)
+    """Which parts carry the wrong answer; empty: none were sought."""
+    why_no_cells: WhyNoCells | None = None
 
 
 class Behaviour(Record):

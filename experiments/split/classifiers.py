@@ -22,7 +22,7 @@ Reads = Literal["form", "words", "encoded"]
 """What a classifier reads: form alone, words and form, or an encoder's embedding and form."""
 FOLDS = 5
 _INNER_FOLDS = 3
-_STRENGTHS = (0.01, 0.1, 1.0, 10.0)
+_STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
 """Inverse penalties (scikit-learn's C) that are tried on inner folds."""
 _MOST_TERMS = 50_000
 

@@ -61,7 +61,9 @@ def with_encoder(questions: Sequence[Question], name: str, progress: Progress) -
     refuse_own_code(directory, read_config(directory))
     weight_files(directory)  # refuses pickles and what is damaged
     tokenizer, model = guarded(
-        lambda: _opened(directory), f"The encoder {name} can't be opened", "Give tfidf, CHECKPOINT@STREAM, or an encoder"
+        lambda: _opened(directory),
+        f"The encoder {name} can't be opened",
+        "Give tfidf, CHECKPOINT@STREAM, or an encoder",
     )
     return _with(questions, _means(tokenizer, model, [one.text for one in questions], progress))
 
@@ -75,7 +77,8 @@ def _opened(directory: Path) -> tuple[Any, Any]:
     made_up = [name for name in loaded["missing_keys"] if "pooler" not in name]  # the mean doesn't pass it
     if made_up:
         raise StrataError(
-            f"{directory} lacks {len(made_up)} weights of its encoder, among them {min(made_up)}", "Give a whole encoder"
+            f"{directory} lacks {len(made_up)} weights of its encoder, among them {min(made_up)}",
+            "Give a whole encoder",
         )
     tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
     return tokenizer, model.eval()

@@ -149,7 +149,9 @@ def _outcome(row: Row, path: str | None) -> float | None:
         return None
     words = {"true": 1.0, "false": 0.0}
     try:
-        number = words[value.strip().lower()] if isinstance(value, str) and value.strip().lower() in words else float(value)
+        number = (
+            words[value.strip().lower()] if isinstance(value, str) and value.strip().lower() in words else float(value)
+        )
     except (TypeError, ValueError):
         number = -1.0
     if not 0 <= number <= 1:
@@ -166,7 +168,8 @@ def _two_labels(where: str, labels: Sequence[str], config: SplitConfig) -> tuple
     if len(names) < 2:
         there = f"only the label {names[0]!r}" if names else "no label"
         raise StrataError(
-            f"{where} holds {there} in {config.target!r}", "Give labelled questions of both kinds: reasoning and knowledge"
+            f"{where} holds {there} in {config.target!r}",
+            "Give labelled questions of both kinds: reasoning and knowledge",
         )
     if len(names) > 2:
         shown = ", ".join(repr(name[:40]) for name in names[:6]) + (", …" if len(names) > 6 else "")
@@ -204,5 +207,6 @@ def _refuse_too_few(where: str, labelled: Sequence[Question]) -> None:
         if len(clusters) < FEWEST_OF_ONE:
             kind = "reasoning" if reasoning else "knowledge"
             raise StrataError(
-                f"{where} has {len(clusters)} clusters labelled as {kind}", f"Label at least {FEWEST_OF_ONE} of each kind"
+                f"{where} has {len(clusters)} clusters labelled as {kind}",
+                f"Label at least {FEWEST_OF_ONE} of each kind",
             )

@@ -44,16 +44,12 @@ class Ranking:
             compared += counted
         return won, compared
 
-    def auc(
-        self, scores: Float[np.ndarray, "repeat question"], *, within: bool, draws: int, seed: int
-    ) -> Estimate:
+    def auc(self, scores: Float[np.ndarray, "repeat question"], *, within: bool, draws: int, seed: int) -> Estimate:
         """Share of pairs ranked rightly; `within`: of pairs in one stratum. NaN where no pair is compared."""
         won, compared = self.wins(scores, within=within)
         return self._estimate(won, compared, draws, seed)
 
-    def auc_in(
-        self, scores: Float[np.ndarray, "repeat question"], stratum: int, *, draws: int, seed: int
-    ) -> Estimate:
+    def auc_in(self, scores: Float[np.ndarray, "repeat question"], stratum: int, *, draws: int, seed: int) -> Estimate:
         """The same in one stratum."""
         won, compared = self.wins(scores, within=True)
         inside = (self.stratum[self.reasoning] == stratum)[:, None]

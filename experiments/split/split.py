@@ -86,7 +86,9 @@ def split_items(
     reads: Reads = "words" if encode is None else "encoded"
     form = held_out_probabilities(labelled, "form", folds, config.seed, progress, "form alone")
     classifier = held_out_probabilities(labelled, reads, folds, config.seed, progress, "classifier")
-    probability = {one.id: value for one, value in zip(labelled, classifier.mean, strict=True)} if config.labels is None else {}
+    probability = (
+        {one.id: value for one, value in zip(labelled, classifier.mean, strict=True)} if config.labels is None else {}
+    )
     todo = [one for one in asked.rows if one.id not in probability]
     fresh = fit(labelled, reads, config.seed).probability(todo)
     probability |= {one.id: value for one, value in zip(todo, fresh, strict=True)}

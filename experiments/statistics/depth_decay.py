@@ -40,14 +40,16 @@ class Decay:
 
 
 def success(
-    start: Float[np.ndarray, "..."], lost: Float[np.ndarray, "..."], depths: Float[np.ndarray, " depth"]
+    start: Float[np.ndarray, ...], lost: Float[np.ndarray, ...], depths: Float[np.ndarray, " depth"]
 ) -> Float[np.ndarray, "... depth"]:
     """c (1 − p)^d."""
     return np.asarray(start)[..., None] * (1 - np.asarray(lost)[..., None]) ** depths
 
 
 def fit_decay(
-    right: Float[np.ndarray, "table depth"], asked: Float[np.ndarray, "table depth"], depths: Float[np.ndarray, " depth"]
+    right: Float[np.ndarray, "table depth"],
+    asked: Float[np.ndarray, "table depth"],
+    depths: Float[np.ndarray, " depth"],
 ) -> Decay:
     """`right` of `asked` at each depth, table by table. 0 ≤ c, p ≤ 1."""
     parts = [
@@ -58,7 +60,9 @@ def fit_decay(
 
 
 def _fit(
-    right: Float[np.ndarray, "table depth"], asked: Float[np.ndarray, "table depth"], depths: Float[np.ndarray, " depth"]
+    right: Float[np.ndarray, "table depth"],
+    asked: Float[np.ndarray, "table depth"],
+    depths: Float[np.ndarray, " depth"],
 ) -> tuple[np.ndarray, ...]:
     low, high = np.zeros((len(right), 2)), np.ones((len(right), 2))
     rows = np.arange(len(right))
@@ -84,7 +88,7 @@ def _fit(
 
 def _log_likelihood(
     rate: Float[np.ndarray, "... depth"], right: Float[np.ndarray, "... depth"], asked: Float[np.ndarray, "... depth"]
-) -> Float[np.ndarray, "..."]:
+) -> Float[np.ndarray, ...]:
     """Of counts, in nats; −inf where what happened can't."""
     with np.errstate(divide="ignore", invalid="ignore"):
         hits = np.where(right > 0, right * np.log(rate), 0.0)
@@ -142,7 +146,10 @@ def depth_decay(
         [rng.multinomial(int(n), np.full(int(n), 1 / n), size=draws) for n in asked], axis=1
     )  # fmt: skip
     order = np.argsort(place, kind="stable")
-    drawn = [fit_decay(weights @ (one[order, None] * of_depth[order]), _every(asked, draws), depths) for one in (right, control)]
+    drawn = [
+        fit_decay(weights @ (one[order, None] * of_depth[order]), _every(asked, draws), depths)
+        for one in (right, control)
+    ]
     permuted = np.stack([right[rng.permutation(len(right))] @ of_depth for _ in range(null_draws)])
     null = fit_decay(permuted, _every(asked, null_draws), depths)
     rates = success(point.start, point.lost, depths)[0]
@@ -166,7 +173,9 @@ def depth_decay(
 
 
 def _deviance(
-    right: Float[np.ndarray, "table depth"], asked: Float[np.ndarray, "table depth"], depths: Float[np.ndarray, " depth"]
+    right: Float[np.ndarray, "table depth"],
+    asked: Float[np.ndarray, "table depth"],
+    depths: Float[np.ndarray, " depth"],
 ) -> Float[np.ndarray, " table"]:
     whole = _log_likelihood(right / asked, right, asked)
     return np.maximum(0.0, 2 * (whole - fit_decay(right, asked, depths).log_likelihood))

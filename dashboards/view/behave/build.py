@@ -19,9 +19,17 @@ from strata.dashboards.sentences.confidence import (
     why_no_layers,
 )
 from strata.dashboards.sentences.page_parts import LIMITED, SELF_TEST_FAILED, THIS_MODEL
-from strata.dashboards.sentences.pressure import AFTER, NEITHER, NO_GAIN, pressure_sentences, why_no_pressure_layers
+from strata.dashboards.sentences.pressure import (
+    AFTER,
+    NEITHER,
+    NO_GAIN,
+    carried_sentence,
+    pressure_sentences,
+    why_no_pressure_layers,
+)
 from strata.dashboards.sentences.provenance import items_words, shape_words
 from strata.dashboards.text import without_paths
+from strata.dashboards.view.behave.carried import carried_rows
 from strata.dashboards.view.behave.chain_depth import chain_depth_view, chain_views
 from strata.dashboards.view.behave.lines import line_of
 from strata.dashboards.view.behave.schema import (
@@ -83,6 +91,8 @@ def build_behave_view(run_dir: Path) -> BehaveView:
             )
             for kind, pressure in summary.behaviour.pressure.kinds.items()
         ),
+        carried=carried_rows(summary.behaviour.pressure.cells),
+        carried_said=tuple(carried_sentence(kind, cells) for kind, cells in summary.behaviour.pressure.cells.items()),
         chain_depth=chain_depth_view(summary.behaviour.chain_depth, summary.n_layers),
         chain=chain_views(summary.behaviour.chain_depth, [row for row in rows if row.measure == "chain"]),
         warnings=tuple(behaviour_caveats(summary)),

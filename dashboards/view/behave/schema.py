@@ -64,6 +64,18 @@ class ConfidenceView(Record):
     why_no_panels: str
 
 
+class CarriedRow(Record):
+    """One cell that is intervened on, in words."""
+
+    kind: str
+    cell: str
+    effect: str
+    beyond_third: str
+    lost: str
+    windows: str
+    counts: str
+
+
 class PressureView(Record):
     """The items of one kind."""
 
@@ -127,6 +139,10 @@ class BehaveView(Record):
     axes: Axes
     confidence: tuple[ConfidenceView, ...]
     pressure: tuple[PressureView, ...]
+    carried: tuple[CarriedRow, ...]
+    """Empty: nothing was intervened on."""
+    carried_said: tuple[str, ...]
+    """A sentence a kind."""
     chain_depth: ChainDepthView | None
     """None: it wasn't measured."""
     chain: tuple[ChainView, ...]

@@ -85,12 +85,14 @@ class FamilyPairs:
     offered: int
     answered_both: float | None
     contrast: str | None = None
+    third: tuple[Pair, ...] = ()
+    """Of each pair: its own question with a third answer in the replaced span; empty: other pairs bring third answers."""
 
     def first(self, n: int) -> FamilyPairs:
         """The same with the first `n` pairs."""
         return FamilyPairs(
             self.name, self.kind, self.pairs[:n], self.entities[:n], self.inputs[:n], self.span, self.same_last,
-            self.offered, self.answered_both, self.contrast,
+            self.offered, self.answered_both, self.contrast, self.third[:n],
         )  # fmt: skip
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from strata.experiments.locate.causal.cell_evidence import LEAST_EFFECT, drawn_clusters, is_undecided, window_effects
+from strata.experiments.locate.causal.family_batches import FamilyBatches, both_sides, by_row
 from strata.experiments.locate.causal.family_decision import FamilyAnalysis, FamilyPairs, analyse
 from strata.experiments.locate.causal.family_heads import measure_heads
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
@@ -33,7 +34,6 @@ from strata.probes.interventions.cell_effects import CellBatch, Side
 from strata.probes.interventions.cells import CELLS, Cell, at_span
 from strata.probes.interventions.minimal_pairs import batches_of
 from strata.probes.prompts.batching import tokens_a_batch
-from strata.probes.rerun.shared_recordings import Runs
 from strata.probes.statistics.bootstrap import cluster_codes
 
 LOOKS = (12, 18, 24, 48)
@@ -42,8 +42,6 @@ _ROUNDS = 8
 """Steps of a search: bisections of a hundred blocks take seven."""
 QUICK_DRAWS = 200
 """Draws of clusters after each look but the last."""
-_HELD_BYTES = {"cpu": 750_000_000, "cuda": 8_000_000_000}
-"""Of the recorded prompts of a family, clean and counterfactual: beyond that they are run again at every step of the search."""
 _ENOUGH_WITHOUT_A_ROLE, _ENOUGH_OF_A_WIDE_PLACE = LOOKS[:2]
 _SUPPORTED = 0.95
 """Share of draws that have to place a family in the same cell before no more pairs are added."""
@@ -92,7 +90,7 @@ class _Programme:
     def __init__(self, checkpoint: Checkpoint, family: FamilyPairs, effort: Effort, seed: int, tokens: int) -> None:
         self.checkpoint, self.family, self.effort, self.seed, self.tokens = checkpoint, family, effort, seed, tokens
         self.measured = FamilyMeasurements(checkpoint.n_layers)
-        self.batches = _Batches(checkpoint, family)
+        self.batches = FamilyBatches(checkpoint, family)
         self.cells = [
             cell for cell in CELLS
             if not at_span(cell) or (family.span is not None and checkpoint.n_layers > 1)
@@ -102,6 +100,8 @@ class _Programme:
         self.differences: dict[Cell, np.ndarray] = {}
         self.donors: list[list[int]] = []
         """Of each pair: items with third answers."""
+        self.third: dict[Cell, Tensor] = {}
+        """What the runs of `family.third` add; empty where other pairs bring third answers."""
 
     def run(self) -> FamilyMeasurements:
         available = min(len(self.family.pairs), self.effort.most_pairs)
@@ -125,22 +125,33 @@ class _Programme:
     def _add_pairs(self, size: int) -> None:
         measured, start = self.measured, len(self.measured.keys)
         added = list(range(start, size))
-        batches = batches_of([self.family.pairs[row] for row in added], self.tokens)
+        batches = list(batches_of([self.family.pairs[row] for row in added], self.tokens))
         new = self.batches.added([[added[row] for row in rows] for rows in batches])
         measured.keys += [self.family.pairs[row].key for row in added]
         measured.margin = np.full(size, np.nan)
-        measured.clean = np.concatenate([measured.clean, _by_row(new, added, lambda batch: batch.clean)])
-        measured.foil = np.concatenate([measured.foil, _by_row(new, added, lambda batch: batch.foil)])
+        measured.clean = np.concatenate([measured.clean, by_row(new, added, lambda batch: batch.clean)])
+        measured.foil = np.concatenate([measured.foil, by_row(new, added, lambda batch: batch.foil)])
         for cell in self.cells:
-            clean, foil = _both_sides(new, added, partial(_pieces, cell))
+            clean, foil = both_sides(new, added, partial(_pieces, cell))
             self.pieces[cell] = _joined(self.pieces.get(cell), torch.from_numpy(clean).float())
             difference = clean - foil
             known = self.differences.get(cell)
             self.differences[cell] = difference if known is None else np.concatenate([known, difference])
+        self._add_third(batches, added)
         measured.inputs = self._input_cosines(size)
         for cell, table in measured.effects.items():
             rows = self._shifts(cell, table.windows, new, added)
             table.add_rows(rows)
+
+    def _add_third(self, batches: Sequence[Sequence[int]], added: Sequence[int]) -> None:
+        """Runs the own third answers of the new pairs, in their batches."""
+        if not self.family.third:
+            return
+        family = replace(self.family, pairs=self.family.third, third=())
+        runs = FamilyBatches(self.checkpoint, family).added([[added[row] for row in rows] for rows in batches])
+        for cell in self.cells:
+            pieces = torch.from_numpy(by_row(runs, added, partial(_pieces, cell, "clean"))).float()
+            self.third[cell] = _joined(self.third.get(cell), pieces)
 
     def _search(self) -> None:
         for cell in self.cells:
@@ -188,8 +199,8 @@ class _Programme:
         self, cell: Cell, windows: Sequence[Window], batches: Iterable[tuple[list[int], CellBatch]], rows: Sequence[int]
     ) -> dict[str, Float[np.ndarray, "pair window"]]:
         return {
-            "denoise": _by_row(batches, rows, lambda batch: batch.denoise(cell, windows)),
-            "noise": _by_row(batches, rows, lambda batch: batch.noise(cell, windows)),
+            "denoise": by_row(batches, rows, lambda batch: batch.denoise(cell, windows)),
+            "noise": by_row(batches, rows, lambda batch: batch.noise(cell, windows)),
         }
 
     def _effects(self, cell: Cell) -> dict[Window, float]:
@@ -203,14 +214,34 @@ class _Programme:
     def _install(self) -> None:
         """Denoising with third answers' pieces: the whole cell and its loci, mean over donors."""
         n = len(self.measured.keys)
-        # A pair keeps its donors, so that what was measured at an earlier look stands.
-        self.donors += donors_of(self.family.pairs[:n], self.seed, _DONORS)[len(self.donors) :]
-        has = np.array([bool(of_pair) for of_pair in self.donors])
+        has, index, pieces = self._donors_to_install(n)
         if not has.any():
             return
         wanted = {cell: windows for cell in self.measured.effects if (windows := self._tested_windows(cell))}
         donated = {cell: self._donated_before(cell, windows, n) for cell, windows in wanted.items()}
         done = {cell: np.isfinite(values) | ~has[:, None] for cell, values in donated.items()}
+        for rows, batch in self.batches:
+            for cell, values in donated.items():
+                columns = np.flatnonzero(~done[cell][rows].all(axis=0))
+                if len(columns):
+                    windows = [wanted[cell][column] for column in columns]
+                    turns = [
+                        batch.donated(cell, windows, pieces[cell][index[rows, turn]]).numpy()
+                        for turn in range(index.shape[1])
+                    ]
+                    values[np.array(rows)[:, None], columns] = np.mean(turns, axis=0)
+        for cell, values in donated.items():
+            values[~has] = np.nan
+            self.measured.installs[cell] = WindowShifts(wanted[cell], {"donated": values})
+
+    def _donors_to_install(
+        self, n: int
+    ) -> tuple[Bool[np.ndarray, " pair"], Int[Tensor, "pair donor"], Mapping[Cell, Tensor]]:
+        """Which pairs have a third answer, at which rows of which pieces."""
+        if self.family.third:
+            return np.ones(n, dtype=bool), torch.arange(n)[:, None], self.third
+        # A pair keeps its donors, so that what was measured at an earlier look stands.
+        self.donors += donors_of(self.family.pairs[:n], self.seed, _DONORS)[len(self.donors) :]
         # With fewer donors the same one is taken again.
         index = torch.tensor(
             [
@@ -218,19 +249,7 @@ class _Programme:
                 for row, of_pair in enumerate(self.donors)
             ]
         )
-        for rows, batch in self.batches:
-            for cell, values in donated.items():
-                columns = np.flatnonzero(~done[cell][rows].all(axis=0))
-                if len(columns):
-                    windows = [wanted[cell][column] for column in columns]
-                    turns = [
-                        batch.donated(cell, windows, self.pieces[cell][index[rows, turn]]).numpy()
-                        for turn in range(_DONORS)
-                    ]
-                    values[np.array(rows)[:, None], columns] = np.mean(turns, axis=0)
-        for cell, values in donated.items():
-            values[~has] = np.nan
-            self.measured.installs[cell] = WindowShifts(wanted[cell], {"donated": values})
+        return np.array([bool(of_pair) for of_pair in self.donors]), index, self.pieces
 
     def _donated_before(self, cell: Cell, windows: Sequence[Window], n: int) -> Float[np.ndarray, "pair window"]:
         """What an earlier look measured of these windows; NaN elsewhere."""
@@ -291,13 +310,14 @@ class _Programme:
         for cell in self.measured.effects:
             if not at_span(cell):
                 rows = list(range(len(self.measured.keys)))
-                clean, foil = _both_sides(self.batches, rows, partial(_attribution, cell))
+                clean, foil = both_sides(self.batches, rows, partial(_attribution, cell))
                 self.measured.attribution[cell], self.measured.read_out[cell] = clean, clean - foil
         if not self.effort.beside:
             return
         result = self.analysis(QUICK_DRAWS).result
         self._necessity(result)
-        third = donors_of(self.family.pairs[: len(self.measured.keys)], self.seed, 1)
+        # Heads are held against other items' third answers only: an own one's heads aren't recorded.
+        third = [] if self.family.third else donors_of(self.family.pairs[: len(self.measured.keys)], self.seed, 1)
         has = np.array([bool(of_pair) for of_pair in third])
         index = np.array([of_pair[0] if of_pair else row for row, of_pair in enumerate(third)])
         measure_heads(self.measured, self.batches, result, (index, has) if has.any() else None)
@@ -305,14 +325,9 @@ class _Programme:
     def _necessity(self, result: FamilyResult) -> None:
         """Margin lost to other items' pieces, in the whole cells and in their loci."""
         n = len(self.measured.keys)
-        donors = donors_of(self.family.pairs[:n], self.seed, _DONORS)
-        has = np.array([len(of_pair) == _DONORS for of_pair in donors])
+        has, index, pieces, unrelated = self._donors_to_remove(n)
         if not has.any():
             return
-        index = torch.tensor(
-            [of_pair if len(of_pair) == _DONORS else [row] * _DONORS for row, of_pair in enumerate(donors)]
-        )
-        unrelated = torch.tensor([[self.family.pairs[i].answer_id for i in of_pair] for of_pair in index.tolist()])
         for rows, batch in self.batches:
             self.measured.margin[rows] = batch.margin(unrelated[rows]).numpy()
         self.measured.margin[~has] = np.nan
@@ -326,66 +341,28 @@ class _Programme:
         for rows, batch in self.batches:
             for cell, asked in windows.items():
                 drawn = [
-                    batch.resampled(cell, asked, self.pieces[cell][index[rows, draw]], unrelated[rows]).numpy()
-                    for draw in range(_DONORS)
+                    batch.resampled(cell, asked, pieces[cell][index[rows, draw]], unrelated[rows]).numpy()
+                    for draw in range(index.shape[1])
                 ]
                 lost[cell][rows] = np.mean(drawn, axis=0)
         for cell, asked in windows.items():
             lost[cell][~has] = np.nan
             self.measured.necessity[cell] = WindowShifts(asked, {"lost": lost[cell]})
 
-
-class _Batches:
-    """The batches of a family; the latest ones stay recorded, so that a search needn't run their prompts again."""
-
-    def __init__(self, checkpoint: Checkpoint, family: FamilyPairs) -> None:
-        self.checkpoint, self.family = checkpoint, family
-        self.rows: list[list[int]] = []
-        self._held: dict[tuple[int, ...], CellBatch] = {}
-        self._most = _HELD_BYTES.get(checkpoint.device.type, _HELD_BYTES["cuda"])
-
-    def __iter__(self) -> Iterator[tuple[list[int], CellBatch]]:
-        for rows in self.rows:
-            yield rows, self._of(rows)
-
-    def added(self, batches: list[list[int]]) -> _Batches:
-        """The new batches by themselves; they are also among all from now on."""
-        self.rows += batches
-        new = _Batches(self.checkpoint, self.family)
-        new.rows, new._held = batches, self._held
-        return new
-
-    def _of(self, rows: list[int]) -> CellBatch:
-        key = tuple(rows)
-        if key not in self._held:
-            while self._held and sum(batch.recorded_bytes for batch in self._held.values()) > self._most:
-                # The latest: the others are the first to be asked again.
-                self._held.popitem()
-            members = [self.family.pairs[row] for row in rows]
-            self._held[key] = CellBatch(Runs(self.checkpoint), members, self.family.span)
-        return self._held[key]
-
-
-def _by_row(
-    batches: Iterable[tuple[list[int], CellBatch]], rows: Sequence[int], measure: Callable[[CellBatch], Tensor]
-) -> np.ndarray:
-    """One array in the order of `rows` from what every batch gives for its own."""
-    place = {row: index for index, row in enumerate(rows)}
-    out: np.ndarray | None = None
-    for members, batch in batches:
-        values = measure(batch).double().numpy()
-        if out is None:
-            out = np.full((len(rows), *values.shape[1:]), np.nan)
-        out[[place[row] for row in members]] = values
-    assert out is not None
-    return out
-
-
-def _both_sides(
-    batches: Iterable[tuple[list[int], CellBatch]], rows: Sequence[int], measure: Callable[[Side, CellBatch], Tensor]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Of the clean and of the counterfactual runs."""
-    return _by_row(batches, rows, partial(measure, "clean")), _by_row(batches, rows, partial(measure, "foil"))
+    def _donors_to_remove(
+        self, n: int
+    ) -> tuple[Bool[np.ndarray, " pair"], Int[Tensor, "pair donor"], Mapping[Cell, Tensor], Int[Tensor, "pair donor"]]:
+        """Which pairs have third answers enough, at which rows of which pieces, and their scored tokens."""
+        if self.family.third:
+            own = torch.tensor([[pair.answer_id] for pair in self.family.third[:n]])
+            return np.ones(n, dtype=bool), torch.arange(n)[:, None], self.third, own
+        donors = donors_of(self.family.pairs[:n], self.seed, _DONORS)
+        has = np.array([len(of_pair) == _DONORS for of_pair in donors])
+        index = torch.tensor(
+            [of_pair if len(of_pair) == _DONORS else [row] * _DONORS for row, of_pair in enumerate(donors)]
+        )
+        unrelated = torch.tensor([[self.family.pairs[i].answer_id for i in of_pair] for of_pair in index.tolist()])
+        return has, index, self.pieces, unrelated
 
 
 def _pieces(cell: Cell, side: Side, batch: CellBatch) -> Tensor:

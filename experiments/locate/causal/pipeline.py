@@ -100,7 +100,7 @@ def causal_stage(
     place_draws, draws = min(config.draws, PLACE_DRAWS), min(config.draws, 2_000)
     try:
         localised = localise(
-            checkpoint, backend, encoded, behaviour, partial(_measured, run, checkpoint, store, config.seed),
+            checkpoint, backend, encoded, behaviour, partial(measured_or_kept, run, checkpoint, store, config.seed),
             most_pairs=config.pairs, draws=place_draws, seed=config.seed,
             beside=config.extent != "quick", first=first, known=known, budget=budget, progress=progress,
         )  # fmt: skip
@@ -130,7 +130,7 @@ def causal_stage(
     )
 
 
-def _measured(
+def measured_or_kept(
     run: RunDirectory,
     checkpoint: Checkpoint,
     store: ActivationStore,

@@ -44,9 +44,13 @@ def test_items_are_written_by_kind_and_read_again(folder: Path, capfd: pytest.Ca
     written = read_items("by-kind.jsonl")
     assert found.written == len(written) == 80 and found.gap is not None
     for row, item in zip(rows, written, strict=True):
-        kind = "reasoning" if " k" in str(row["question"]) else "knowledge"
-        assert (item.kind, item.family) == (kind, f"exam-{kind}")
-        assert item.extra["split_labelled"] is ("label" in row)
+        assert item.family == f"exam-{item.kind}" and item.extra["split_labelled"] is ("label" in row)
+    right = [
+        (item.kind == "reasoning") == str(row["question"]).endswith("k")
+        for row, item in zip(rows, written, strict=True)
+    ]
+    assert all(right[:50]) and sum(right[50:]) > 15
+    assert all((item.extra["split_probability"] >= 0.5) == (item.kind == "reasoning") for item in written[50:])  # type: ignore[operator]
     assert main(["items", "split", "q.jsonl", "--out", "q.jsonl"]) == 2
     assert "is a file that is read" in capfd.readouterr().err
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from strata.experiments.split.error_correction import Calls, correction, corrected
+from strata.experiments.split.error_correction import Calls, corrected, correction
 
 
 def test_the_printed_share_means_what_was_recomputed() -> None:

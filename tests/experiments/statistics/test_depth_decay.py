@@ -45,15 +45,15 @@ def drawn(rates: np.ndarray, control: np.ndarray, n: int, seed: int) -> tuple[np
 def test_flat_is_flat_and_links_that_cost_are_told_beyond_the_control() -> None:
     flat, falling = np.full(5, 0.6), success(np.array(0.95), np.array(0.3), DEPTHS)
     false, covered, beyond = 0, 0, 0
-    for seed in range(12):
-        found = depth_decay(*drawn(flat, flat, 30, seed), draws=100, null_draws=100, seed=seed)
+    for seed in range(8):
+        found = depth_decay(*drawn(flat, flat, 30, seed), draws=100, null_draws=60, seed=seed)
         assert found is not None
         false += found.p_flat <= 0.05
         found = depth_decay(*drawn(falling, flat, 30, seed), draws=100, null_draws=100, seed=seed)
         assert found is not None and found.p_flat <= 0.02
         covered += found.lost_ends[0] <= 0.3 <= found.lost_ends[1]
         beyond += found.beyond_ends[0] > 0
-    assert false <= 3 and covered >= 9 and beyond == 12
+    assert false <= 2 and covered >= 6 and beyond == 8
 
 
 def test_a_fall_to_a_guess_between_two_ends_is_not_described() -> None:
@@ -62,4 +62,7 @@ def test_a_fall_to_a_guess_between_two_ends_is_not_described() -> None:
     assert found is not None and found.p_flat <= 0.01 and found.p_fit <= 0.01
     fits = depth_decay(*drawn(success(np.array(0.95), np.array(0.3), DEPTHS), np.full(5, 0.9), 100, 0), draws=100, null_draws=200, seed=0)  # fmt: skip
     assert fits is not None and fits.p_fit > 0.05
-    assert depth_decay(np.zeros(10, bool), np.ones(10, bool), np.repeat([1, 2], 5), draws=100, null_draws=100, seed=0) is None
+    assert (
+        depth_decay(np.zeros(10, bool), np.ones(10, bool), np.repeat([1, 2], 5), draws=100, null_draws=100, seed=0)
+        is None
+    )

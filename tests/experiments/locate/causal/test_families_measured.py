@@ -56,7 +56,7 @@ def measured(
     run: RunDirectory, checkpoint: Checkpoint, family: SelectedFamily, name: str = "whole"
 ) -> FamilyMeasurements:
     store = effects_store(run.path / name, run.run_id)
-    return pipeline._measured(run, checkpoint, store, 0, family, Effort(PAIRS))
+    return pipeline.measured_or_kept(run, checkpoint, store, 0, family, Effort(PAIRS))
 
 
 def fits(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
