@@ -23,8 +23,8 @@ from strata.experiments.results.chain_depth import ChainDepth, ChainFit, ChainVe
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.run.stream_shard import Shard
 from strata.experiments.statistics.depth_decay import DecayTest, depth_decay
+from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.backends.contract import Backend
-from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.progress import Progress, silent

@@ -14,6 +14,7 @@ from itertools import chain, zip_longest
 from strata.experiments.behave.prefills import Pressed, prefilled
 from strata.experiments.behave.pressure import Margins
 from strata.experiments.items.alignment import EncodedItem, encode_items
+from strata.experiments.items.entity import entity_of
 from strata.experiments.items.schema import KINDS, Item, Kind
 from strata.experiments.locate.activation_stores import effects_store
 from strata.experiments.locate.causal.family_decision import FamilyPairs, analyse, unmeasured, why_not_measured
@@ -22,7 +23,6 @@ from strata.experiments.locate.causal.measure_family import Effort
 from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.locate.causal.pair_selection import SelectedFamily, family_pairs
 from strata.experiments.locate.causal.pipeline import measured_or_kept
-from strata.experiments.locate.item_selection import entity_of
 from strata.experiments.results.pressure_cells import PressureCells, WhyNoCells
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.checkpoint import Checkpoint

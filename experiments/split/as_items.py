@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from strata.experiments.items.schema import Item
+from strata.experiments.items.schema import Item, Kind
 from strata.experiments.split.split import Called
 from strata.probes.errors import StrataError
 
@@ -26,6 +26,6 @@ def _item(call: Called) -> Item:
             f"The question {call.question.id!r} is no item (kind, family, prompt and answer), so it can't be written as one",
             "Make items of the table first: strata items import TABLE --mapping FILE --out items.jsonl",
         )
-    kind = "reasoning" if call.reasoning else "knowledge"
+    kind: Kind = "reasoning" if call.reasoning else "knowledge"
     known = {"split_probability": round(call.probability, 6), "split_labelled": call.labelled}
     return replace(item, kind=kind, family=f"{item.family}-{kind}", extra={**item.extra, **known})

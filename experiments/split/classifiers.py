@@ -76,7 +76,7 @@ def held_out_probabilities(
     total = len(folds) * FOLDS
     for repeat, fold_of in enumerate(folds):
         for fold in range(FOLDS):
-            train, held_out = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
+            train, held_out = np.flatnonzero(fold_of != fold).tolist(), np.flatnonzero(fold_of == fold).tolist()
             fitted = fit([questions[row] for row in train], reads, seed + repeat)
             probability[repeat, held_out] = fitted.probability([questions[row] for row in held_out])
             progress(stage, repeat * FOLDS + fold + 1, total, "fits")

@@ -24,7 +24,7 @@ from strata.experiments.probe.text_rows import (
 from strata.experiments.split.config import SplitConfig
 from strata.experiments.split.form_features import options_listed
 from strata.probes.errors import StrataError
-from strata.probes.plain_values import plain_value
+from strata.probes.label_values import plain_value
 
 FEWEST_LABELS = 30
 FEWEST_OF_ONE = 8

@@ -71,7 +71,8 @@ def _fit(
         steps = np.linspace(0, 1, _POINTS)
         grid = low[:, None, :] + (high - low)[:, None, :] * steps[None, :, None]  # table, point, parameter
         start, lost = grid[:, :, None, 0], grid[:, None, :, 1]
-        rates = success(*np.broadcast_arrays(start, lost), depths)
+        starts, losses = np.broadcast_arrays(start, lost)
+        rates = success(starts, losses, depths)
         values = _log_likelihood(rates, right[:, None, None], asked[:, None, None]).reshape(len(right), -1)
         at = values.argmax(axis=1)
         log_likelihood = values[rows, at]
