@@ -52,6 +52,7 @@ EXAMPLES = """examples:
   strata calibrate --half judge --nulls 100 --out runs/calibration
   strata calibrate --half tune --only superposed,blurred --json
   strata calibrate --half all --power --workers 2
+  strata calibrate --half none --effects
   strata calibrate --half none --real smollm2 --families animal_class,addition
   strata calibrate --half none --coverage 200
 """
@@ -80,6 +81,7 @@ class Options:
         False, "what residual patching, single contributions, probes and the lens say of some constructions", "models"
     )
     power: bool = option(False, "the same again with 8, 12, 18 and 24 pairs a family", "models")
+    effects: bool = option(False, "how small a share of an answer is seen: two blocks of each cell write shares of it", "models")
     real: str | None = option(
         None, "a checkpoint of which the rule is applied to subsets of 8, 12, 18 and 24 pairs a family", "a real model",
         metavar="CHECKPOINT",
@@ -112,6 +114,7 @@ class Asked:
     nulls: int
     shipped: Literal["sample", "compiled", "all", "none"]
     power: bool
+    effects: bool
     instruments: tuple[str, ...]
     """Constructions that other instruments are asked about."""
 
@@ -120,9 +123,9 @@ def _asked(options: Options) -> Asked:
     from strata.experiments.calibrate.instruments import INSTRUMENTED
 
     if options.full:
-        return Asked("full", "all", FULL_NULLS, options.shipped or "all", True, INSTRUMENTED)
+        return Asked("full", "all", FULL_NULLS, options.shipped or "all", True, True, INSTRUMENTED)
     bare = options.half == "judge" and not (
-        options.only or options.power or options.real or options.coverage or options.instruments
+        options.only or options.power or options.effects or options.real or options.coverage or options.instruments
     )
     if bare and options.nulls is None:
         return Asked(
@@ -130,6 +133,7 @@ def _asked(options: Options) -> Asked:
             "judge",
             DEFAULT_NULLS,
             options.shipped or "sample",
+            False,
             False,
             INSTRUMENTED[:INSTRUMENTED_BY_DEFAULT],
         )
@@ -139,6 +143,7 @@ def _asked(options: Options) -> Asked:
         options.nulls or 0,
         options.shipped or "none",
         options.power,
+        options.effects,
         INSTRUMENTED if options.instruments else (),
     )
 
@@ -176,6 +181,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         from strata.experiments.calibrate.pipeline import calibrate, jobs_of, with_names
         from strata.experiments.calibrate.real_family_power import subsampled_power
         from strata.experiments.calibrate.record import record_of
+        from strata.experiments.calibrate.shared_effects import shared_effects
         from strata.experiments.calibrate.simulated_coverage import simulated_coverage
         from strata.experiments.locate.interventions_only import localise_summary
         from strata.experiments.run.directory_lock import alone_in
@@ -183,19 +189,20 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         if not options.real and (options.families or options.items):
             raise StrataError("--families and --items are of a real model, and none is named", "Add --real CHECKPOINT")
         if options.half == "none" and not (
-            options.nulls or options.real or options.coverage or options.full or options.shipped
+            options.nulls or options.real or options.coverage or options.full or options.shipped or options.effects
         ):
             raise StrataError(
-                "--half none leaves nothing to calibrate", "Add --nulls N, --real CHECKPOINT or --coverage N"
+                "--half none leaves nothing to calibrate", "Add --nulls N, --effects, --real CHECKPOINT or --coverage N"
             )
         # Opened first: a name that isn't there is told before the planted models run.
         checkpoint = open_from(options.real, options.model, display) if options.real else None
         asked = _asked(options)
+        effects = shared_effects() if asked.effects else ()
         chosen = [] if asked.half == "none" else with_names(constructions(asked.half), options.only)
         nulls = [Null(NULL_KINDS[number % len(NULL_KINDS)], number // len(NULL_KINDS)) for number in range(asked.nulls)]
         kept.enter_context(alone_in(Path(options.out)))
         rows = calibrate(
-            jobs_of(chosen, nulls, _shipped(asked), power=asked.power, seed=options.seed),
+            jobs_of(chosen, nulls, _shipped(asked), power=asked.power, effects=effects, seed=options.seed),
             localise_summary,
             Path(options.out),
             workers=options.workers,
@@ -249,6 +256,12 @@ def print_calibration(record: Calibration, console: Console) -> None:
     if of_all:
         heads = [Column("pairs a family"), *(Column(name, "right") for name in _COLUMNS)]
         print_table(console, "by number of pairs", heads, of_all)
+    for of in record.effects:
+        heads = [Column("share of the answer"), Column("seen", "right")]
+        print_table(
+            console, f"{of.cell}: a block beside another that writes the rest, {of.pairs} pairs a family", heads,
+            [(f"{one.effect:g}", _part(one.seen)) for one in of.shares],
+        )  # fmt: skip
     for name, error in record.failed.items():
         console.print(f"{name}: {error}", soft_wrap=True)
     for name, families in record.excluded.items():

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from strata.experiments.calibrate.llama_and_gpt2 import Architecture
+from strata.experiments.calibrate.written_types import WRITTEN_TYPES, Architecture
 
-Half = Literal["tune", "judge"]
+Half = Literal["tune", "judge", "effects"]
+"""Seen while the rule was made; never; or made to ask how small a share of an answer is seen."""
 Where = Literal["subject", "last", "subject attention", "last attention"]
 """Who looks the answer up: the MLP or the attention, at the replaced span or at the last position."""
 Form = Literal["shares", "parts", "copies"]
@@ -84,6 +85,8 @@ class Construction:
     """Length of what every block's random MLP and attention add; an answer has length 1."""
     items: int = 48
     """Items a family."""
+    foreign_words: int = 0
+    """Words that mean nothing to the model, before every prompt; a pair has the same."""
 
     @property
     def controls(self) -> Iterator[FamilyPlan]:
@@ -99,7 +102,16 @@ def flaws(construction: Construction) -> list[str]:
         found.append("two families of one name")
     for family in construction.families:
         found += [f"{family.name}: {flaw}" for flaw in _flaws_of_family(family, construction.n_layers)]
+        if WRITTEN_TYPES[construction.architecture].parallel:
+            found += [f"{family.name}: {flaw}" for flaw in _flaws_in_parallel(family)]
     return found
+
+
+def _flaws_in_parallel(family: FamilyPlan) -> Iterator[str]:
+    """Where a block's MLP can't read what its attention brings."""
+    read = [*family.recodes, *family.decoys, *family.blocks] if family.where == "last" else []
+    if family.mover in [*read, family.relay]:
+        yield "in a parallel block the MLP reads nothing that the same block's attention brings"
 
 
 def _flaws_of_family(family: FamilyPlan, n_layers: int) -> Iterator[str]:
@@ -117,7 +129,7 @@ def _flaws_of_family(family: FamilyPlan, n_layers: int) -> Iterator[str]:
         yield "the mover lies above what is made at the span"
     if family.where == "last" and mover > min([*family.recodes, *family.decoys, blocks[0]]):
         yield "the mover brings the input before the lookup at the last position"
-    if family.where == "last attention" and (mover not in blocks or family.recodes or family.decoys or len(blocks) > 1):
+    if family.where == "last attention" and (mover not in blocks or family.recodes or family.decoys):
         yield "a retrieval by attention is its own mover"
     if family.relay is not None and family.relay < max(mover, top) + (family.where == "last"):
         yield "the relay lies above the mover and the lookup"

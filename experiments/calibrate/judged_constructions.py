@@ -1,4 +1,4 @@
-"""Constructions that the rule is judged by and was never tuned on: mostly of the GPT-2 type, with 5 to 24 blocks."""
+"""Constructions that the rule is judged by and was never tuned on: mostly of the GPT-2 type, with 5 to 48 blocks."""
 
 from __future__ import annotations
 
@@ -47,6 +47,12 @@ def judged_by() -> tuple[Construction, ...]:
         _made("superposed copies", 14, facts([(3, 5)] * 3, 7, sizes=EQUAL, form="copies"), sums([11] * 3, 8, decoys=(9,)), messy=True),
         _made("superposed input encoded again", 16, facts([10] * 3, 12, recodes=(5,)), sums([6] * 3, 2, recodes=(3,)), messy=True),
         _made("superposed and blurred", 10, facts([3] * 3, 4), sums([7] * 3, 5), messy=True, noise=0.3),
+        _made("grouped queries", 12, facts([4] * 3, 6), sums([9] * 3, 5), architecture="grouped"),
+        _made("grouped queries the other way", 16, facts([11] * 3, 13, relay=14), sums([5] * 3, 3, decoys=(4,)), architecture="grouped"),
+        _made("parallel blocks", 14, facts([4] * 3, 7), sums([10] * 3, 5), architecture="parallel"),
+        _made("parallel blocks the other way", 10, facts([7] * 3, 5, where="last"), sums([3] * 3, 1), architecture="parallel"),
+        _made("within foreign text", 12, facts([3] * 3, 6), sums([8] * 3, 4), foreign_words=16, architecture="llama"),
+        _made("forty-eight blocks", 48, facts([14] * 3, 22), sums([37] * 3, 30)),
     )  # fmt: skip
 
 

@@ -17,13 +17,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from strata.experiments.calibrate import llama_and_gpt2 as written_as
+from strata.experiments.calibrate import written_checkpoint as written_as
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.planted_checkpoint import PlantedFiles, write_construction
 from strata.experiments.calibrate.planted_facts import ANSWERS, OPERANDS, SECOND_WORDS, SUBJECTS, World
 from strata.experiments.calibrate.planted_items import FRAMES, filled
 from strata.experiments.calibrate.similar_families import KNOWLEDGE, REASONING, facts, sums
 from strata.experiments.calibrate.truth import truth_of
+from strata.experiments.calibrate.written_types import Architecture
 from strata.experiments.items.jsonl import write_items
 from strata.experiments.items.schema import Item, Kind
 from strata.probes.checkpoints.quiet_libraries import quietly
@@ -35,6 +36,7 @@ that its prompts prefer in turn, so that no input has an answer. `unequal`: a pl
 drawn alike for both kinds: places are true, an order isn't.
 """
 NULL_KINDS: tuple[NullKind, ...] = get_args(NullKind)
+_ARCHITECTURES: tuple[Architecture, ...] = ("llama", "gpt2")
 _FAMILIES, _ITEMS, _CANDIDATES = 4, 48, 6
 _MARGIN = 0.5
 """Logits by which each prompt of a pair prefers its answer to the other's."""
@@ -64,7 +66,7 @@ def write_null(directory: Path, null: Null) -> PlantedFiles:
 def _unequal(null: Null, rng: Random) -> Construction:
     """Both kinds' blocks from one draw, again until neither kind lies below the other."""
     n_layers = rng.choice([8, 12, 16])
-    architecture = rng.choice(get_args(written_as.Architecture))
+    architecture = rng.choice(_ARCHITECTURES)
     while True:
         drawn = [[rng.randrange(2, n_layers - 2) for _ in KNOWLEDGE] for _ in range(2)]
         above = [[block + 1 for block in blocks] for blocks in drawn]
@@ -97,7 +99,7 @@ def _loud_model(null: Null, rng: Random, vocabulary: Sequence[str]) -> Any:
 
     n_layers, d_model = rng.choice([6, 9, 12]), rng.choice([48, 96])
     layout = Layout({}, d_model, 4, d_model // 4, 3 * d_model)
-    settings = written_as.config(rng.choice(get_args(written_as.Architecture)), layout, n_layers, vocabulary)
+    settings = written_as.config(rng.choice(_ARCHITECTURES), layout, n_layers, vocabulary)
     if settings.model_type == "llama":
         settings.rope_parameters = {"rope_type": "default", "rope_theta": 10_000.0}
     model = AutoModelForCausalLM.from_config(settings, dtype=torch.float32, trust_remote_code=False).eval()

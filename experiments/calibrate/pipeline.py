@@ -25,6 +25,7 @@ from strata.experiments.calibrate.nulls import Null, write_null
 from strata.experiments.calibrate.planted_checkpoint import write_construction
 from strata.experiments.calibrate.revert_test import excluded_families, revert
 from strata.experiments.calibrate.scored_summary import ScoredSummary
+from strata.experiments.calibrate.shared_effects import EFFECT_PAIRS
 from strata.experiments.calibrate.shipped_plant import ShippedPlant, readied
 from strata.experiments.calibrate.truth import truth_of
 from strata.experiments.run.manifest import JsonObject
@@ -71,14 +72,16 @@ def jobs_of(
     shipped: Iterable[ShippedPlant] = (),
     *,
     power: bool = False,
+    effects: Iterable[Construction] = (),
     seed: int = 0,
 ) -> list[Job]:
-    """`power`: the constructions again with 8, 12, 18 and 24 pairs a family."""
+    """`power`: the constructions again with 8, 12, 18 and 24 pairs a family. `effects`: with 24 only."""
     constructions = tuple(constructions)
     jobs = [Job(construction, seed=seed) for construction in constructions]
     if power:
         fewer = [pairs for pairs in POWER_PAIRS if pairs != MAX_PAIRS]
         jobs += [Job(construction, pairs, seed, reverted=False) for construction in constructions for pairs in fewer]
+    jobs += [Job(construction, EFFECT_PAIRS, seed, reverted=False) for construction in effects]
     jobs += [Job(plant, seed=seed, reverted=False) for plant in shipped]
     return jobs + [Job(null, seed=seed, reverted=False) for null in nulls]
 

@@ -12,13 +12,14 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from strata.experiments.calibrate import llama_and_gpt2 as written_as
+from strata.experiments.calibrate import written_checkpoint as written_as
 from strata.experiments.calibrate.construction import Construction, flaws
 from strata.experiments.calibrate.planted_circuits import blocks_of, embedding, layout_of, unembedding
 from strata.experiments.calibrate.planted_facts import World, world_of
 from strata.experiments.calibrate.planted_items import items_of
 from strata.experiments.calibrate.truth import Truth, truth_of
 from strata.experiments.calibrate.weight_writing import Block, Layout, columns_of, filler_block, write_block
+from strata.experiments.calibrate.written_types import WRITTEN_TYPES
 from strata.experiments.items.jsonl import write_items
 from strata.probes.errors import StrataError
 
@@ -71,7 +72,7 @@ def planted_state(construction: Construction, world: World) -> dict[str, Tensor]
     """The checkpoint's tensors."""
     layout, blocks = _plan(construction, world)
     generator = torch.Generator().manual_seed(construction.seed)
-    flat = "still" if construction.architecture == "gpt2" else None
+    flat = "still" if WRITTEN_TYPES[construction.architecture].layer_norm else None
     turn = written_as.turned(layout, generator, flat=flat)
     table = embedding(layout, world, generator)
     read_out = unembedding(layout, world, _CERTAINTY, generator)
@@ -101,6 +102,7 @@ def taken_out(construction: Construction, state: Mapping[str, Tensor], parts: Se
             for component, columns in columns_of(layout, block, part).items():
                 if columns:
                     matrix = written_as.writing_matrix(construction.architecture, state, number, component)
+                    columns = written_as.written_columns(construction.architecture, layout, component, columns)
                     kept.append((matrix, columns, matrix[:, columns].clone()))
                     matrix[:, columns], found = 0.0, True
         if not found:

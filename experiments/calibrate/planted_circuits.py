@@ -193,5 +193,5 @@ def _table_heads(family: FamilyPlan, world: World) -> Iterator[tuple[int, Head]]
     looks: list[tuple[Direction, Direction]] = [(_asked_of(flag, [world.task(family.name)]), {"is_entity": 1})]
     written = "attribute" if family.at_span else _arrives(family)
     table = [(("entity", entity), (written, value)) for (entity, _), value in world.table[family.name].items()]
-    for block in family.blocks:
-        yield block, Head(looks, (), table=table, part=part_name(family.name, "makes", block))
+    for block, size in zip(family.blocks, family.sizes, strict=True):
+        yield block, Head(looks, (), table=table, size=size, part=part_name(family.name, "makes", block))

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from random import Random
 
 from strata.experiments.calibrate.construction import ENTITIES, MAX_FAMILIES, SECONDS, VALUES, Construction, FamilyPlan
-from strata.experiments.calibrate.llama_and_gpt2 import SPECIAL
+from strata.experiments.calibrate.written_checkpoint import SPECIAL
 
 SUBJECTS = tuple(f"{start}{end}" for start in ("Bro", "Cal", "Dov", "Fen") for end in ("an", "el", "in", "or", "us", "ya", "et"))  # fmt: skip
 OPERANDS = tuple(f"{tens}{ones}" for tens in ("twenty", "thirty", "forty", "fifty") for ones in ("one", "two", "three", "four", "five", "six", "seven"))  # fmt: skip
 SECOND_WORDS = ("single", "double", "triple")
 ANSWERS = ("amber", "birch", "cobalt", "dune", "ember", "fern", "garnet", "hazel")
+FOREIGN_WORDS = ("willow", "lantern", "harbour", "copper", "meadow", "violin", "saddle", "marble", "thistle", "beacon", "ribbon", "orchard")
 FRAME_WORDS = ("is", "of", ":", "it", "the", "tell", "to", "take")
 assert len(SUBJECTS) == len(OPERANDS) == ENTITIES and len(SECOND_WORDS) == SECONDS and len(ANSWERS) == VALUES
 
@@ -30,6 +31,8 @@ class World:
     """By family: index of the answer by (entity, second operand); the second operand is 0 throughout in knowledge."""
     recoded: tuple[tuple[int, ...], ...]
     """Two permutations of the entities: their codes after one and after two re-encodings."""
+    foreign: tuple[str, ...] = ()
+    """Words of the text around the prompts."""
 
     def task(self, family: str) -> int:
         return self.tasks.index(family)
@@ -37,7 +40,7 @@ class World:
     @property
     def vocabulary(self) -> tuple[str, ...]:
         unused = tuple(f"unused{number}" for number in range(MAX_FAMILIES - len(self.tasks)))
-        return (*SPECIAL, *ANSWERS, *SUBJECTS, *OPERANDS, *SECOND_WORDS, *self.tasks, *unused, *FRAME_WORDS)
+        return (*SPECIAL, *ANSWERS, *SUBJECTS, *OPERANDS, *SECOND_WORDS, *self.tasks, *unused, *FRAME_WORDS, *self.foreign)
 
     def index(self, word: str) -> int:
         return self.vocabulary.index(word)
@@ -65,4 +68,4 @@ def world_of(construction: Construction) -> World:
         control_name(family) for family in construction.controls
     ]
     recoded = tuple(tuple(rng.sample(range(ENTITIES), ENTITIES)) for _ in range(2))
-    return World(tuple(tasks), table, recoded)
+    return World(tuple(tasks), table, recoded, FOREIGN_WORDS if construction.foreign_words else ())

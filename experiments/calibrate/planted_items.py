@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from random import Random
 
 from strata.experiments.calibrate.construction import ENTITIES, SECONDS, VALUES, Construction, FamilyPlan
@@ -25,7 +27,23 @@ def items_of(construction: Construction, world: World) -> list[Item]:
         records += _asked(family, world, construction.items, rng)
         if family.control is not None:
             records += _stated(family, world, construction.items, rng)
-    return records
+    if not construction.foreign_words:
+        return records
+    rng = Random(f"foreign text {construction.name} {construction.seed}")
+    return [_after(rng.choices(world.foreign, k=construction.foreign_words), item) for item in records]
+
+
+def _after(words: Sequence[str], item: Item) -> Item:
+    """The item with these words before both of its prompts."""
+    text = " ".join([*words, ""])
+
+    def moved(spans: Mapping[str, Span]) -> dict[str, Span]:
+        return {name: (start + len(text), end + len(text)) for name, (start, end) in spans.items()}
+
+    return replace(
+        item, prompt=text + item.prompt, foil_prompt=text + item.foil_prompt, spans=moved(item.spans),
+        foil_spans=moved(item.foil_spans),
+    )  # fmt: skip
 
 
 def _asked(family: FamilyPlan, world: World, count: int, rng: Random) -> list[Item]:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from strata.experiments.calibrate.calibration_row import CalibrationRow
 from strata.experiments.calibrate.pipeline import MAX_PAIRS
 from strata.experiments.calibrate.score import ConstructionScore, FamilyScore, claims, score
+from strata.experiments.calibrate.shared_effects import effect_records
 from strata.experiments.calibrate.shares import mean_error, share
 from strata.experiments.calibrate.truth import Truth
 from strata.experiments.calibrate.variants import variants_of, variants_of_model
@@ -51,7 +52,8 @@ def record_of(  # seven parameters: the rows, and all that they don't say about 
     instruments: Sequence[InstrumentRecord] = (),
     screens: Sequence[ScreenRecord] = (),
 ) -> Calibration:
-    scored = list(_scored(rows))
+    every = list(_scored(rows))
+    scored = [one for one in every if one.truth.half != "effects"]
     full = [one for one in scored if one.pairs == MAX_PAIRS]
     return Calibration(
         version=version,
@@ -75,6 +77,7 @@ def record_of(  # seven parameters: the rows, and all that they don't say about 
         ),
         nulls=tuple(_nulls(rows)),
         power=tuple(_power(scored)),
+        effects=effect_records([(one.truth, one.score) for one in every]),
         reliability=tuple(_reliability(full, rows)),
         instruments=(*_of_the_rule(full, instruments), *instruments),
         screens=tuple(screens),

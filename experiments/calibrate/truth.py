@@ -13,6 +13,7 @@ from typing import Literal
 from strata.experiments.calibrate.construction import CELL, Construction, FamilyPlan
 from strata.experiments.calibrate.planted_circuits import part_name
 from strata.experiments.calibrate.planted_facts import control_name
+from strata.experiments.calibrate.written_types import WRITTEN_TYPES
 
 Reading = Literal["single", "additive", "in-series", "together"]
 Order = Literal["retrieval-first", "reasoning-first", "undetermined"]
@@ -42,6 +43,8 @@ class FamilyTruth:
     decoys: tuple[Place, ...] = ()
     parts: Mapping[str, str] | None = None
     """What taking each planted part out of the weights has to do to their margin: `falls`, `rises`, `stays`; or `right`: they stay right."""
+    sizes: tuple[float, ...] = ()
+    """What each of `blocks` writes, in units of the answer; empty where nobody wrote them."""
     copied: bool = False
     """Whether the answer stands in the prompt: a control, whose place is the copying attention."""
 
@@ -61,6 +64,8 @@ class Truth:
     """Of what makes the kinds' answers: undetermined where they overlap."""
     noise: float = 0.0
     messy: bool = False
+    foreign_words: int = 0
+    """Words of the text before every prompt."""
     origin: Literal["written", "compiled", "trained"] = "written"
     """Weights written by a construction, compiled from a program, or trained into a real model."""
     variant: str | None = None
@@ -75,17 +80,18 @@ def truth_of(construction: Construction) -> Truth:
             families[control_name(family)] = FamilyTruth(
                 "control", "move", (family.control,), "single", "single", copied=True
             )
+    parallel = WRITTEN_TYPES[construction.architecture].parallel
     return Truth(
         construction.name, construction.half, construction.architecture, construction.n_layers, families,
-        order_of(families), construction.noise, construction.messy,
+        order_of(families, parallel=parallel), construction.noise, construction.messy, construction.foreign_words,
     )  # fmt: skip
 
 
-def order_of(families: Mapping[str, FamilyTruth]) -> Order:
-    """Whether every making block of one kind lies below all of the other's, attention before MLP within a block."""
+def order_of(families: Mapping[str, FamilyTruth], *, parallel: bool = False) -> Order:
+    """Whether every making block of one kind lies below all of the other's, attention before MLP within a block that isn't parallel."""
     steps = {
         kind: [
-            2 * block + (family.cell not in _ATTENTION)
+            2 * block + (not parallel and family.cell not in _ATTENTION)
             for family in families.values()
             if family.kind == kind
             for block in family.blocks
@@ -115,7 +121,7 @@ def _family_truth(family: FamilyPlan) -> FamilyTruth:
     decoys = tuple(Place(mlp, (block,)) for block in family.decoys)
     form = family.form if len(family.blocks) > 1 else "single"
     return FamilyTruth(
-        family.kind, cell, family.blocks, form, _reading(family), prepares, relays, decoys, _parts(family)
+        family.kind, cell, family.blocks, form, _reading(family), prepares, relays, decoys, _parts(family), family.sizes
     )
 
 

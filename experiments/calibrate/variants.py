@@ -5,6 +5,7 @@ from __future__ import annotations
 from strata.experiments.calibrate.truth import FamilyTruth, Truth
 
 PLAIN = "plain"
+_ARCHITECTURES = {"grouped queries": "grouped", "parallel blocks": "parallel"}
 
 
 def variants_of(name: str, truth: Truth) -> tuple[str, ...]:
@@ -42,4 +43,7 @@ def _of_family(family: FamilyTruth, truth: Truth) -> list[str]:
         shown.append("blurred")
     if truth.messy:
         shown.append("superposed codes")
+    if truth.foreign_words:
+        shown.append("foreign text around the prompt")
+    shown += [name for name, of in _ARCHITECTURES.items() if of == truth.architecture]
     return shown

@@ -103,6 +103,8 @@ class Head:
     """(query's slot, key's slot): attends where both hold the same symbol."""
     table: Sequence[tuple[Symbol, Symbol]] = ()
     """(symbol read there, symbol written here): a lookup by the output-value circuit."""
+    size: float = 1.0
+    """What an entry of the table writes, in units of the answer."""
     part: str = ""
     """Which planted part this belongs to, for taking it out again."""
 
@@ -230,6 +232,6 @@ def _write_head(
     for read_symbol, written_symbol in head.table:
         row = next(rows_free)
         value[row] = layout.read(*read_symbol)
-        output[:, row] = _blurred(layout, [written_symbol], noise, generator)
+        output[:, row] = head.size * _blurred(layout, [written_symbol], noise, generator)
     weights["q"][rows], weights["k"][rows], weights["v"][rows] = query, key, value
     weights["q_bias"][rows], weights["o"][:, rows] = bias, output

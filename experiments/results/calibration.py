@@ -111,6 +111,24 @@ class PowerRecord(Record):
     orders: OrderRecord | None = None
 
 
+class SeenShare(Record):
+    """How often a share of the answer is seen, beside another block that writes the rest."""
+
+    effect: Finite
+    """What the block writes, in units of the answer's logit difference."""
+    seen: Share
+
+
+class EffectPower(Record):
+    """Of one cell: from which share of the answer on is a block seen?"""
+
+    cell: str
+    pairs: int
+    shares: tuple[SeenShare, ...]
+    smallest: Finite | None
+    """The smallest of these from which on 80 % are seen; None where not even the largest is."""
+
+
 class ReliabilityRecord(Record):
     """One point of the reliability plot: what was published, and how often it was so."""
 
@@ -225,6 +243,7 @@ class Calibration(Record):
     variants: tuple[CalibratedPart, ...]
     nulls: tuple[NullRecord, ...]
     power: tuple[PowerRecord, ...]
+    effects: tuple[EffectPower, ...] = ()
     reliability: tuple[ReliabilityRecord, ...]
     instruments: tuple[InstrumentRecord, ...] = ()
     screens: tuple[ScreenRecord, ...] = ()

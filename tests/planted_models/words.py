@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from strata.experiments.calibrate.llama_and_gpt2 import SPECIAL
+from strata.experiments.calibrate.written_checkpoint import SPECIAL
 
 VALUES = ("amber", "birch", "cobalt", "dune", "ember", "fern", "garnet", "hazel", "indigo", "jade")
 """Every answer; a value's place here is the number that sums are worked out with."""

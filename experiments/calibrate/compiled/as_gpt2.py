@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from strata.experiments.calibrate.compiled.program import CompiledProgram
-from strata.experiments.calibrate.llama_and_gpt2 import SPECIAL, tokenizer
+from strata.experiments.calibrate.written_checkpoint import SPECIAL, tokenizer
 
 _CONSTANT = 200.0
 """Length of the constant direction; an entry of the program has length 1."""

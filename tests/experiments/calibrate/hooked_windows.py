@@ -22,11 +22,11 @@ class HookedWindows:
     def __init__(self, checkpoint: Path, items: Path, most: int = 24) -> None:
         self.model: Any = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32).eval()
         self.tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-        body = getattr(self.model, "model", None) or self.model.transformer
+        body = self.model.base_model
         blocks = list(getattr(body, "layers", None) or body.h)
         self.modules = {
             "mlp": [block.mlp for block in blocks],
-            "attention": [getattr(block, "self_attn", None) or block.attn for block in blocks],
+            "attention": [next(getattr(block, name) for name in ("self_attn", "attn", "attention") if hasattr(block, name)) for block in blocks],
         }
         self.n_layers, self.most = len(blocks), most
         self.records: Mapping[str, list[dict[str, Any]]] = defaultdict(list)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hooked_windows import HookedWindows
+from transformers import AutoModelForCausalLM
 
 from strata.experiments.calibrate.construction import Construction, FamilyPlan
 from strata.experiments.calibrate.construction_lookup import construction, constructions
@@ -45,12 +46,11 @@ def built(families: tuple[FamilyPlan, ...], **options: Any) -> Construction:
     return Construction("small", "tune", 6, families, items=24, **options)
 
 
-@pytest.fixture(scope="module", params=["llama", "gpt2"])
-def architecture(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+BUILT = [(shape, architecture) for architecture in ("llama", "gpt2") for shape in SHAPES]
+BUILT += [(shape, architecture) for architecture in ("grouped", "parallel") for shape in ("attention at the subject", "relays")]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("shape", "architecture"), BUILT)
 def test_the_making_blocks_alone_restore_the_answer(shape: str, architecture: Any, tmp_path: Path) -> None:
     """And they read together as the truth says: the sum of the two halves of the cell's best cut, beyond its whole."""
     small = built(sum(SHAPES[shape], ()), architecture=architecture)
@@ -86,6 +86,31 @@ def test_parts_taken_out_of_the_weights_do_what_the_truth_says_and_a_false_truth
     # The same weights, claimed to make the answer by what nothing reads.
     claimed = [replace(result, expected="falls") if "decoy" in result.parts[0] else result for result in results]
     assert excluded_families(claimed)["emblem"] == ("emblem/decoy/1",)
+
+
+def test_a_model_of_grouped_queries_has_half_as_many_keys_and_a_parallel_one_reads_one_stream_twice(tmp_path: Path) -> None:
+    families = facts([2], 3) + sums([4], 3)
+    grouped, parallel = (
+        AutoModelForCausalLM.from_pretrained(write_construction(tmp_path / name, built(families, architecture=name)).checkpoint)
+        for name in ("grouped", "parallel")
+    )  # fmt: skip
+    assert 2 * grouped.config.num_key_value_heads == grouped.config.num_attention_heads
+    assert parallel.config.use_parallel_residual
+    with pytest.raises(StrataError, match="reads nothing that the same block's attention brings"):
+        checked_world(built(sums([3], 3), architecture="parallel"))
+
+
+def test_foreign_text_stands_before_both_prompts_and_changes_no_answer(tmp_path: Path) -> None:
+    plain = built(facts([2], 3) + sums([4], 3))
+    around = replace(plain, foreign_words=16)
+    files = write_construction(tmp_path, around)
+    hooked = HookedWindows(files.checkpoint, files.items)
+    assert hooked.accuracy("emblem") == hooked.accuracy("plus") == 1
+    pairs = zip(items_of(around, checked_world(around)), items_of(plain, checked_world(plain)), strict=True)
+    for item, bare in pairs:
+        ((start, end),), ((at, to),) = item.spans.values(), bare.spans.values()
+        assert item.prompt.endswith(bare.prompt) and item.prompt[start:end] == bare.prompt[at:to]
+        assert item.prompt.split(" ")[:16] == item.foil_prompt.split(" ")[:16] != bare.prompt.split(" ")[:16]
 
 
 def test_noise_leaves_sixty_to_ninety_five_percent_right(tmp_path: Path) -> None:
@@ -146,6 +171,9 @@ def test_orders_are_those_of_the_making_blocks() -> None:
     assert order(*facts([4], 5), *sums([2], 1)) == "reasoning-first"
     assert order(*facts([3], 3, where="last attention"), *sums([3], 1)) == "retrieval-first"
     assert order(*facts([3], 4), *sums([3], 1)) == "undetermined"
+    # In a parallel block attention doesn't come before the MLP.
+    beside = truth_of(built(facts([3], 3, where="last attention") + sums([3], 1), architecture="parallel"))
+    assert beside.order == "undetermined"
     assert order(*facts([(1, 4)], 5, sizes=(1.0, 1.0), form="copies"), *sums([2], 1)) == "undetermined"
 
 
