@@ -18,6 +18,7 @@ from strata.experiments.locate.causal.pair_selection import replaced_span
 from strata.experiments.locate.causal.window_search import curve_windows
 from strata.experiments.locate.causal.workload import edited_tokens, intervention_tokens, pairs_by_family
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.locate.probe_targets import is_held_against_random_weights
 from strata.experiments.locate.reading_positions import PLACES
 from strata.experiments.questions import Source, questions_for
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
@@ -158,7 +159,8 @@ def passes_of(encoded: Sequence[EncodedItem], config: LocateConfig, tokens: int)
     """Tokens through the model, by pass, where one over the prompts has `tokens`; interventions are counted by themselves."""
     passes = {"items": tokens}
     if config.random_init:
-        passes["random-initialised baseline"] = tokens
+        held = sum(len(one.prompt.ids) for one in encoded if is_held_against_random_weights(one.item))
+        passes["random-initialised baseline"] = round(tokens * held / sum(len(one.prompt.ids) for one in encoded))
     whole = [encoded_item for encoded_item in encoded if encoded_item.choices_ids and encoded_item.choice_ids is None]
     if whole:
         passes["choices in full"] = sum(

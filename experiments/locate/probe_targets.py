@@ -44,6 +44,11 @@ class Target:
         return sha256("\0".join(map(str, words)).encode()).hexdigest()[:24]
 
 
+def is_held_against_random_weights(item: Item) -> bool:
+    """All but controls, which are a baseline themselves."""
+    return item.kind != "control"
+
+
 def targets_of(encoded: Sequence[EncodedItem], positions: Sequence[str], *, random_init: bool) -> list[Target]:
     """Every target with at least two labels, in reading order."""
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -54,8 +59,9 @@ def targets_of(encoded: Sequence[EncodedItem], positions: Sequence[str], *, rand
         items = [encoded[index].item for index in members]
         for name in ("answer", "bridge", "operand", "intermediate"):
             labels = [_label(item, name) for item in items]
+            baseline = random_init and is_held_against_random_weights(items[0])
             for position in positions:
-                targets += _variants(name, kind, family, position, encoded, members, labels, random_init)
+                targets += _variants(name, kind, family, position, encoded, members, labels, baseline)
     targets += _kind_targets(encoded, random_init)
     return [target for target in targets if len(set(target.labels)) > 1]
 

@@ -24,6 +24,7 @@ from strata.experiments.locate.curves import Intervals, lens_curves, probe_curve
 from strata.experiments.locate.form_baseline import form_of
 from strata.experiments.locate.lens_maps import chosen_for_maps, write_lens_maps
 from strata.experiments.locate.lens_tables import emergence_table, profiles_table
+from strata.experiments.locate.probe_targets import is_held_against_random_weights
 from strata.experiments.locate.probing import Fitting, Probed, probe_targets
 from strata.experiments.locate.single_hops import hops_answered
 from strata.experiments.locate.summarise import kind_summaries, locations_of, summarise
@@ -213,12 +214,13 @@ class Stages:
 
     def _random_init(self) -> ActivationStore:
         store = self._store("random-init", [])
-        if all(encoded_item.key in store for encoded_item in self.questions.encoded):
+        asked = [one for one in self.questions.encoded if is_held_against_random_weights(one.item)]
+        if all(encoded_item.key in store for encoded_item in asked):
             return store
         fresh = randomly_initialised(self.checkpoint, self.config.seed)
         reads = TreeReads(fresh)
         measure(
-            fresh, reads, self.questions.encoded, store, Pass(self.config.positions, ()),
+            fresh, reads, asked, store, Pass(self.config.positions, ()),
             budget=self._budget_of(reads), progress=self.controls.progress, stage="random-init",
         )  # fmt: skip
         return store
