@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
 from typing import TypeVar
 
 import torch
@@ -31,11 +32,14 @@ def side_by_side(
     given: Sequence[_Given],
     workers: int,
     told: Callable[[int], None] = lambda done: None,
+    *,
+    threads: int = 1,
+    stopping: Event | None = None,
 ) -> list[_Made]:
-    """What `make` makes of each, in order, `workers` at a time, each by one CPU thread; one worker leaves threads as they are.
+    """What `make` makes of each, in order, `workers` at a time, each by so many CPU threads; one worker leaves threads as they are.
 
     `make` must change nothing that others read. `told` hears how many are done. After an error, or a stop from the keyboard, what
-    was begun ends and nothing else begins.
+    was begun ends and nothing else begins; `stopping` is set then, so that a long `make` that looks there can end early.
     """
     made: list[_Made] = []
     if workers < 2:
@@ -44,11 +48,15 @@ def side_by_side(
             told(len(made))
         return made
     before = torch.get_num_threads()
-    pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
+    pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads,))
     try:
         for result in pool.map(make, given):
             made.append(result)
             told(len(made))
+    except BaseException:
+        if stopping is not None:
+            stopping.set()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
         # A thread that begins later takes over what was set last.

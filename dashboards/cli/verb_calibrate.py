@@ -81,7 +81,9 @@ class Options:
         False, "what residual patching, single contributions, probes and the lens say of some constructions", "models"
     )
     power: bool = option(False, "the same again with 8, 12, 18 and 24 pairs a family", "models")
-    effects: bool = option(False, "how small a share of an answer is seen: two blocks of each cell write shares of it", "models")
+    effects: bool = option(
+        False, "how small a share of an answer is seen: two blocks of each cell write shares of it", "models"
+    )
     real: str | None = option(
         None, "a checkpoint of which the rule is applied to subsets of 8, 12, 18 and 24 pairs a family", "a real model",
         metavar="CHECKPOINT",

@@ -108,12 +108,19 @@ def _tables(record: Calibration) -> Iterator[Table]:
         )  # fmt: skip
         yield Table("Power: families placed, by number of pairs", heads, powers)
     if record.effects:
-        heads = ("cell", "pairs a family", *(f"{one.effect:g} of the answer" for one in record.effects[0].shares), "seen from")
+        columns = (
+            "cell",
+            "pairs a family",
+            *(f"{one.effect:g} of the answer" for one in record.effects[0].shares),
+            "seen from",
+        )
         effects = tuple(
             (of.cell, str(of.pairs), *(share_words(one.seen) for one in of.shares), "–" if of.smallest is None else f"{of.smallest:g}")
             for of in record.effects
         )  # fmt: skip
-        yield Table("Power: how small a share of an answer is seen, beside a block that writes the rest", heads, effects)
+        yield Table(
+            "Power: how small a share of an answer is seen, beside a block that writes the rest", columns, effects
+        )
     if record.instruments:
         heads = ("instrument", "variant", "within one block", "mean error in blocks", "silent")
         beside = tuple(

@@ -22,6 +22,7 @@ from strata.experiments.locate.causal.localisation import PLACE_DRAWS
 from strata.experiments.locate.causal.measure_family import Effort
 from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.locate.causal.pair_selection import SelectedFamily, family_pairs
+from strata.experiments.locate.causal.family_workers import FamilyWorkers
 from strata.experiments.locate.causal.pipeline import measured_or_kept
 from strata.experiments.results.pressure_cells import PressureCells, WhyNoCells
 from strata.experiments.run.directory import RunDirectory
@@ -96,7 +97,7 @@ def carried(
             why = why_not_measured(pairs.family, most)
             if why is None:
                 chosen = SelectedFamily(pairs.family, (), True, {})
-                measured = measured_or_kept(run, checkpoint, store, seed, chosen, Effort(most, all_pairs=True))
+                measured = measured_or_kept(run, FamilyWorkers(checkpoint), store, seed, chosen, Effort(most, all_pairs=True))
                 analysis = analyse(pairs.family, measured, draws=min(draws, PLACE_DRAWS), seed=seed)
             else:
                 analysis = unmeasured(pairs.family, why)

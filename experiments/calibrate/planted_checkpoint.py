@@ -102,9 +102,9 @@ def taken_out(construction: Construction, state: Mapping[str, Tensor], parts: Se
             for component, columns in columns_of(layout, block, part).items():
                 if columns:
                     matrix = written_as.writing_matrix(construction.architecture, state, number, component)
-                    columns = written_as.written_columns(construction.architecture, layout, component, columns)
-                    kept.append((matrix, columns, matrix[:, columns].clone()))
-                    matrix[:, columns], found = 0.0, True
+                    at = written_as.written_columns(construction.architecture, layout, component, columns)
+                    kept.append((matrix, at, matrix[:, at].clone()))
+                    matrix[:, at], found = 0.0, True
         if not found:
             raise StrataError(f"{construction.name} has no part {part!r}", "Name one of its truth's parts")
     yield

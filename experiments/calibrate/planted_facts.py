@@ -16,7 +16,20 @@ SUBJECTS = tuple(f"{start}{end}" for start in ("Bro", "Cal", "Dov", "Fen") for e
 OPERANDS = tuple(f"{tens}{ones}" for tens in ("twenty", "thirty", "forty", "fifty") for ones in ("one", "two", "three", "four", "five", "six", "seven"))  # fmt: skip
 SECOND_WORDS = ("single", "double", "triple")
 ANSWERS = ("amber", "birch", "cobalt", "dune", "ember", "fern", "garnet", "hazel")
-FOREIGN_WORDS = ("willow", "lantern", "harbour", "copper", "meadow", "violin", "saddle", "marble", "thistle", "beacon", "ribbon", "orchard")
+FOREIGN_WORDS = (
+    "willow",
+    "lantern",
+    "harbour",
+    "copper",
+    "meadow",
+    "violin",
+    "saddle",
+    "marble",
+    "thistle",
+    "beacon",
+    "ribbon",
+    "orchard",
+)
 FRAME_WORDS = ("is", "of", ":", "it", "the", "tell", "to", "take")
 assert len(SUBJECTS) == len(OPERANDS) == ENTITIES and len(SECOND_WORDS) == SECONDS and len(ANSWERS) == VALUES
 
@@ -40,7 +53,17 @@ class World:
     @property
     def vocabulary(self) -> tuple[str, ...]:
         unused = tuple(f"unused{number}" for number in range(MAX_FAMILIES - len(self.tasks)))
-        return (*SPECIAL, *ANSWERS, *SUBJECTS, *OPERANDS, *SECOND_WORDS, *self.tasks, *unused, *FRAME_WORDS, *self.foreign)
+        return (
+            *SPECIAL,
+            *ANSWERS,
+            *SUBJECTS,
+            *OPERANDS,
+            *SECOND_WORDS,
+            *self.tasks,
+            *unused,
+            *FRAME_WORDS,
+            *self.foreign,
+        )
 
     def index(self, word: str) -> int:
         return self.vocabulary.index(word)

@@ -44,7 +44,7 @@ class WrittenType:
     """Whether a block's MLP reads the stream before its attention has written to it."""
 
 
-def _shared(layout: Layout, n_layers: int, vocabulary: Sequence[str]) -> dict[str, Any]:
+def _shared(layout: Layout, n_layers: int, vocabulary: Sequence[str]) -> dict[str, int | str | bool]:
     return {
         "dtype": "float32", "vocab_size": len(vocabulary), "hidden_size": layout.d_model, "intermediate_size": layout.neurons,
         "num_hidden_layers": n_layers, "max_position_embeddings": _POSITIONS, "tie_word_embeddings": False, **_ids(vocabulary),

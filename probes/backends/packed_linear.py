@@ -7,14 +7,15 @@ is for; beyond that a block is laid out anew where many tokens pass it.
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from functools import cache
 from typing import NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
 
 FEWEST_TOKENS = 256
 """Of a block that isn't kept: below that the laying out costs more than it saves."""
@@ -32,7 +33,9 @@ class _Kept(NamedTuple):
     weight: Tensor
 
 
-_kept: weakref.WeakKeyDictionary[nn.Linear, _Kept] = weakref.WeakKeyDictionary()
+_kept: MutableMapping[Tensor, _Kept] = WeakTensorKeyDictionary()
+"""By weight, which models that share theirs have in common."""
+_keeping = threading.Lock()
 
 
 @contextmanager
@@ -59,16 +62,22 @@ def packed_linears(block: nn.Module, tokens: int | None) -> Iterator[None]:
 def _laid_out(linear: nn.Linear, tokens: int | None) -> Tensor | None:
     """The weight as oneDNN wants it: as it was kept, if it is still the same; None where laying it out isn't worth it."""
     address, version = linear.weight.data_ptr(), linear.weight._version
-    known, sample = _kept.get(linear), _sample(linear.weight)
+    sample = _sample(linear.weight)
+    with _keeping:
+        return _known_or_new(linear.weight, address, version, sample, tokens)
+
+
+def _known_or_new(given: Tensor, address: int, version: int, sample: Tensor, tokens: int | None) -> Tensor | None:
+    known = _kept.get(given)
     if known is not None and (known.address, known.version) == (address, version) and torch.equal(known.sample, sample):
         return known.weight
-    _kept.pop(linear, None)
-    fits = sum(kept.weight.numel() * 4 for kept in _kept.values()) + linear.weight.numel() * 4 <= KEPT_BYTES
+    _kept.pop(given, None)
+    fits = sum(kept.weight.numel() * 4 for kept in _kept.values()) + given.numel() * 4 <= KEPT_BYTES
     if not fits and (tokens is None or tokens < FEWEST_TOKENS):
         return None
-    weight: Tensor = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), _LAID_OUT_FOR)
+    weight: Tensor = torch.ops.mkldnn._reorder_linear_weight(given.detach(), _LAID_OUT_FOR)
     if fits:
-        _kept[linear] = _Kept(address, version, sample, weight)
+        _kept[given] = _Kept(address, version, sample, weight)
     return weight
 
 

@@ -6,6 +6,7 @@ All queries of a prompt, of all its edited runs and heads of a group, meet that 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,19 +38,70 @@ class NoRestartError(StrataError):
 
 @contextmanager
 def attention_by(function: AttentionFunction, implementation: str) -> Iterator[None]:
-    """Every attention of the model is computed by `function` while this is open; the model itself isn't changed."""
-    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+    """Every attention that this thread calls is computed by `function` while this is open; the model itself isn't changed.
 
-    mapping: dict[str, AttentionFunction] = ALL_ATTENTION_FUNCTIONS._local_mapping
-    before = mapping.get(implementation)
-    ALL_ATTENTION_FUNCTIONS[implementation] = function
+    Other threads keep theirs, unless they have none and the implementation is none of the registered ones.
+    """
+    mine: list[AttentionFunction] = _of_thread.__dict__.setdefault(implementation, [])
+    mine.append(function)
+    _installed(implementation)
     try:
         yield
     finally:
-        if before is None:
-            del ALL_ATTENTION_FUNCTIONS[implementation]
+        mine.pop()
+        _taken_away(implementation)
+
+
+_of_thread = threading.local()
+"""By implementation: the functions that are open in this thread, the last of which counts."""
+_lock = threading.Lock()
+_by_thread: dict[str, _ByThread] = {}
+
+
+@dataclass
+class _ByThread:
+    """Stands in the library's registry: another function in every thread."""
+
+    implementation: str
+    before: AttentionFunction | None
+    """As registered globally, if so."""
+    registered: AttentionFunction | None
+    """What the implementation means to a thread that has no function of its own."""
+    opened: int = 0
+
+    def __call__(self, *args: Any, **options: Any) -> tuple[Tensor, None]:
+        mine: list[AttentionFunction] = _of_thread.__dict__.get(self.implementation, [])
+        function = mine[-1] if mine else self.registered
+        if function is None:
+            raise NoRestartError(f"another thread computes its {self.implementation} attention")
+        return function(*args, **options)
+
+
+def _installed(implementation: str) -> None:
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS as REGISTRY
+
+    with _lock:
+        entry = _by_thread.get(implementation)
+        if entry is None:
+            before = REGISTRY._local_mapping.get(implementation)
+            entry = _ByThread(implementation, before, REGISTRY.get(implementation))
+            _by_thread[implementation] = REGISTRY[implementation] = entry
+        entry.opened += 1
+
+
+def _taken_away(implementation: str) -> None:
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS as REGISTRY
+
+    with _lock:
+        entry = _by_thread[implementation]
+        entry.opened -= 1
+        if entry.opened:
+            return
+        del _by_thread[implementation]
+        if entry.before is None:
+            del REGISTRY[implementation]
         else:
-            ALL_ATTENTION_FUNCTIONS[implementation] = before
+            REGISTRY[implementation] = entry.before
 
 
 @dataclass

@@ -27,8 +27,8 @@ from planted_models.words import (
     added,
     facts,
 )
-from strata.experiments.calibrate.written_checkpoint import config, state_dict, tokenizer, turned, write_checkpoint
 from strata.experiments.calibrate.weight_writing import ANCHOR, Block, Head, Layout, Lookup, filler_block, write_block
+from strata.experiments.calibrate.written_checkpoint import config, state_dict, tokenizer, turned, write_checkpoint
 
 LAYOUT = Layout(
     Layout.divided({

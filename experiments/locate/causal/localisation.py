@@ -15,6 +15,7 @@ from strata.experiments.locate.causal.family_decision import (
     why_not_measured,
 )
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
+from strata.experiments.locate.causal.family_workers import FamilyWorkers
 from strata.experiments.locate.causal.kind_decision import analyse_kind
 from strata.experiments.locate.causal.measure_family import Effort
 from strata.experiments.locate.causal.order_decision import hypothesis_of, order_of
@@ -26,6 +27,7 @@ from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.progress import Progress, silent
+from strata.probes.threads import side_by_side
 
 MATCHED: Mapping[str, str] = MappingProxyType({"knowledge": "K-C", "reasoning": "R-R0"})
 """Contrast of the control families that are matched to a kind."""
@@ -65,7 +67,7 @@ class Localised:
         )
 
 
-def localise(  # thirteen parameters: the model, its items, what is known of both, and the controls of any long stage
+def localise(  # fourteen parameters: the model, its items, what is known of both, and the controls of any long stage
     checkpoint: Checkpoint,
     backend: Backend,
     encoded: Sequence[EncodedItem],
@@ -79,31 +81,40 @@ def localise(  # thirteen parameters: the model, its items, what is known of bot
     first: Collection[str] = (),
     known: LastStreams | None = None,
     budget: BatchBudget | None = None,
+    workers: FamilyWorkers | None = None,
     progress: Progress = silent,
 ) -> Localised:
     """Where the model makes its answers to the items. `measure` runs the interventions on one family, or finds them kept.
 
-    Families that aren't answered above chance are left alone. `beside`: necessity, heads and knockout too.
+    Families that aren't answered above chance are left alone. `beside`: necessity, heads and knockout too. `workers`: for several
+    families at once; then `measure` is called by several threads.
     """
     selected = select_pairs(
         checkpoint, backend, encoded, behaviour,
         most=most_pairs, seed=seed, first=first, known=known, budget=budget, progress=progress,
     )  # fmt: skip
-    families: list[FamilyAnalysis] = []
-    measurements: dict[tuple[Kind, str], FamilyMeasurements] = {}
-    progress("interventions", 0, len(selected), "families")
-    for done, family in enumerate(selected, start=1):
+
+    def of_family(family: SelectedFamily) -> tuple[FamilyAnalysis, FamilyMeasurements | None]:
         why = why_not(family, most_pairs)
         if why is not None:
-            families.append(unmeasured(family.pairs, why))
-        else:
-            beside_a_kind = family.pairs.kind in ("control", "composite")
-            most = min(most_pairs, MOST_BESIDE_A_KIND) if beside_a_kind else most_pairs
-            measured = measure(family, Effort(most, beside))
-            measurements[family.pairs.kind, family.pairs.name] = measured
-            families.append(analyse(family.pairs, measured, draws=draws, seed=seed))
-        progress("interventions", done, len(selected), "families")
-    return _together(selected, families, measurements, checkpoint.n_layers, seed)
+            return unmeasured(family.pairs, why), None
+        beside_a_kind = family.pairs.kind in ("control", "composite")
+        most = min(most_pairs, MOST_BESIDE_A_KIND) if beside_a_kind else most_pairs
+        measured = measure(family, Effort(most, beside))
+        return analyse(family.pairs, measured, draws=draws, seed=seed), measured
+
+    progress("interventions", 0, len(selected), "families")
+    found = side_by_side(
+        of_family, selected, 1 if workers is None else workers.at_once,
+        lambda done: progress("interventions", done, len(selected), "families"),
+        threads=1 if workers is None else workers.threads, stopping=None if workers is None else workers.stopping,
+    )  # fmt: skip
+    measurements = {
+        (family.pairs.kind, family.pairs.name): measured
+        for family, (_, measured) in zip(selected, found, strict=True)
+        if measured is not None
+    }
+    return _together(selected, [analysis for analysis, _ in found], measurements, checkpoint.n_layers, seed)
 
 
 def why_not(family: SelectedFamily, most_pairs: int) -> WhyNotPlaced | None:

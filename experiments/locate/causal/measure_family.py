@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from threading import Event
 
 import numpy as np
 import torch
@@ -61,13 +62,24 @@ class Effort:
 
 
 def measure_family(
-    checkpoint: Checkpoint, family: FamilyPairs, *, effort: Effort, seed: int, tokens: int | None = None
+    checkpoint: Checkpoint,
+    family: FamilyPairs,
+    *,
+    effort: Effort,
+    seed: int,
+    tokens: int | None = None,
+    stopping: Event | None = None,
 ) -> FamilyMeasurements:
     """Everything that `analyse` needs. `tokens`: recomputed tokens a batch may hold; None: the device's usual number.
 
-    Raises NoRestartError where the architecture can't be run from the middle.
+    Raises NoRestartError where the architecture can't be run from the middle, StoppedError soon after `stopping` is set.
     """
-    return _Programme(checkpoint, family, effort, seed, tokens_a_batch(tokens, checkpoint.device, BATCH_TOKENS)).run()
+    tokens = tokens_a_batch(tokens, checkpoint.device, BATCH_TOKENS)
+    return _Programme(checkpoint, family, effort, seed, tokens, stopping or Event()).run()
+
+
+class StoppedError(Exception):
+    """Another thread has ended the work that this one is a part of."""
 
 
 def settled(analysis: FamilyAnalysis) -> bool:
@@ -87,7 +99,10 @@ def settled(analysis: FamilyAnalysis) -> bool:
 
 
 class _Programme:
-    def __init__(self, checkpoint: Checkpoint, family: FamilyPairs, effort: Effort, seed: int, tokens: int) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, family: FamilyPairs, effort: Effort, seed: int, tokens: int, stopping: Event
+    ) -> None:
+        self.stopping = stopping
         self.checkpoint, self.family, self.effort, self.seed, self.tokens = checkpoint, family, effort, seed, tokens
         self.measured = FamilyMeasurements(checkpoint.n_layers)
         self.batches = FamilyBatches(checkpoint, family)
@@ -188,6 +203,8 @@ class _Programme:
 
     def _measure(self, cell: Cell, windows: Sequence[Window]) -> list[Window]:
         """Those that were neither measured nor dropped before; returns them."""
+        if self.stopping.is_set():
+            raise StoppedError
         table = self.measured.effects.setdefault(cell, WindowShifts())
         known = {*table.windows, *self.dropped.get(cell, ())}
         wanted = [window for window in dict.fromkeys(windows) if window not in known]

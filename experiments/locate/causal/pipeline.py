@@ -23,6 +23,7 @@ from strata.experiments.locate.causal.causal_tables import (
     window_rows,
 )
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
+from strata.experiments.locate.causal.family_workers import FamilyWorkers
 from strata.experiments.locate.causal.intermediates import EffectivePair, intermediates
 from strata.experiments.locate.causal.localisation import MATCHED, PLACE_DRAWS, Localised, localise
 from strata.experiments.locate.causal.measure_family import Effort, measure_family
@@ -98,11 +99,12 @@ def causal_stage(
         return _nothing(checkpoint.n_layers, "no-interventions-asked")
     store = effects_store(run.path, run.run_id)
     place_draws, draws = min(config.draws, PLACE_DRAWS), min(config.draws, 2_000)
+    workers = FamilyWorkers(checkpoint)
     try:
         localised = localise(
-            checkpoint, backend, encoded, behaviour, partial(measured_or_kept, run, checkpoint, store, config.seed),
-            most_pairs=config.pairs, draws=place_draws, seed=config.seed,
-            beside=config.extent != "quick", first=first, known=known, budget=budget, progress=progress,
+            checkpoint, backend, encoded, behaviour, partial(measured_or_kept, run, workers, store, config.seed),
+            most_pairs=config.pairs, draws=place_draws, seed=config.seed, beside=config.extent != "quick",
+            first=first, known=known, budget=budget, workers=workers, progress=progress,
         )  # fmt: skip
         beside: list[CurveRow] = []
         if config.extent in ("default", "full"):
@@ -132,7 +134,7 @@ def causal_stage(
 
 def measured_or_kept(
     run: RunDirectory,
-    checkpoint: Checkpoint,
+    workers: FamilyWorkers,
     store: ActivationStore,
     seed: int,
     family: SelectedFamily,
@@ -142,15 +144,32 @@ def measured_or_kept(
 
     Where memory runs out the family is begun again in smaller batches. Raises DoesNotFitError when a single pair doesn't fit.
     """
-    kept = kept_family(store, family, checkpoint.n_layers)
-    if kept is not None:
-        return kept
+    with workers.taken() as checkpoint:
+        with workers.alone:
+            kept = kept_family(store, family, checkpoint.n_layers)
+        if kept is not None:
+            return kept
+        measured = _as_it_fits(run, workers, checkpoint, seed, family, effort)
+        with workers.alone:
+            store.write(measured.keys, measured.as_tensors())
+        return measured
+
+
+def _as_it_fits(
+    run: RunDirectory,
+    workers: FamilyWorkers,
+    checkpoint: Checkpoint,
+    seed: int,
+    family: SelectedFamily,
+    effort: Effort,
+) -> FamilyMeasurements:
     tokens = tokens_a_batch(None, checkpoint.device, BATCH_TOKENS)
     shortest = min(pair.reach for pair in family.pairs.pairs)
     while True:
         try:
-            measured = measure_family(checkpoint, family.pairs, effort=effort, seed=seed, tokens=tokens)
-            break
+            return measure_family(
+                checkpoint, family.pairs, effort=effort, seed=seed, tokens=tokens, stopping=workers.stopping
+            )
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -163,9 +182,8 @@ def measured_or_kept(
         if checkpoint.device.type == "cuda":
             torch.cuda.empty_cache()
         tokens //= 2
-        run.warn(Caveat(code="memory-ran-out", family=family.pairs.name))
-    store.write(measured.keys, measured.as_tensors())
-    return measured
+        with workers.alone:
+            run.warn(Caveat(code="memory-ran-out", family=family.pairs.name))
 
 
 def kept_family(store: ActivationStore, family: SelectedFamily, n_layers: int) -> FamilyMeasurements | None:

@@ -26,7 +26,10 @@ class HookedWindows:
         blocks = list(getattr(body, "layers", None) or body.h)
         self.modules = {
             "mlp": [block.mlp for block in blocks],
-            "attention": [next(getattr(block, name) for name in ("self_attn", "attn", "attention") if hasattr(block, name)) for block in blocks],
+            "attention": [
+                next(getattr(block, name) for name in ("self_attn", "attn", "attention") if hasattr(block, name))
+                for block in blocks
+            ],
         }
         self.n_layers, self.most = len(blocks), most
         self.records: Mapping[str, list[dict[str, Any]]] = defaultdict(list)

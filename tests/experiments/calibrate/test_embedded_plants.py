@@ -15,8 +15,8 @@ from strata.experiments.calibrate.embedded.plant_truth import flaws, truth_of
 from strata.experiments.calibrate.embedded.reverting import Reverted, What, Where, reverted
 from strata.experiments.calibrate.embedded.sweep import SWEEP, EmbeddedPlan, plans_named
 from strata.experiments.calibrate.embedded.training import Training, Vectors, prepared, solve_windows
-from strata.experiments.calibrate.written_checkpoint import SPECIAL, tokenizer
 from strata.experiments.calibrate.shipped_plant import SAMPLED, embedded_plants, readied
+from strata.experiments.calibrate.written_checkpoint import SPECIAL, tokenizer
 from strata.probes.errors import StrataError
 
 WORLD = Invented(families=2, entities=12)

@@ -47,7 +47,11 @@ def built(families: tuple[FamilyPlan, ...], **options: Any) -> Construction:
 
 
 BUILT = [(shape, architecture) for architecture in ("llama", "gpt2") for shape in SHAPES]
-BUILT += [(shape, architecture) for architecture in ("grouped", "parallel") for shape in ("attention at the subject", "relays")]
+BUILT += [
+    (shape, architecture)
+    for architecture in ("grouped", "parallel")
+    for shape in ("attention at the subject", "relays")
+]
 
 
 @pytest.mark.parametrize(("shape", "architecture"), BUILT)
@@ -88,7 +92,9 @@ def test_parts_taken_out_of_the_weights_do_what_the_truth_says_and_a_false_truth
     assert excluded_families(claimed)["emblem"] == ("emblem/decoy/1",)
 
 
-def test_a_model_of_grouped_queries_has_half_as_many_keys_and_a_parallel_one_reads_one_stream_twice(tmp_path: Path) -> None:
+def test_a_model_of_grouped_queries_has_half_as_many_keys_and_a_parallel_one_reads_one_stream_twice(
+    tmp_path: Path,
+) -> None:
     families = facts([2], 3) + sums([4], 3)
     grouped, parallel = (
         AutoModelForCausalLM.from_pretrained(write_construction(tmp_path / name, built(families, architecture=name)).checkpoint)

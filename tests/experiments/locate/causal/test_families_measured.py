@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from strata.experiments.locate.activation_stores import effects_store
 from strata.experiments.locate.causal import pipeline
 from strata.experiments.locate.causal.family_decision import FamilyPairs
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
-from strata.experiments.locate.causal.measure_family import Effort
+from strata.experiments.locate.causal.family_workers import FamilyWorkers
+from strata.experiments.locate.causal.measure_family import Effort, StoppedError, measure_family
 from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.experiments.locate.causal.pipeline import kept_family
 from strata.experiments.locate.config import LocateConfig
@@ -23,9 +25,21 @@ from strata.probes.errors import DoesNotFitError
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.recording import Recording, record_each
+from strata.probes.threads import side_by_side
 
 PAIRS, LENGTH, DIFFERS = 12, 9, 4
 CONFIG = LocateConfig(pairs=PAIRS)
+
+
+def family_of(name: str, first: int | None = None) -> SelectedFamily:
+    """Pairs from number `first` on, with keys of their own; None: from the first, with their own keys."""
+    pairs = tuple(pair_of(number) for number in range(first or 0, (first or 0) + PAIRS))
+    if first is not None:
+        pairs = tuple(replace(pair, key=f"{name} {pair.key}") for pair in pairs)
+    inputs = tuple(frozenset({(pair.clean.ids[DIFFERS],), (pair.foil.ids[DIFFERS],)}) for pair in pairs)
+    entities = tuple(pair.key for pair in pairs)
+    of_family = FamilyPairs(name, "knowledge", pairs, entities, inputs, "subject", True, PAIRS, 1.0)
+    return SelectedFamily(of_family, (), True, {})
 
 
 def pair_of(number: int) -> Pair:
@@ -38,11 +52,7 @@ def pair_of(number: int) -> Pair:
 
 @pytest.fixture
 def family() -> SelectedFamily:
-    pairs = tuple(pair_of(number) for number in range(PAIRS))
-    inputs = tuple(frozenset({(pair.clean.ids[DIFFERS],), (pair.foil.ids[DIFFERS],)}) for pair in pairs)
-    entities = tuple(pair.key for pair in pairs)
-    of_family = FamilyPairs("one", "knowledge", pairs, entities, inputs, "subject", True, PAIRS, 1.0)
-    return SelectedFamily(of_family, (), True, {})
+    return family_of("one")
 
 
 @pytest.fixture
@@ -56,7 +66,7 @@ def measured(
     run: RunDirectory, checkpoint: Checkpoint, family: SelectedFamily, name: str = "whole"
 ) -> FamilyMeasurements:
     store = effects_store(run.path / name, run.run_id)
-    return pipeline.measured_or_kept(run, checkpoint, store, 0, family, Effort(PAIRS))
+    return pipeline.measured_or_kept(run, FamilyWorkers(checkpoint), store, 0, family, Effort(PAIRS))
 
 
 def fits(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,3 +126,42 @@ def test_what_was_measured_is_read_back_and_not_measured_again(
     assert again.keys == first.keys and again.looks == first.looks
     for name, values in first.as_tensors().items():
         assert torch.equal(again.as_tensors()[name].nan_to_num(), values.nan_to_num()), name
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_families_beside_each_other_are_measured_as_one_after_the_other(
+    run: RunDirectory, tiny_models: Any, two_threads: None
+) -> None:
+    checkpoint = tiny_models("llama")
+    families = [family_of(f"family {number}", number) for number in range(4)]
+    workers = FamilyWorkers(checkpoint)
+    assert (workers.at_once, workers.threads) == (2, 1)
+    store = effects_store(run.path / "beside", run.run_id)
+    beside = side_by_side(
+        lambda family: pipeline.measured_or_kept(run, workers, store, 0, family, Effort(PAIRS)), families, 2, threads=1
+    )
+    torch.set_num_threads(1)
+    for family, found in zip(families, beside, strict=True):
+        alone = measure_family(checkpoint, family.pairs, effort=Effort(PAIRS), seed=0)
+        assert found.keys == alone.keys and kept_family(store, family, 3) is not None
+        for name, values in alone.as_tensors().items():
+            torch.testing.assert_close(found.as_tensors()[name], values, rtol=0, atol=1e-6, equal_nan=True, msg=name)
+
+
+def test_one_that_is_to_end_ends_and_a_large_or_spread_model_is_measured_family_by_family(
+    tiny_models: Any, family: SelectedFamily, two_threads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = tiny_models("llama")
+    workers = FamilyWorkers(checkpoint)
+    workers.stopping.set()
+    with pytest.raises(StoppedError):
+        measure_family(checkpoint, family.pairs, effort=Effort(PAIRS), seed=0, stopping=workers.stopping)
+    monkeypatch.setattr("strata.experiments.locate.causal.family_workers._SMALL", 10)
+    assert FamilyWorkers(checkpoint).at_once == 1

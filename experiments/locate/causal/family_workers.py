@@ -1,0 +1,54 @@
+"""Several families beside each other: the products of one family's runs are too small to gain much from a second thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from threading import Event, Lock
+
+import torch
+
+from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.shared_weights import with_shared_weights
+
+_MOST = 4
+"""Families at once: each holds the recordings of its own prompts."""
+_SMALL = 500_000_000
+"""Parameters up to which a block's products leave threads waiting for each other."""
+
+
+class FamilyWorkers:
+    """The model as often as families are measured at once, with one set of weights."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.at_once = families_at_once(checkpoint)
+        self.threads = max(1, torch.get_num_threads() // self.at_once)
+        """Of each."""
+        self.stopping = Event()
+        """Set when the others are to end early."""
+        self.alone = Lock()
+        """Held while something is written that the families share."""
+        self._free: SimpleQueue[Checkpoint] = SimpleQueue()
+        for number in range(self.at_once):
+            self._free.put(checkpoint if number == 0 else with_shared_weights(checkpoint))
+
+    @contextmanager
+    def taken(self) -> Iterator[Checkpoint]:
+        """One that nobody else uses while this is open."""
+        checkpoint = self._free.get()
+        try:
+            yield checkpoint
+        finally:
+            self._free.put(checkpoint)
+
+
+def families_at_once(checkpoint: Checkpoint) -> int:
+    """As many as there are threads, for a small model on the CPU; else one."""
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    spread = getattr(checkpoint.model, "hf_device_map", None) is not None
+    if spread or checkpoint.device.type != "cpu" or checkpoint.attention not in ALL_ATTENTION_FUNCTIONS:
+        return 1
+    small = sum(parameter.numel() for parameter in checkpoint.model.parameters()) <= _SMALL
+    return max(1, min(_MOST, torch.get_num_threads())) if small else 1
