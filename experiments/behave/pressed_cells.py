@@ -18,11 +18,11 @@ from strata.experiments.items.entity import entity_of
 from strata.experiments.items.schema import KINDS, Item, Kind
 from strata.experiments.locate.activation_stores import effects_store
 from strata.experiments.locate.causal.family_decision import FamilyPairs, analyse, unmeasured, why_not_measured
+from strata.experiments.locate.causal.family_workers import FamilyWorkers
 from strata.experiments.locate.causal.localisation import PLACE_DRAWS
 from strata.experiments.locate.causal.measure_family import Effort
 from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.locate.causal.pair_selection import SelectedFamily, family_pairs
-from strata.experiments.locate.causal.family_workers import FamilyWorkers
 from strata.experiments.locate.causal.pipeline import measured_or_kept
 from strata.experiments.results.pressure_cells import PressureCells, WhyNoCells
 from strata.experiments.run.directory import RunDirectory
@@ -91,13 +91,14 @@ def carried(
         return "not-asked"
     store = effects_store(run.path, run.run_id)
     cells: dict[Kind, PressureCells] = {}
+    workers = FamilyWorkers(checkpoint, at_once=1)
     try:
         for done, (kind, pairs) in enumerate(found.items()):
             progress("pressure, interventions", done, len(found), "kinds")
             why = why_not_measured(pairs.family, most)
             if why is None:
                 chosen = SelectedFamily(pairs.family, (), True, {})
-                measured = measured_or_kept(run, FamilyWorkers(checkpoint), store, seed, chosen, Effort(most, all_pairs=True))
+                measured = measured_or_kept(run, workers, store, seed, chosen, Effort(most, all_pairs=True))
                 analysis = analyse(pairs.family, measured, draws=min(draws, PLACE_DRAWS), seed=seed)
             else:
                 analysis = unmeasured(pairs.family, why)

@@ -21,8 +21,9 @@ _SMALL = 500_000_000
 class FamilyWorkers:
     """The model as often as families are measured at once, with one set of weights."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self.at_once = families_at_once(checkpoint)
+    def __init__(self, checkpoint: Checkpoint, at_once: int | None = None) -> None:
+        """`at_once`: how many; None: as many as gain by it."""
+        self.at_once = families_at_once(checkpoint) if at_once is None else at_once
         self.threads = max(1, torch.get_num_threads() // self.at_once)
         """Of each."""
         self.stopping = Event()
