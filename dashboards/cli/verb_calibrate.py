@@ -10,41 +10,27 @@ Results are kept line by line: a second start with the same --out goes on where 
 from __future__ import annotations
 
 import argparse
-import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from rich.console import Console
-
 from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, open_from, tell_caveats
 from strata.dashboards.cli.display import only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import PlainConsole, write_json
-from strata.dashboards.cli.terminal_tables import Column, print_table
 from strata.experiments.setting import positive, whole
 from strata.probes.errors import StrataError
 from strata.probes.files import write_whole
 
 if TYPE_CHECKING:
+    from strata.experiments.calibrate.comparisons.planted_pair import PlantedPair
     from strata.experiments.calibrate.shipped_plant import ShippedPlant
-    from strata.experiments.results.calibration import (
-        CalibratedPart,
-        Calibration,
-        CoverageTally,
-        FamilyPower,
-        NullRecord,
-        OrderRecord,
-        PlaceRecord,
-        Sample,
-        Share,
-        SubsetTally,
-    )
+    from strata.experiments.results.calibration import FamilyPower, Sample
 
 DEFAULT_NULLS, FULL_NULLS = 12, 200
+DEFAULT_PAIRS = "12"
 INSTRUMENTED_BY_DEFAULT = 4
 EXAMPLES = """examples:
   strata calibrate
@@ -53,9 +39,14 @@ EXAMPLES = """examples:
   strata calibrate --half tune --only superposed,blurred --json
   strata calibrate --half all --power --workers 2
   strata calibrate --half none --effects
+  strata calibrate --half none --pairs all
   strata calibrate --half none --real smollm2 --families animal_class,addition
   strata calibrate --half none --coverage 200
 """
+
+
+def _number_or_all(text: str) -> str:
+    return text if text == "all" else str(whole(text))
 
 
 @dataclass(frozen=True)
@@ -84,6 +75,10 @@ class Options:
     effects: bool = option(
         False, "how small a share of an answer is seen: two blocks of each cell write shares of it", "models"
     )
+    pairs: str | None = option(
+        None, "planted pairs that are compared, a number or all: what changed is known, or nothing did", "models", _number_or_all,
+        metavar="N|all",
+    )  # fmt: skip
     real: str | None = option(
         None, "a checkpoint of which the rule is applied to subsets of 8, 12, 18 and 24 pairs a family", "a real model",
         metavar="CHECKPOINT",
@@ -117,18 +112,21 @@ class Asked:
     shipped: Literal["sample", "compiled", "all", "none"]
     power: bool
     effects: bool
+    pairs: tuple[PlantedPair, ...]
     instruments: tuple[str, ...]
     """Constructions that other instruments are asked about."""
 
 
 def _asked(options: Options) -> Asked:
+    from strata.experiments.calibrate.comparisons.planted_pairs import first_pairs
     from strata.experiments.calibrate.instruments import INSTRUMENTED
 
     if options.full:
-        return Asked("full", "all", FULL_NULLS, options.shipped or "all", True, True, INSTRUMENTED)
+        pairs = first_pairs(options.pairs or "all")
+        return Asked("full", "all", FULL_NULLS, options.shipped or "all", True, True, pairs, INSTRUMENTED)
     bare = options.half == "judge" and not (
-        options.only or options.power or options.effects or options.real or options.coverage or options.instruments
-    )
+        options.only or options.power or options.effects or options.pairs or options.real or options.coverage or options.instruments
+    )  # fmt: skip
     if bare and options.nulls is None:
         return Asked(
             "default",
@@ -137,6 +135,7 @@ def _asked(options: Options) -> Asked:
             options.shipped or "sample",
             False,
             False,
+            first_pairs(DEFAULT_PAIRS),
             INSTRUMENTED[:INSTRUMENTED_BY_DEFAULT],
         )
     return Asked(
@@ -146,6 +145,7 @@ def _asked(options: Options) -> Asked:
         options.shipped or "none",
         options.power,
         options.effects,
+        first_pairs(options.pairs or "0"),
         INSTRUMENTED if options.instruments else (),
     )
 
@@ -174,9 +174,12 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
     with ExitStack() as kept, only_results_on_stdout() as stdout, display.listening():
         from importlib.metadata import version
 
+        from strata.dashboards.cli.calibration_tables import print_calibration, print_coverage, print_real
         from strata.dashboards.page.calibration_page import write_calibration_page
         from strata.dashboards.sentences.calibration import calibrated_sentence
         from strata.experiments.calibrate.attribution_screen import screen_records
+        from strata.experiments.calibrate.comparisons.compare_pairs import PairJob, compare_pairs
+        from strata.experiments.calibrate.comparisons.comparison_records import compared_pairs
         from strata.experiments.calibrate.construction_lookup import construction, constructions
         from strata.experiments.calibrate.instruments import instrument_records, other_instruments
         from strata.experiments.calibrate.nulls import NULL_KINDS, Null
@@ -192,9 +195,11 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
             raise StrataError("--families and --items are of a real model, and none is named", "Add --real CHECKPOINT")
         if options.half == "none" and not (
             options.nulls or options.real or options.coverage or options.full or options.shipped or options.effects
-        ):
+            or options.pairs not in (None, "0")
+        ):  # fmt: skip
             raise StrataError(
-                "--half none leaves nothing to calibrate", "Add --nulls N, --effects, --real CHECKPOINT or --coverage N"
+                "--half none leaves nothing to calibrate",
+                "Add --nulls N, --effects, --pairs N, --real CHECKPOINT or --coverage N",
             )
         # Opened first: a name that isn't there is told before the planted models run.
         checkpoint = open_from(options.real, options.model, display) if options.real else None
@@ -210,6 +215,9 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
             workers=options.workers,
             progress=display,
         )
+        answered = compare_pairs(
+            [PairJob(pair, options.seed) for pair in asked.pairs], Path(options.out), workers=options.workers, progress=display
+        )  # fmt: skip
         real: list[FamilyPower] = []
         if checkpoint is not None:
             tell_caveats(checkpoint)
@@ -227,6 +235,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         beside = other_instruments(
             [construction(name) for name in asked.instruments], Path(options.out), progress=display
         )
+        of_pairs = compared_pairs(asked.pairs, answered)
         record = record_of(
             rows,
             version=version("strata-probes"),
@@ -235,7 +244,13 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
             sample=asked.sample,
             instruments=tuple(instrument_records(beside.findings)),
             screens=tuple(screen_records(beside.screened)),
-        ).model_copy(update={"real": tuple(real), "simulated": coverage})
+        )
+        record = record.model_copy(
+            update={
+                "real": tuple(real), "simulated": coverage, "comparisons": of_pairs.comparisons, "compared": of_pairs.compared,
+                "failed": {**record.failed, **of_pairs.failed},
+            }
+        )  # fmt: skip
         write_whole(Path(options.out) / "calibration.json", f"{record.model_dump_json(by_alias=True, indent=1)}\n")
         page = write_calibration_page(Path(options.out), record)
         if options.shown.json:
@@ -248,146 +263,3 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
             console.print(calibrated_sentence(record), soft_wrap=True)
             console.print(f"page: {page}", soft_wrap=True)
     return 0
-
-
-def print_calibration(record: Calibration, console: Console) -> None:
-    if record.by_model:
-        _print_places(record, console)
-    _print_nulls(record.nulls, console)
-    of_all = [(str(one.pairs), *_cells(one.places, one.orders)) for one in record.power if one.cell == "all"]
-    if of_all:
-        heads = [Column("pairs a family"), *(Column(name, "right") for name in _COLUMNS)]
-        print_table(console, "by number of pairs", heads, of_all)
-    for of in record.effects:
-        heads = [Column("share of the answer"), Column("seen", "right")]
-        print_table(
-            console, f"{of.cell}: a block beside another that writes the rest, {of.pairs} pairs a family", heads,
-            [(f"{one.effect:g}", _part(one.seen)) for one in of.shares],
-        )  # fmt: skip
-    for name, error in record.failed.items():
-        console.print(f"{name}: {error}", soft_wrap=True)
-    for name, families in record.excluded.items():
-        parts = "; ".join(f"{family}: {', '.join(failed)}" for family, failed in families.items())
-        console.print(f"{name}: not scored, since its plant fails its revert test: {parts}", soft_wrap=True)
-
-
-def print_real(families: Sequence[FamilyPower], console: Console) -> None:
-    """What subsets of the pairs say, beside what all of them say."""
-    if not families:
-        return
-    heads = [Column("real family"), Column("all its pairs say"), *(Column(name, "right") for name in ("pairs", "placed", "same place", "elsewhere")), Column("where else, or why not")]  # fmt: skip
-    rows = []
-    for family in families:
-        said = _said(family)
-        rows += [(family.family, said, *_subset_cells([of_number])) for of_number in family.by_pairs]
-        if not family.by_pairs:
-            rows.append((family.family, said, str(family.pairs), "–", "–", "–", ""))
-    placed = [family for family in families if family.place is not None]
-    for n in sorted({of_number.pairs for family in placed for of_number in family.by_pairs}):
-        of_n = [of_number for family in placed for of_number in family.by_pairs if of_number.pairs == n]
-        rows.append((f"all {len(of_n)} placed ones", "", *_subset_cells(of_n)))
-    print_table(console, "subsets of a real model's pairs, against all of them", heads, rows)
-
-
-def print_coverage(coverage: Mapping[str, CoverageTally], console: Console) -> None:
-    if not coverage:
-        return
-    heads = [Column("noise"), *(Column(name, "right") for name in ("families", "placed", "ends covered", "uncertain ends covered", "width", "pairs"))]  # fmt: skip
-    rows = [
-        (noise, str(of_noise.families), str(of_noise.placed), _share(of_noise.covered_ends, 2 * of_noise.placed),
-         _share(of_noise.covered_uncertain, of_noise.uncertain_ends),
-         "–" if of_noise.interval_width is None else f"{of_noise.interval_width:.1f}", f"{of_noise.pairs:.0f}")
-        for noise, of_noise in coverage.items()
-    ]  # fmt: skip
-    print_table(console, "intervals of simulated families whose entities differ", heads, rows)
-
-
-def _said(family: FamilyPower) -> str:
-    if not family.by_pairs:
-        return f"not measured ({family.why_not_placed})"
-    if family.place is None:
-        return f"{family.pairs}: no place ({family.why_not_placed})"
-    place = family.place
-    low, high = place.interval
-    return f"{family.pairs}: {place.cell} {place.first}–{place.last} [{low}–{high}], in {place.support:.0%} of draws"
-
-
-def _subset_cells(tallies: Sequence[SubsetTally]) -> tuple[str, ...]:
-    subsets = sum(of_number.subsets for of_number in tallies)
-    otherwise = Counter[str]()
-    for of_number in tallies:
-        otherwise.update(of_number.elsewhere_in)
-        otherwise.update(of_number.silent)
-    counts = (sum(getattr(of_number, name) for of_number in tallies) for name in ("placed", "same", "elsewhere"))
-    shares = (_share(count, subsets) for count in counts)
-    return (str(tallies[0].pairs), *shares, ", ".join(f"{code} {n}" for code, n in otherwise.most_common()))
-
-
-def _print_places(record: Calibration, console: Console) -> None:
-    heads = [Column("model"), *(Column(name, "right") for name in _COLUMNS)]
-    rows = [_row(part, part.name) for part in record.by_model]
-    rows += [_row(part, f"{part.name} of {part.half}") for part in (*record.halves, *record.cells, *record.variants)]
-    print_table(console, "where families' answers are made, and the order of the kinds", heads, rows)
-
-
-def _row(part: CalibratedPart, name: str) -> Sequence[str]:
-    return (name, *_cells(part.places, part.orders))
-
-
-_COLUMNS = (
-    "families",
-    "right",
-    "part",
-    "silent",
-    "wrong",
-    "order",
-    "undetermined",
-    "wrong order",
-    "ends covered",
-    "width",
-    "readings",
-)
-
-
-def _cells(places: PlaceRecord, orders: OrderRecord | None) -> Sequence[str]:
-    counts = (places.families, places.right, places.part, places.silent, places.wrong)
-    if orders is None:
-        of_orders: tuple[str, ...] = ("", "", "")
-    else:
-        without = orders.claimed.of - orders.claimed.part
-        of_orders = (
-            str(orders.right.part),
-            str(orders.silent.part + without),
-            str(orders.wrong.part + orders.claimed.part),
-        )
-    return (
-        *(str(count) for count in counts),
-        *of_orders,
-        _part(places.coverage),
-        "–" if math.isnan(places.interval_blocks) else f"{places.interval_blocks:.1f}",
-        _part(places.readings),
-    )
-
-
-def _print_nulls(nulls: Sequence[NullRecord], console: Console) -> None:
-    if not nulls:
-        return
-    columns = [Column("null"), *(Column(name, "right") for name in ("runs", "kinds", "as blocks", "as spread", "families", "placed", "orders", "in general", "failed"))]  # fmt: skip
-    rows = [
-        (null.kind, *(str(count) for count in (
-            null.runs, null.as_blocks.of, null.as_blocks.part, null.as_spread.part, null.families_placed.of,
-            null.families_placed.part, null.orders.part, null.orders_general.part, null.failed,
-        )))
-        for null in nulls
-    ]  # fmt: skip
-    print_table(
-        console, "what is claimed where nothing is planted (`unequal`: places are true, an order isn't)", columns, rows
-    )
-
-
-def _part(share: Share) -> str:
-    return _share(share.part, share.of)
-
-
-def _share(part: int, whole_: int) -> str:
-    return f"{part / whole_:.0%} of {whole_}" if whole_ else "–"

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from strata.dashboards.page.document import document
 from strata.dashboards.page.templates import render
-from strata.dashboards.sentences.calibration import calibrated_sentence, error_words, share_words
+from strata.dashboards.sentences.calibration import calibrated_sentence, error_words
+from strata.dashboards.sentences.planted_comparisons import CHANGE_HEADS, PAIR_HEADS, change_row, pair_row
+from strata.dashboards.sentences.shares import share_words
 from strata.experiments.results.calibration import CalibratedPart, Calibration, NullRecord, ReliabilityRecord
 from strata.probes.files import write_whole
 
@@ -80,6 +82,7 @@ def calibration_page(record: Calibration) -> str:
             f"version {record.version}",
             f"seed {record.seed}",
             f"{record.models} models",
+            *((f"{len(record.compared)} planted pairs",) if record.compared else ()),
             f"sample: {record.sample}",
         ),
         tables=tuple(_tables(record)),
@@ -133,6 +136,14 @@ def _tables(record: Calibration) -> Iterator[Table]:
         titles = ("cell", "making blocks kept (recall)", "of all blocks kept")
         screens = tuple((one.cell, share_words(one.recall), share_words(one.kept)) for one in record.screens)
         yield Table("Attribution patching as a screen before exact patching", titles, screens)
+    if record.comparisons:
+        yield Table(
+            "Comparisons of planted pairs, by what differs; intervals count pairs",
+            CHANGE_HEADS,
+            tuple(change_row(one) for one in record.comparisons),
+        )
+    if record.compared:
+        yield Table("Planted pairs one by one", PAIR_HEADS, tuple(pair_row(one) for one in record.compared))
 
 
 _NULL_HEADS = ("null", "runs", "kinds in blocks", "kinds spread", "families placed", "orders said", "failed")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from strata.dashboards.sentences.page_parts import NO_CALIBRATION
-from strata.experiments.results.calibration import CalibratedPart, Calibration, MeanError, Share
+from strata.dashboards.sentences.planted_comparisons import compared_sentence
+from strata.dashboards.sentences.shares import share_words
+from strata.experiments.results.calibration import CalibratedPart, Calibration, MeanError
 
 
 def kept_sentence(record: Calibration | None) -> str:
@@ -45,6 +47,9 @@ def calibrated_sentence(record: Calibration) -> str:
             f"Where nothing is planted {share_words(null.as_blocks)} of {null.as_blocks.of} kinds were located in blocks, and an order "
             f"was said in {null.orders.part} of {null.orders.of} runs."
         )
+    compared = compared_sentence(record.comparisons)
+    if compared is not None:
+        told.append(compared)
     return " ".join(told) or "Nothing was calibrated."
 
 
@@ -55,14 +60,6 @@ def _of_places(part: CalibratedPart) -> str:
         f"Calibrated on {places.models} planted models {seen}: within one block in {share_words(places.within_one)} of "
         f"{places.within_one.of} placed families, silent in {places.silent} and wrong in {places.wrong} of {places.families}."
     )
-
-
-def share_words(share: Share) -> str:
-    """A share and its interval in per cent."""
-    if share.interval is None:
-        return "–"
-    low, high = share.interval
-    return f"{share.value:.0%} ({low:.0%}–{high:.0%})"
 
 
 def error_words(error: MeanError, digits: int = 1) -> str:

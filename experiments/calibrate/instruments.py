@@ -16,8 +16,8 @@ from pydantic import JsonValue, TypeAdapter
 
 from strata.experiments.calibrate.attribution_screen import Screened, screened
 from strata.experiments.calibrate.construction import Construction
-from strata.experiments.calibrate.pipeline import RESULTS, read_rows
 from strata.experiments.calibrate.planted_checkpoint import write_construction
+from strata.experiments.calibrate.resumed_rows import RESULTS, read_rows
 from strata.experiments.calibrate.shares import mean_error, share
 from strata.experiments.calibrate.truth import truth_of
 from strata.experiments.calibrate.variants import variants_of

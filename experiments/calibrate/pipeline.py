@@ -1,8 +1,5 @@
-"""Runs a localisation over constructions and nulls, one job at a time or two; every finished job is a line of a file.
-
-A second start with the same directory skips what is there: a job is known by its construction (all of it), its number
-of pairs and its seed.
-"""
+"""Runs a localisation over constructions and nulls, one job at a time or several. A job is known by its construction (all of it),
+its number of pairs and its seed."""
 
 from __future__ import annotations
 
@@ -10,10 +7,9 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -23,21 +19,18 @@ from strata.experiments.calibrate.calibration_row import CalibrationRow
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.nulls import Null, write_null
 from strata.experiments.calibrate.planted_checkpoint import write_construction
+from strata.experiments.calibrate.resumed_rows import resumed_rows
 from strata.experiments.calibrate.revert_test import excluded_families, revert
 from strata.experiments.calibrate.scored_summary import ScoredSummary
 from strata.experiments.calibrate.shared_effects import EFFECT_PAIRS
 from strata.experiments.calibrate.shipped_plant import ShippedPlant, readied
 from strata.experiments.calibrate.truth import truth_of
-from strata.experiments.run.manifest import JsonObject
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError, StrataError
-from strata.probes.files import write_whole
-from strata.probes.foreign_files import UnreadableError, file_bytes, parse_json
 from strata.probes.progress import Progress, silent
 
 MAX_PAIRS = 48
 POWER_PAIRS = (8, 12, 18, 24, 48)
-RESULTS = "results.jsonl"
 
 
 class Localise(Protocol):
@@ -100,57 +93,11 @@ def calibrate(
     A StrataError of `localise` becomes the row's `error`; DoesNotFitError (disk or memory full) and any other exception end the run,
     with finished rows kept.
     """
-    directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    known = read_rows(directory)
-    waiting = [job for job in jobs if job.key not in known]
-    progress("calibrating", len(jobs) - len(waiting), len(jobs), "models")
-    with (directory / RESULTS).open("a", encoding="utf-8") as results:
-        for row in _rows(waiting, localise, directory / "models", workers, keep_models):
-            line = row.model_dump_json(exclude_unset=True)
-            results.write(f"{line}\n")
-            results.flush()
-            # As a second start would read it.
-            known[row.key] = json.loads(line)
-            progress("calibrating", sum(job.key in known for job in jobs), len(jobs), "models")
-    return [CalibrationRow.model_validate(known[job.key]) for job in jobs]
-
-
-def read_rows(directory: Path) -> dict[str, JsonValue]:
-    """Finished rows of any calibration by key; a line that was cut off or can't be read is dropped, and its model done again."""
-    file = Path(directory) / RESULTS
-    if not file.exists():
-        return {}
-    lines = file_bytes(file).decode("utf-8", "replace").split("\n")
-    rows = {line: row for line in lines[:-1] if (row := _row(line)) is not None}
-    if "".join(f"{line}\n" for line in rows) != "\n".join(lines):
-        write_whole(file, "".join(f"{line}\n" for line in rows))
-    return {str(row["key"]): row for row in rows.values()}
-
-
-def _row(line: str) -> JsonObject | None:
-    try:
-        row: JsonValue = parse_json(line)
-    except UnreadableError:
-        return None
-    return row if isinstance(row, dict) and "key" in row else None
-
-
-def _rows(jobs: Sequence[Job], localise: Localise, models: Path, workers: int, keep: bool) -> Iterator[CalibrationRow]:
-    if workers < 2 or len(jobs) < 2:
-        for job in jobs:
-            yield run_job(job, localise, models, keep)
-        return
-    # Started afresh: a copy of a process in which torch has run threads can hang.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        for done in as_completed([pool.submit(run_job, job, localise, models, keep) for job in jobs]):
-            yield done.result()
-
-
-def _one_thread() -> None:
-    import torch
-
-    torch.set_num_threads(1)
+    work = partial(run_job, localise=localise, models=Path(directory) / "models", keep=keep_models)
+    return [
+        CalibrationRow.model_validate(row)
+        for row in resumed_rows(jobs, work, directory, workers=workers, progress=progress)
+    ]
 
 
 def run_job(job: Job, localise: Localise, models: Path, keep: bool = False) -> CalibrationRow:

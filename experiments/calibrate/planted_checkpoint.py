@@ -44,16 +44,18 @@ def write_construction(directory: Path, construction: Construction) -> PlantedFi
     """Writes `directory/model`, `items.jsonl` and `truth.json`. Raises StrataError for what can't be built."""
     files = PlantedFiles(Path(directory) / "model", Path(directory) / "items.jsonl", Path(directory) / "truth.json")
     world = checked_world(construction)
-    written_as.write_checkpoint(
-        files.checkpoint,
-        written_as.config(construction.architecture, _plan(construction, world)[0], construction.n_layers, world.vocabulary),
-        written_as.tokenizer(world.vocabulary),
-        planted_state(construction, world),
-    )  # fmt: skip
+    write_model(files.checkpoint, construction, world, planted_state(construction, world))
     write_items(files.items, items_of(construction, world))
     truth = {**asdict(truth_of(construction)), "construction": asdict(construction)}
     files.truth.write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     return files
+
+
+def write_model(directory: Path, construction: Construction, world: World, state: Mapping[str, Tensor]) -> None:
+    """The checkpoint of a construction with these tensors, in Hugging Face's format."""
+    layout, _ = _plan(construction, world)
+    settings = written_as.config(construction.architecture, layout, construction.n_layers, world.vocabulary)
+    written_as.write_checkpoint(directory, settings, written_as.tokenizer(world.vocabulary), state)
 
 
 def read_truth(file: Path) -> Truth:
@@ -68,8 +70,10 @@ def checked_world(construction: Construction) -> World:
     return world_of(construction)
 
 
-def planted_state(construction: Construction, world: World) -> dict[str, Tensor]:
-    """The checkpoint's tensors."""
+def planted_state(
+    construction: Construction, world: World, fillers: torch.Generator | None = None
+) -> dict[str, Tensor]:
+    """The checkpoint's tensors. `fillers` draws what is not planted, so that it stays where plants change; without it all is drawn in turn."""
     layout, blocks = _plan(construction, world)
     generator = torch.Generator().manual_seed(construction.seed)
     flat = "still" if WRITTEN_TYPES[construction.architecture].layer_norm else None
@@ -79,7 +83,7 @@ def planted_state(construction: Construction, world: World) -> dict[str, Tensor]
     written = []
     for block in blocks:
         spare = _LOUD_FILLER if construction.messy else None
-        weights = filler_block(layout, generator, construction.filler, spare)
+        weights = filler_block(layout, fillers or generator, construction.filler, spare)
         if construction.messy:
             # As loud where lookups leave few neurons to it.
             weights["down"] *= (layout.neurons / (layout.neurons - 2 * len(block.lookups))) ** 0.5

@@ -108,6 +108,9 @@ def embedding(layout: Layout, world: World, generator: torch.Generator) -> Float
                 table[world.index(word)] += layout.written(name, index) + layout.written(f"is_{name}", 0)
     for word, flag in (("<s>", "is_start"), ("is", "is_last")):
         table[world.index(word), layout.entry(flag)] += 1.0
+    told = table.clone()
+    for word, like in world.read_as.items():
+        table[world.index(word)] = told[world.index(like)]
     return table
 
 
@@ -122,6 +125,9 @@ def unembedding(
     own = list(layout.slots["output"])
     for index, word in enumerate(ANSWERS):
         table[world.index(word), own] += certainty * layout.written("output", index)[own]
+    for word, logits in world.favoured.items():
+        # Along what all streams share, which is as long in all of them.
+        table[world.index(word), layout.entry("anchor")] += logits / layout_anchor()
     return table
 
 
@@ -160,11 +166,12 @@ def _lookups(family: FamilyPlan, world: World) -> Iterator[tuple[int, Lookup]]:
         reads: tuple[Symbol, ...] = (asked, (source, code[entity]))
         if family.kind == "reasoning":
             reads += (("asked_second", second),)
+        known = float(entity not in world.unknown.get(family.name, ()))
         for place, (block, size) in enumerate(zip(family.blocks, family.sizes, strict=True)):
             if not family.by_attention:
                 symbols = [value] if family.form != "parts" else _part_of(value, place)
                 tag = part_name(family.name, "makes", block)
-                yield block, Lookup(reads, tuple((written, symbol) for symbol in symbols), size, part=tag)
+                yield block, Lookup(reads, tuple((written, symbol) for symbol in symbols), known * size, part=tag)
         for block in family.decoys:
             yield block, Lookup(reads, (("decoy", value),), part=part_name(family.name, "decoy", block))
         if family.backup is not None:

@@ -6,7 +6,8 @@ operand. The last word is always `is`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from random import Random
 
 from strata.experiments.calibrate.construction import ENTITIES, MAX_FAMILIES, SECONDS, VALUES, Construction, FamilyPlan
@@ -46,6 +47,12 @@ class World:
     """Two permutations of the entities: their codes after one and after two re-encodings."""
     foreign: tuple[str, ...] = ()
     """Words of the text around the prompts."""
+    read_as: Mapping[str, str] = field(default_factory=dict)
+    """Words that the model reads as if another one stood there."""
+    favoured: Mapping[str, float] = field(default_factory=dict)
+    """Logits by which the model finds a word likelier, whatever is asked."""
+    unknown: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """By family: entities of which the model knows nothing. Their answers stand in `table` all the same."""
 
     def task(self, family: str) -> int:
         return self.tasks.index(family)

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from pydantic import JsonValue, TypeAdapter
 
 from strata.experiments.calibrate.pair_subsets import drawn_rows, subset_of
-from strata.experiments.calibrate.pipeline import RESULTS, read_rows
+from strata.experiments.calibrate.resumed_rows import RESULTS, read_rows
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.builtin import chosen
 from strata.experiments.items.jsonl import items_sha256

@@ -129,6 +129,64 @@ class EffectPower(Record):
     """The smallest of these from which on 80 % are seen; None where not even the largest is."""
 
 
+PlantedChange = Literal[
+    "facts table",  # families of knowledge are answered otherwise
+    "reasoning table",  # the same of reasoning
+    "moved",  # the same answers, by another block or at another position
+    "learnt",  # a third of the entities is known to the second model only
+    "lost",  # a third of the entities is known to the base only
+    "jitter",  # every weight is a thousandth of itself off
+    "filler",  # all that is not planted is drawn anew
+    "format",  # the second model answers behind an empty think block only
+    "bias",  # the second model finds one answer likelier whatever is asked
+]
+"""In what the second model of a planted pair differs from the base."""
+Alarm = Literal[
+    "claimed",  # a gain or a loss of a kind that is answered as before
+    "kind-moved",  # a kind is said to be answered deeper or shallower, and isn't
+    "family-moved",
+    "cell-changed",  # a cell of a family of which none did
+    "other-cell-changed",  # of a family that moved, a cell or block that serves it as before
+]
+"""What is said to have changed and didn't."""
+
+
+class ComparisonRecord(Record):
+    """What `compare` says of planted pairs that differ in one thing. Every interval counts pairs."""
+
+    change: PlantedChange | Literal["all"]
+    pairs: int
+    failed: int
+    """Pairs whose comparison ended in an error, and that are in no share."""
+    named: Share
+    """Of kinds that are answered otherwise and families that moved: in the right cell and blocks."""
+    wrong: Share
+    """Of the same: in another cell or block."""
+    silent: Share
+    """Of the same: not named."""
+    claims: Share
+    """Kinds of which a gain, a loss or neither is claimed rightly."""
+    formats: Share
+    """Of kinds that are answered less often as they are asked: whether that is a matter of format is said rightly."""
+    stayed: Share
+    """Of families that both models answer at the same place: said to be."""
+    alarms: Share
+    """Pairs of which anything is said to have changed that didn't."""
+
+
+class ComparedPair(Record):
+    """One planted pair."""
+
+    name: str
+    change: PlantedChange
+    architecture: str
+    n_layers: int
+    named: tuple[Literal["right", "wrong", "silent"], ...]
+    """One for every kind that is answered otherwise and every family that moved."""
+    alarms: tuple[Alarm, ...]
+    seconds: Finite
+
+
 class ReliabilityRecord(Record):
     """One point of the reliability plot: what was published, and how often it was so."""
 
@@ -247,6 +305,10 @@ class Calibration(Record):
     reliability: tuple[ReliabilityRecord, ...]
     instruments: tuple[InstrumentRecord, ...] = ()
     screens: tuple[ScreenRecord, ...] = ()
+    comparisons: tuple[ComparisonRecord, ...] = ()
+    """By what changes, and of all planted pairs."""
+    compared: tuple[ComparedPair, ...] = ()
+    """Planted pairs whose comparison did not end in an error."""
     real: tuple[FamilyPower, ...] = ()
     """Families of a real model, of which no truth is known: how subsets of their pairs agree with all of them."""
     simulated: Mapping[str, CoverageTally] = Field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -12,9 +13,13 @@ import pytest
 
 from strata.dashboards.cli.main import main
 from strata.experiments.calibrate import real_family_power
+from strata.experiments.calibrate.comparisons import compare_pairs
+from strata.experiments.calibrate.comparisons.said_of_pair import SaidOfPair
+from strata.experiments.calibrate.comparisons.written_pair import PairFiles
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.planted_checkpoint import write_construction
 from strata.experiments.calibrate.similar_families import facts, sums
+from strata.experiments.compare.config import CompareConfig
 from strata.experiments.results.calibration import Calibration
 
 
@@ -109,3 +114,34 @@ def test_families_without_a_model_are_refused(tmp_path: Path, capfd: pytest.Capt
 def test_nothing_asked_for_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["calibrate", "--half", "none", "--out", str(tmp_path)]) == 2
     assert "--coverage N" in capfd.readouterr().err
+
+
+def test_planted_pairs_are_compared_printed_and_kept(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "220")
+
+    def always_the_facts(files: PairFiles, config: CompareConfig, run: Path) -> SaidOfPair:
+        source = {"block": 2, "recovered": 1.0, "cell": "enrich", "brought": 0.9}
+        kinds = {"knowledge": {"claimed": -1, "falls_as_asked": True, "source": source}, "reasoning": {"claimed": 0, "falls_as_asked": False}}  # fmt: skip
+        return SaidOfPair.model_validate({"kinds": kinds, "stayed": 2})
+
+    monkeypatch.setattr(compare_pairs, "ask_compare", always_the_facts)
+    command = ["calibrate", "--half", "none", "--pairs", "2", "--out", str(tmp_path), "--display", "none"]
+    assert main(command) == 0
+    shown = capfd.readouterr().out
+    # The first pair differs in these facts, the second in sums, of which nothing was said.
+    row = next(line for line in shown.splitlines() if line.startswith("all pairs"))
+    assert [cell.split(" (")[0] for cell in re.split(r"\s{2,}", row)] == [
+        "all pairs", "2", "1 of 2", "0 of 2", "1 of 2", "2 of 4", "2 of 2", "4 of 4", "1 of 2", "0",
+    ]  # fmt: skip
+    assert main([*command, "--json"]) == 0
+    result = json.loads(capfd.readouterr().out)
+    assert [(one["change"], one["named"]["part"], one["alarms"]["part"]) for one in result["comparisons"]] == [
+        ("facts table", 1, 0), ("reasoning table", 0, 1), ("all", 1, 1),
+    ]  # fmt: skip
+    assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 2
+    page = (tmp_path / "report.html").read_text()
+    assert "Comparisons of planted pairs" in page and "Planted pairs one by one" in page
+    assert main([*command[:4], "many", *command[5:]]) == 2 and "--pairs" in capfd.readouterr().err
+    assert main([*command[:4], "99", *command[5:]]) == 2 and "planted pairs, and 99" in capfd.readouterr().err

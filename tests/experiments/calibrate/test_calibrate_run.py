@@ -14,8 +14,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.nulls import Null, write_null
-from strata.experiments.calibrate.pipeline import RESULTS, calibrate, jobs_of, read_rows, with_names
+from strata.experiments.calibrate.pipeline import calibrate, jobs_of, with_names
 from strata.experiments.calibrate.record import record_of
+from strata.experiments.calibrate.resumed_rows import RESULTS, read_rows
 from strata.experiments.calibrate.similar_families import facts, sums
 from strata.probes.errors import DoesNotFitError, StrataError
 
