@@ -57,13 +57,13 @@ def compared_sentence(records: Sequence[ComparisonRecord]) -> str | None:
     if whole is None:
         return None
     named = (
-        f"named the cell and blocks of {share_words(whole.named)} of {whole.named.of} changes, others of {whole.wrong.part}, and "
+        f"named the right cell and blocks in {share_words(whole.named)} of {whole.named.of} changes, others in {whole.wrong.part}, and "
         if whole.named.of
         else ""
     )
     return (
-        f"On {whole.pairs} pairs of planted models that differ in one known thing or in nothing that matters, a comparison {named}"
-        f"said that something else had changed in {share_words(whole.alarms)} of them."
+        f"Of {whole.alarms.of} pairs of planted models that differ in one known thing, or in nothing that matters, a comparison {named}"
+        f"said of {share_words(whole.alarms)} that something changed which didn't."
     )
 
 
