@@ -3,7 +3,9 @@
 Confidence: how sure it is of its option among those offered, how often it is right, and whether the one fits the other, beside
 a calibrated model of that size. Pressure: whether a wrong answer that stands before the question changes its own, beside
 neutral words, the right answer and another wrong one. Depth of a chain: what each of one to five links loses, beside as long a
-question over one. All at every stream beside their controls. Writes a run directory with
+question over one. Thinking: whether an opened think block brings right answers that a closed one doesn't, what steps tell of the
+answer beyond other texts in their place, and whether the model's own are true of the problem. All at every stream beside their
+controls. Writes a run directory with
 tables, summary.json and report.html. Started again with the same options it resumes.
 """
 
@@ -79,26 +81,15 @@ def _behave(spec: str, options: Options, out: Path, command: list[str], display:
 
 
 def _tell(summary: BehaviourSummary, out: Path, page_line: str, options: Options, stdout: TextIO) -> None:
-    from strata.dashboards.sentences.behaviour import behaviour_caveats
-    from strata.dashboards.sentences.chain_depth import chain_depth_sentences
-    from strata.dashboards.sentences.confidence import confidence_sentences
-    from strata.dashboards.sentences.pressure import carried_sentence, pressure_sentences
+    from strata.dashboards.sentences.behaviour import behaviour_caveats, behaviour_sentences
 
     page = out / "report.html"
     if options.shown.json:
         write_json(stdout, {**summary.as_json(), "run": str(out), "report": str(page)})
         return
     console = PlainConsole(stdout, soft_wrap=True)
-    for kind, confidence in summary.behaviour.confidence.items():
-        for sentence in confidence_sentences(kind, confidence, summary.n_layers):
-            console.print(sentence)
-    for kind, pressure in summary.behaviour.pressure.kinds.items():
-        for sentence in pressure_sentences(kind, pressure, summary.n_layers):
-            console.print(sentence)
-    for kind, cells in summary.behaviour.pressure.cells.items():
-        console.print(carried_sentence(kind, cells))
-    if summary.behaviour.chain_depth is not None:
-        for sentence in chain_depth_sentences(summary.behaviour.chain_depth, summary.n_layers):
+    for part in behaviour_sentences(summary):
+        for sentence in part:
             console.print(sentence)
     for caveat in behaviour_caveats(summary):
         console.print(f"caveat: {caveat}")

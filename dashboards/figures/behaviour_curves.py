@@ -10,13 +10,24 @@ from strata.dashboards.figures.drawn import Block, Drawn, Figures, Table, Width
 from strata.dashboards.figures.lines import KIND_STYLES, Curve, LineStyle, band_trace, layer_range, line_trace
 from strata.dashboards.figures.palette import PALETTES, plain
 from strata.dashboards.sentences.confidence import panels_aria
+from strata.dashboards.sentences.fast_slow import fast_slow_aria
+from strata.dashboards.sentences.information_gain import gain_aria
+from strata.dashboards.sentences.knowledge_index import index_aria
 from strata.dashboards.sentences.pressure import pressure_aria
-from strata.dashboards.view.behave.schema import BehaveView, BehaviourLine, ConfidenceView, LayerPanel, PressureView
+from strata.dashboards.view.behave.schema import (
+    BehaveView,
+    BehaviourLine,
+    ConfidenceView,
+    LayerPanel,
+    MeasureView,
+    PressureView,
+)
 from strata.dashboards.view.schema_parts import Axes
 
 _PANEL, _TOP, _FOOT, _GAP = 260, 34, 90, 70
 """Pixels: height of a panel, above and beneath it, and between two that stand under each other."""
 _CONTROL = LineStyle("strong_line", "dash", "square-open")
+_FURTHER = (LineStyle("strong_line", "dot", "triangle-up-open"), LineStyle("strong_line", "dashdot", "diamond-open"))
 _HEAD = ("quantity", "line", "stream", "depth", "mean", "low", "high", "items", "clusters", "method")
 
 
@@ -26,6 +37,9 @@ def behave_figures(view: BehaveView) -> Figures:
         "confidence": {part.kind: confidence_curves(part, view.axes) for part in view.confidence if part.panels},
         "pressure": {part.kind: pressure_curves(part, view.axes) for part in view.pressure if part.panels},
         "chain": chain_figures(view),
+        "fast_slow": {part.kind: fast_slow_curves(part, view.axes) for part in view.fast_slow if part.panels},
+        "information_gain": {part.kind: gain_curves(part, view.axes) for part in view.information_gain if part.panels},
+        "knowledge_index": {part.kind: index_curves(part, view.axes) for part in view.knowledge_index if part.panels},
     }
 
 
@@ -37,6 +51,21 @@ def confidence_curves(part: ConfidenceView, axes: Axes) -> dict[Width, Drawn]:
 def pressure_curves(part: PressureView, axes: Axes) -> dict[Width, Drawn]:
     """The same of an answer that stands before the question."""
     return _both(part.panels, axes, f"Pressure by stream: {part.kind}", pressure_aria(part.kind, axes.n_layers))
+
+
+def fast_slow_curves(part: MeasureView, axes: Axes) -> dict[Width, Drawn]:
+    """Where answers settle, fast and slow."""
+    return _both(part.panels, axes, f"Fast and slow by stream: {part.kind}", fast_slow_aria(part.kind, axes.n_layers))
+
+
+def gain_curves(part: MeasureView, axes: Axes) -> dict[Width, Drawn]:
+    """What steps tell of the answer."""
+    return _both(part.panels, axes, f"Information gain by stream: {part.kind}", gain_aria(part.kind, axes.n_layers))
+
+
+def index_curves(part: MeasureView, axes: Axes) -> dict[Width, Drawn]:
+    """Where results of true steps are readable."""
+    return _both(part.panels, axes, f"Truth of steps by stream: {part.kind}", index_aria(part.kind, axes.n_layers))
 
 
 def _both(panels: Sequence[LayerPanel], axes: Axes, title: str, aria: str) -> dict[Width, Drawn]:
@@ -62,7 +91,8 @@ def _drawn(panels: Sequence[LayerPanel], axes: Axes, title: str, aria: str, *, b
             layout_name(on[0]), "stream", axes.stream.label, "depth (0 = embedding)", anchor=on[1], domain=[left, left + width],
             range=layer_range(axes.stream.count),
         )  # fmt: skip
-        every = [value for line in (panel.own, panel.null) if line for value in (*line.mean, *line.low, *line.high)]
+        lines = [panel.own, panel.null, *(further.line for further in panel.further)]
+        every = [value for line in lines if line for value in (*line.mean, *line.low, *line.high)]
         known = [value for value in (*every, panel.guide) if value is not None]
         room = 0.06 * ((max(known) - min(known)) or 0.1)
         canvas.axis(
@@ -72,6 +102,7 @@ def _drawn(panels: Sequence[LayerPanel], axes: Axes, title: str, aria: str, *, b
         curves = [(panel.own, panel.own_name, KIND_STYLES["knowledge"])]
         if panel.null is not None:
             curves.insert(0, (panel.null, panel.null_name, _CONTROL))
+        curves += [(one.line, one.name, style) for one, style in zip(panel.further, _FURTHER, strict=False)]
         canvas.data += band_trace(_curve(panel.own), palette.accent_shade, on)
         for line, name, style in curves:
             canvas.data.append(line_trace(_curve(line), name, style, on, palette, showlegend=name not in told))
@@ -99,7 +130,8 @@ def _curve(line: BehaviourLine) -> Curve:
 def _table(panels: Sequence[LayerPanel], axes: Axes) -> Table:
     blocks = []
     for panel in panels:
-        for name, line in ((panel.own_name, panel.own), (panel.null_name, panel.null)):
+        further = ((one.name, one.line) for one in panel.further)
+        for name, line in ((panel.own_name, panel.own), (panel.null_name, panel.null), *further):
             if line is not None:
                 blocks.append(
                     Block((panel.quantity, name, [str(s) for s in range(axes.stream.count)], list(axes.stream.depth), list(line.mean),

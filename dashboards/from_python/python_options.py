@@ -53,6 +53,7 @@ class ComparingOptions(TypedDict, total=False):
     crossed_positions: tuple[str, ...]
     transferred: int
     contrast_items: int
+    behaviour: int
     generated: int
     generated_splits: tuple[Split, ...]
     generated_ways: tuple[Prompting, ...]

@@ -9,12 +9,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from strata.dashboards.page.templates import render
-from strata.dashboards.sentences.chain_depth import chain_depth_sentences
+from strata.dashboards.sentences.behaviour import behaviour_sentences
 from strata.dashboards.sentences.comparison import verdict_sentences
-from strata.dashboards.sentences.confidence import confidence_sentences
 from strata.dashboards.sentences.instruments import instrument_label
 from strata.dashboards.sentences.onsets import answered_words, onset_words
-from strata.dashboards.sentences.pressure import carried_sentence, pressure_sentences
 from strata.dashboards.sentences.probe import sentences
 from strata.dashboards.sentences.summary import places_table, said_words
 from strata.dashboards.text import interval, number, path_free
@@ -93,17 +91,7 @@ def _probed(content: JsonObject) -> Told:
 
 def _behaved(content: JsonObject) -> Told:
     summary = behaviour_summary_of(content)
-    paragraphs = [
-        " ".join(confidence_sentences(kind, confidence, summary.n_layers))
-        for kind, confidence in summary.behaviour.confidence.items()
-    ]
-    paragraphs += [
-        " ".join(pressure_sentences(kind, pressure, summary.n_layers))
-        for kind, pressure in summary.behaviour.pressure.kinds.items()
-    ]
-    paragraphs += [carried_sentence(kind, cells) for kind, cells in summary.behaviour.pressure.cells.items()]
-    if summary.behaviour.chain_depth is not None:
-        paragraphs.append(" ".join(chain_depth_sentences(summary.behaviour.chain_depth, summary.n_layers)))
+    paragraphs = [" ".join(part) for part in behaviour_sentences(summary)]
     return Told(_stamped(summary.checkpoint.spec, limited=summary.limited), paragraphs, [])
 
 

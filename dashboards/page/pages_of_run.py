@@ -10,6 +10,7 @@ from strata.dashboards.page.behave_page import write_behave_report
 from strata.dashboards.page.comparison_page import write_comparison
 from strata.dashboards.page.probe_page import write_probe_report
 from strata.dashboards.page.write_report import write_report
+from strata.experiments.results.compared_behaviour import BEHAVIOUR
 from strata.experiments.run.files import read_manifest
 from strata.probes.errors import DoesNotFitError
 from strata.probes.progress import Progress, silent
@@ -24,7 +25,7 @@ def write_first_page(run: Path) -> Path | None:
 
     Raises what `write_pages` raises.
     """
-    return None if (run / "report.html").exists() else write_report(run)
+    return None if (run / "report.html").exists() else _WRITERS[read_manifest(run).verb](run)
 
 
 def write_pages(run: Path, progress: Progress = silent) -> Path:
@@ -35,7 +36,12 @@ def write_pages(run: Path, progress: Progress = silent) -> Path:
     """
     manifest = read_manifest(run)
     models = manifest.compared_weights() if manifest.verb == "compare" else ()
-    writers = [*(partial(write_report, run / role) for role in models), partial(_WRITERS[manifest.verb], run)]
+    behaved = [summary for role in models if (summary := run / BEHAVIOUR / role / "summary.json").exists()]
+    writers = [
+        *(partial(write_report, run / role) for role in models),
+        *(partial(write_behave_report, summary.parent) for summary in behaved),
+        partial(_WRITERS[manifest.verb], run),
+    ]
     try:
         for done, write in enumerate(writers):
             progress("page", done, len(writers), "pages")

@@ -31,6 +31,7 @@ PARTS: Mapping[Part, str] = {
     "random-layer-swaps": "layer swaps of a random change",
     "generated-answers": "generated answers",
     "generated-layer-swaps": "layer swaps by generated answers",
+    "behaviour": "behaviour",
 }
 """What the parts of a comparison are called."""
 ALL = "all"

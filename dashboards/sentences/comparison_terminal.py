@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from strata.dashboards.sentences.compared_behaviour import behaviour_lines
 from strata.dashboards.sentences.comparison import verdict_sentences
 from strata.dashboards.sentences.comparison_caveats import FailedSelfTests, caveats
 from strata.dashboards.sentences.comparison_reasons import ALL, split_words
@@ -29,4 +30,5 @@ def told(comparison: Comparison, failed_self_tests: FailedSelfTests) -> Iterator
         silent = ", ".join(f"{role} {sum(texts.values())}" for role, texts in answers.no_answer.items() if texts)
         without = f"; texts without an answer: {silent}" if silent else ""
         yield f"{GENERATED}, {split_words(split)}: {shares or 'not measured'}{without}"
+    yield from behaviour_lines(comparison)
     yield from (f"caveat: {caveat.text}" for caveat in caveats(comparison, failed_self_tests))

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from strata.experiments.behave.continuations import Continuation, read_continuations
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.entity import entity_of
 from strata.experiments.run.stream_shard import Shard
@@ -24,7 +25,6 @@ from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.progress import Progress, silent
-from strata.probes.prompts.prompt import Prompt
 from strata.probes.store import ActivationStore
 
 Whose = Literal["own", "other"]
@@ -99,13 +99,13 @@ def read_options(
         for index, one in enumerate(first):
             for column, whose in enumerate(WHOSE):
                 readings[whose][row[one.item.key]] = kept[index, :, column * most : (column + 1) * most]
-    whole = [continuation for one in sets if one.item.choice_ids is None for continuation in _continuations(one)]
-    whole_store = ActivationStore(folder / "whole-options", {"run": run_id})
-    _read_whole(checkpoint, backend, whole, whole_store, budget, progress)
-    if whole:
-        sums = whole_store.read("log_probs", [one.key for one in whole]).double().numpy()
-        for continuation, summed in zip(whole, sums, strict=True):
-            readings[continuation.whose][row[continuation.item], :, continuation.option] = summed
+    whole = [option for one in sets if one.item.choice_ids is None for option in _whole_options(one)]
+    sums = read_continuations(
+        checkpoint, backend, [option.continuation for option in whole], ActivationStore(folder / "whole-options", {"run": run_id}),
+        budget=budget, progress=progress, stage="whole options",
+    )  # fmt: skip
+    for option, summed in zip(whole, sums, strict=True):
+        readings[option.whose][row[option.item], :, option.option] = summed
     return OptionReadings(tuple(sets), readings["own"], readings["other"])
 
 
@@ -147,52 +147,22 @@ def _padded_ids(item: EncodedItem | None, most: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class _Continuation:
+class _WholeOption:
     """One whole option behind the prompt of an item."""
 
     item: str
     whose: Whose
     option: int
-    prompt: Prompt
-    ids: tuple[int, ...]
-
-    @property
-    def key(self) -> str:
-        return self.prompt.key
+    continuation: Continuation
 
 
-def _continuations(one: OptionSet) -> list[_Continuation]:
+def _whole_options(one: OptionSet) -> list[_WholeOption]:
     # Tokens of the answer that are fed before the scored one aren't part of the question.
     start = one.item.prompt.ids[: len(one.item.prompt.ids) - one.item.shared_prefix]
     found = []
     for whose in WHOSE:
         of = one.item if whose == "own" else one.other
         for option, ids in enumerate(() if of is None else of.choices_ids):
-            places = {str(step): len(start) - 1 + step for step in range(len(ids))}
-            prompt = Prompt(f"{one.item.key}\0{whose}\0{option}", start + ids[:-1], places)
-            found.append(_Continuation(one.item.key, whose, option, prompt, ids))
+            behind = Continuation.behind(f"{one.item.key}\0{whose}\0{option}", start, ids)
+            found.append(_WholeOption(one.item.key, whose, option, behind))
     return found
-
-
-def _read_whole(
-    checkpoint: Checkpoint,
-    backend: Backend,
-    continuations: Sequence[_Continuation],
-    store: ActivationStore,
-    budget: BatchBudget | None,
-    progress: Progress,
-) -> None:
-    todo = [one for one in continuations if one.key not in store]
-    longest = max((len(one.ids) for one in todo), default=0)
-    shard = Shard(store, (checkpoint.n_layers + 1) * 4)
-    try:
-        for batch in capture_batches(
-            backend, [one.prompt for one in todo], pad_id=checkpoint.pad_id, device=checkpoint.device,
-            positions=[str(step) for step in range(longest)], budget=budget, keep_on_device=True, progress=progress, stage="whole options",
-        ):  # fmt: skip
-            members = [todo[row] for row in batch.rows]
-            ids = torch.tensor([(one.ids + (NO_TOKEN,) * longest)[:longest] for one in members])
-            reading = read_lens(checkpoint.readout, batch.values, {"option": ids}, ranked=(), top_k=1)
-            shard.add([one.key for one in members], {"log_probs": reading.log_prob("option").nansum(-1)})
-    finally:
-        shard.flush()

@@ -20,6 +20,7 @@ from strata.experiments.behave.option_readings import OptionSet, option_sets, re
 from strata.experiments.behave.prefills import pressed_items
 from strata.experiments.behave.pressed_cells import carried, pressed_pairs
 from strata.experiments.behave.pressure import measure_pressure, pressure_store, read_margins
+from strata.experiments.behave.thinking import ThinkingStage
 from strata.experiments.items.framing import template_sha256
 from strata.experiments.items.jsonl import write_items
 from strata.experiments.questions import Questions, Source, questions_for
@@ -124,9 +125,12 @@ def _stages(
     with run.stage("chains"):
         chains = _chains(run, checkpoint, backend, config, questions, budget, controls, own_items=own_items)
     chain_items, chain_layers = (chains.items, chains.layers) if isinstance(chains, MeasuredChains) else ([], [])
+    with run.stage("thinking"):
+        stage = ThinkingStage(run, checkpoint, backend, config, budget, controls.progress)
+        thought = stage.measure(questions, from_file=own_items)
     with run.stage("tables"):
-        run.write_rows(BEHAVIOUR_ITEMS, [*confidence.items, *pressure.items, *chain_items])
-        run.write_rows(BEHAVIOUR_LAYERS, [*confidence.layers, *pressure.layers, *chain_layers])
+        run.write_rows(BEHAVIOUR_ITEMS, [*confidence.items, *pressure.items, *chain_items, *thought.items])
+        run.write_rows(BEHAVIOUR_LAYERS, [*confidence.layers, *pressure.layers, *chain_layers, *thought.layers])
     run.manifest.batch = BatchRecord(tokens=budget.tokens, halvings=budget.halvings)
     identity = checkpoint.identity
     summary = BehaviourSummary(
@@ -149,6 +153,7 @@ def _stages(
             ),
             chain_depth=chains.summary if isinstance(chains, MeasuredChains) else None,
             why_no_chain_depth=None if isinstance(chains, MeasuredChains) else chains,
+            thinking=thought.thinking,
         ),
         warnings=run.caveats,
     )

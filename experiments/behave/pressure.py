@@ -33,7 +33,7 @@ from strata.probes.lens.logit import read_lens
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import MIN_CLUSTERS, Estimate, cluster_bootstrap
 from strata.probes.statistics.onset import Onset, onset
-from strata.probes.statistics.share import cluster_share, same_everywhere
+from strata.probes.statistics.share import change_of_shares, cluster_share
 from strata.probes.store import ActivationStore
 
 Margins = Mapping[Prefill, Float[np.ndarray, "item stream"]]
@@ -164,14 +164,7 @@ class _Kind:
     def _excess(self) -> Estimate:
         """Flips after the wrong answer less flips after another one, item by item."""
         change = self.flips("wrong").astype(float) - self.flips("other_wrong")
-        found = cluster_bootstrap(change, self._clusters(), draws=self.draws, seed=self.seed)[0]
-        if found.low is not None and (change == change[0]).all():
-            # Resampling items that are all alike has no width.
-            low, high = same_everywhere(float(change[0]), found.n_clusters)
-            return Estimate(
-                found.value, low, high, found.n_items, found.n_clusters, "all alike: exact bound on those that aren't"
-            )
-        return found
+        return change_of_shares(change, self._clusters(), draws=self.draws, seed=self.seed)
 
     def gain(self, prefill: Prefill) -> Float[np.ndarray, "right stream"]:
         """By how much the wrong answer gained on the right one, against neutral words, in nats."""

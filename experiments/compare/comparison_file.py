@@ -16,6 +16,7 @@ from strata.experiments.compare.models import Models
 from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.cell_changes import ComparedCells
+from strata.experiments.results.compared_behaviour import ComparedBehaviour
 from strata.experiments.results.comparison import (
     AnswerChange,
     BaseCheck,
@@ -51,6 +52,7 @@ class Findings:
     shares: Mapping[Role, Mapping[Kind, PlaceShare]]
     """What the blocks that make each model's answers bring of its change."""
     generated: Generated
+    behaviour: ComparedBehaviour
     seeds: Sequence[SeedChange] = ()
     """Each by itself, where there are several."""
 
@@ -99,6 +101,7 @@ def comparison_of(
         order=order,
         cells={role: of_role.cells for role, of_role in found.cells.items()},
         generated=found.generated,
+        behaviour=found.behaviour,
         headline=headline_of(kinds, found.generated, found.seeds),
         seeds=tuple(found.seeds),
         verdict=hypothesis_of(kinds, found.generated, order),

@@ -94,6 +94,16 @@ class CompareConfig:
         ),
     )
     """Stretches of blocks that layer swaps with generated answers are made of; below 2: none."""
+    behaviour: int = field(
+        default=0,
+        metadata=setting(
+            "problems asked fast and slow in every model, beside confidence and pressure (strata behave); 0: none",
+            "comparing",
+            whole,
+            metavar="N",
+        ),
+    )
+    """Problems that every model is asked fast and slow, beside confidence and pressure, as `behave` does; 0: behaviour isn't compared."""
     contrast_items: int = field(
         default=24,
         metadata=setting(
@@ -131,8 +141,8 @@ class CompareConfig:
                 "--swap-pairs, --transferred, --generated and --generated-swap-parts can't be negative, and --swap-stride needs at least 1",
                 "Give 0 to leave layer swaps, probe transfer or generated answers out",
             )
-        if self.contrast_items < 0:
-            raise StrataError("--contrast-items can't be negative", "Give 0 to leave the four contrasts out")
+        if min(self.contrast_items, self.behaviour) < 0:
+            raise StrataError("--contrast-items and --behaviour can't be negative", "Give 0 to leave them out")
         if not self.crossed_positions or set(self.crossed_positions) - {SPAN, "last", EVERY}:
             raise StrataError(
                 "Contributions are exchanged at the replaced `span`, at `last` and at `all` positions",

@@ -26,6 +26,7 @@ from strata.experiments.compare.generated_layer_swaps import generated_layer_swa
 from strata.experiments.compare.instruction_contrasts import write_contrasts
 from strata.experiments.compare.layer_changes import layer_changes
 from strata.experiments.compare.layer_swaps import swap_items
+from strata.experiments.compare.measured_behaviour import compared_behaviour
 from strata.experiments.compare.model_runs import CELLS, FROM_CELLS, ModelRuns
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.models import Models, Openers
@@ -164,6 +165,7 @@ class _Stages:
     ) -> None:
         self.directory, self.specs, self.models, self.config = run, specs, models, config
         self.questions, self.in_template, self.progress = asked.questions, asked.in_template, controls.progress
+        self.source = asked.source
         shared = shared_with_base(models, asked.questions, config.locate, asked.source)
         self.excluded = ExcludedParts(run, shared)
         compared = tuple(" ".join(models.about(role).identity.parts.values()) for role in models.roles)
@@ -211,11 +213,15 @@ class _Stages:
             fixed = fixed_prompting(self.specs)
             generated = self._generated(fixed)
             seeds = self.seeds.changes(run, same_items, self.questions.items, self.config, fixed)
+        with run.stage("behaviour"):
+            behaviour = compared_behaviour(
+                run.path, self.models, self.config, excluded.add, items=self.source, controls=self.runs.controls
+            )
         with run.stage("layer swaps by generated answers"):
             for role, of_role in self._generated_layer_swaps(generated).items():
                 halved.setdefault(role, {}).setdefault("reasoning", {})[GENERATED_ANSWERS] = of_role
         comparison = comparison_of(
-            Findings(checks, summaries, answers, formats, cells, halved, shares, generated, seeds), self.specs, self.models, self.config,
+            Findings(checks, summaries, answers, formats, cells, halved, shares, generated, behaviour, seeds), self.specs, self.models, self.config,
             in_chat_template=self.in_template, excluded=excluded.entries, warnings=run.caveats,
         )  # fmt: skip
         run.write_json(RESULT, comparison.model_dump(mode="json"))

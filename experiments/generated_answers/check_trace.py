@@ -21,6 +21,8 @@ class Reading:
     """Worked out from the text."""
     holds: Callable[[Sequence[str]], bool]
     """Whether these steps are all true of the text, and complete in their form."""
+    claims: frozenset[str] = frozenset()
+    """Every step that is true of the text, as it is written here; empty where steps are calculations."""
 
 
 def fault_of(family: str, question: str, steps: Sequence[str], answer: str) -> str | None:
@@ -29,8 +31,8 @@ def fault_of(family: str, question: str, steps: Sequence[str], answer: str) -> s
     Raises KeyError for a family that can't be read.
     """
     try:
-        reading = _READERS[family](question)
-    except (ValueError, IndexError, AttributeError) as error:
+        reading = reading_of(family, question)
+    except ValueError as error:
         return f"the question can't be read ({error})"
     if reading.answer != answer:
         return f"the answer is {reading.answer}, not {answer}"
@@ -42,8 +44,17 @@ def fault_of(family: str, question: str, steps: Sequence[str], answer: str) -> s
         return f"a step can't be read ({error})"
 
 
+def reading_of(family: str, question: str) -> Reading:
+    """What a question of a family says. Raises KeyError for a family that can't be read, ValueError for such a text."""
+    read = _READERS[family]
+    try:
+        return read(question)
+    except (IndexError, KeyError, AttributeError, AssertionError) as error:
+        raise ValueError(str(error)) from error
+
+
 def _value(node: ast.AST) -> int:
-    """Sums, differences, remainders and truth values; anything else is no step."""
+    """Sums, differences, products and truth values; anything else is no step."""
     match node:
         case ast.Expression(body=body):
             return _value(body)
@@ -53,6 +64,8 @@ def _value(node: ast.AST) -> int:
             return _value(left) + _value(right)
         case ast.BinOp(left=left, op=ast.Sub(), right=right):
             return _value(left) - _value(right)
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            return _value(left) * _value(right)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return int(not _value(operand))
         case ast.BoolOp(op=ast.And(), values=values):
@@ -63,7 +76,7 @@ def _value(node: ast.AST) -> int:
 
 
 def evaluate(expression: str) -> int:
-    """The value of a sum, difference or truth expression. Raises ValueError for anything else."""
+    """The value of a sum, difference, product or truth expression. Raises ValueError for anything else."""
     try:
         return _value(ast.parse(expression.strip(), mode="eval"))
     except SyntaxError as error:
@@ -153,25 +166,26 @@ def _running(words: Sequence[str]) -> Iterator[tuple[str, int]]:
 def _counted(question: str) -> Reading:
     words, wanted = _list_and_word(question, _any_of(_COUNTED, question))
     right = [f"{word} {n}" if word == wanted else word for word, n in _running(words)]
-    return Reading(str(words.count(wanted)), lambda steps: list(steps) == right)
+    return Reading(str(words.count(wanted)), lambda steps: list(steps) == right, frozenset(right))
 
 
 def _most(question: str) -> Reading:
     words = _THING.findall(re.sub(r"Most:|->|[:|]", "", question))
     ranked = Counter(words).most_common()
     right = [f"{word} {n}" for word, n in _running(words)]
+    counts = f"{ranked[0][1]} > {ranked[1][1]}"
 
     def holds(steps: Sequence[str]) -> bool:
-        return list(steps[:-1]) == right and steps[-1] == f"{ranked[0][1]} > {ranked[1][1]}"
+        return list(steps[:-1]) == right and steps[-1] == counts
 
-    return Reading(ranked[0][0], holds)
+    return Reading(ranked[0][0], holds, frozenset([*right, counts]))
 
 
 def _indexed(question: str) -> Reading:
     words, ordinal = _list_and_word(question, _any_of(_INDEXED, question))
     place = _ORDINALS[ordinal]
-    right = [f"{number + 1} {words[number]}" for number in range(place + 1)]
-    return Reading(words[place], lambda steps: list(steps) == right)
+    every = [f"{number} {word}" for number, word in enumerate(words, 1)]
+    return Reading(words[place], lambda steps: list(steps) == every[: place + 1], frozenset(every))
 
 
 def _followed(question: str) -> Reading:
@@ -179,9 +193,9 @@ def _followed(question: str) -> Reading:
     words, start = _list_and_word(question, pattern)
     match = re.search(pattern, question)
     assert match is not None
-    after = words[words.index(start) :][: int(match.group("step")) + 1]
-    right = [start, *(f"{number} {word}" for number, word in enumerate(after[1:], 1))]
-    return Reading(after[int(match.group("step"))], lambda steps: list(steps) == right)
+    after, step = words[words.index(start) :], int(match.group("step"))
+    every = [start, *(f"{number} {word}" for number, word in enumerate(after[1:], 1))]
+    return Reading(after[step], lambda steps: list(steps) == every[: step + 1], frozenset(every))
 
 
 def _bound(question: str) -> Reading:
@@ -221,7 +235,8 @@ def _walk(links: set[tuple[str, str, str]], start: str, most: int, exactly: bool
         at = other
     if not way or (exactly and len(way) < most):
         raise ValueError("the way ends early")
-    return Reading(at, lambda steps: list(steps) == way)
+    claims = frozenset(f"{word} {sign} {other}" for word, sign, other in links)
+    return Reading(at, lambda steps: list(steps) == way, claims)
 
 
 def _ordered(question: str) -> Reading:
@@ -241,7 +256,8 @@ def _ordered(question: str) -> Reading:
     def holds(steps: Sequence[str]) -> bool:
         return {tuple(step.split(" > ")) for step in steps[:-1]} == above and steps[-1] == " > ".join(row)
 
-    return Reading(row[0] if "tallest" in question else row[-1], holds)
+    claims = frozenset(f"{taller} > {shorter}" for taller, shorter in grown)
+    return Reading(row[0] if "tallest" in question else row[-1], holds, claims)
 
 
 _READERS: dict[str, Callable[[str], Reading]] = {

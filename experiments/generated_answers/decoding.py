@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from strata.experiments.generated_answers.ending import end_of_answer, leaves_open
-from strata.experiments.generated_answers.extraction import extract_answer, is_right
+from strata.experiments.generated_answers.extraction import TAGS, Answer, ThinkTags, extract_answer, is_right
 from strata.experiments.generated_answers.problems import Lesson, Split
 from strata.experiments.generated_answers.prompting import Prompting, ask
 from strata.experiments.results.table import Value
@@ -40,27 +41,69 @@ def reasoning_rows(  # ten parameters: who is asked what, and the customary ones
     """
     all_asked = [(way, lesson) for way in ways for made in asked.values() for lesson in made]
     prompts = [prompt_prefix + ask(lesson, way) for way, lesson in all_asked]
-    opened = [leaves_open(prompt) for prompt in prompts]
     rows: list[dict[str, Value]] = []
     for draw in range(samples):
-        written = generate(
+        written = written_answers(
             checkpoint,
             prompts,
-            max_new_tokens=new_tokens,
-            stop=lambda row, text: end_of_answer(text, opened=opened[row]),
+            new_tokens=new_tokens,
             temperature=temperature,
-            seed=seed + draw * _NEXT_DRAW,
+            seed=seed_of_draw(seed, draw),
             progress=progress,
             stage=f"{model} generates" if samples == 1 else f"{model} generates, draw {draw + 1} of {samples}",
         )
-        for (way, lesson), inside, generation in zip(all_asked, opened, written, strict=True):
-            answer = extract_answer(generation.text, opened=inside)
+        for (way, lesson), one in zip(all_asked, written, strict=True):
+            answer = one.answer
             rows.append(
                 {
                     "model": model, "prompt": way, "split": lesson.split, "family": lesson.family, "item": lesson.id,
-                    "cluster": lesson.cluster, "question": lesson.question, "expected": lesson.answer, "text": generation.text, "answer": answer.value,
+                    "cluster": lesson.cluster, "question": lesson.question, "expected": lesson.answer, "text": one.text, "answer": answer.value,
                     "reason": answer.reason, "difficulty": lesson.difficulty, "draw": draw,
                     "right": is_right(answer, lesson.answer, lesson.choices),
                 }
             )  # fmt: skip
     return rows
+
+
+@dataclass(frozen=True)
+class Written:
+    """What followed one prompt."""
+
+    text: str
+    """Cut where its answer ends."""
+    answer: Answer
+    finished: bool
+    """Ended by itself, not by its room."""
+
+
+def seed_of_draw(seed: int, draw: int) -> int:
+    """Of one of several draws of a run."""
+    return seed + draw * _NEXT_DRAW
+
+
+def written_answers(  # 9 parameters: the customary ones of decoding, by their customary names
+    checkpoint: Checkpoint,
+    prompts: Sequence[str],
+    *,
+    new_tokens: int,
+    temperature: float = 0.0,
+    seed: int = 0,
+    tags: ThinkTags = TAGS,
+    never: Sequence[str] = (),
+    progress: Progress = silent,
+    stage: str,
+) -> list[Written]:
+    """What is written after each prompt, cut where its answer ends, with the answer that is found in it.
+
+    Where a prompt leaves a think block (between `tags`) open, what is written is chain of thought until it closes. None of the
+    texts in `never` is written. Raises StrataError for a prompt that leaves no room in the context.
+    """
+    opened = [leaves_open(prompt, tags) for prompt in prompts]
+    generations = generate(
+        checkpoint, prompts, max_new_tokens=new_tokens, temperature=temperature, seed=seed, never=never,
+        stop=lambda row, text: end_of_answer(text, opened=opened[row], tags=tags), progress=progress, stage=stage,
+    )  # fmt: skip
+    return [
+        Written(one.text, extract_answer(one.text, opened=inside, tags=tags), one.finished)
+        for one, inside in zip(generations, opened, strict=True)
+    ]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from strata.experiments.generated_answers.extraction import CLOSE, OPEN, gives_answer
+from strata.experiments.generated_answers.extraction import TAGS, ThinkTags, gives_answer
 
 
-def leaves_open(prompt: str) -> bool:
+def leaves_open(prompt: str, tags: ThinkTags = TAGS) -> bool:
     """Whether what is written after `prompt` goes on with a think block that the prompt began."""
-    return prompt.rfind(OPEN) > prompt.rfind(CLOSE)
+    return prompt.rfind(tags.open) > prompt.rfind(tags.close)
 
 
-def end_of_answer(text: str, *, opened: bool = False) -> int | None:
+def end_of_answer(text: str, *, opened: bool = False, tags: ThinkTags = TAGS) -> int | None:
     """How many characters of `text` belong to the answer; None while it goes on. `opened`: see `leaves_open`.
 
     Without a think block that is the first line; a block may begin after blank lines and run over any number of them.
@@ -20,21 +20,21 @@ def end_of_answer(text: str, *, opened: bool = False) -> int | None:
     """
     start = 0
     if not opened:
-        before, begun, _ = text.partition(OPEN)
+        before, begun, _ = text.partition(tags.open)
         line = before.find("\n")
-        if line >= 0 and (before[:line].strip() or not OPEN.startswith(before.strip())):
+        if line >= 0 and (before[:line].strip() or not tags.open.startswith(before.strip())):
             return line
         if not begun:
             return None
-        start = len(before) + len(OPEN)
-    elif text.lstrip().startswith(OPEN):
+        start = len(before) + len(tags.open)
+    elif text.lstrip().startswith(tags.open):
         # Some templates open the block, and the model opens it once more.
-        start = text.find(OPEN) + len(OPEN)
-    again = text.find(OPEN, start)
+        start = text.find(tags.open) + len(tags.open)
+    again = text.find(tags.open, start)
     if again >= 0:
         return max(start, text.rfind("\n", 0, again))
-    closed = text.find(CLOSE, start)
-    return None if closed < 0 else _end_of_reply(text, closed + len(CLOSE))
+    closed = text.find(tags.close, start)
+    return None if closed < 0 else _end_of_reply(text, closed + len(tags.close))
 
 
 def _end_of_reply(text: str, start: int) -> int | None:

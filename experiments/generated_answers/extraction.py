@@ -5,8 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class ThinkTags(NamedTuple):
+    """What a chain of thought stands between."""
+
+    open: str
+    close: str
+
 
 OPEN, CLOSE = "<think>", "</think>"
+TAGS = ThinkTags(OPEN, CLOSE)
 NEVER_CLOSED = "never closes its think block"
 NOTHING_AFTER = "nothing follows its think block"
 NOTHING = "nothing was written"
@@ -28,18 +38,17 @@ class Answer:
     """Why there is no answer."""
 
 
-def extract_answer(text: str, *, opened: bool = False) -> Answer:
-    """The answer that `text` ends in: what follows the last `</think>`, or the first line written without one.
+def extract_answer(text: str, *, opened: bool = False, tags: ThinkTags = TAGS) -> Answer:
+    """The answer that `text` ends in: what follows the last closing tag, or the first line written without one.
 
     `opened` says that the prompt itself ended inside a think block. A boxed answer counts before its surroundings.
     """
     chain_of_thought: str | None = None
     rest = text
-    if opened or OPEN in text or CLOSE in text:
-        before, closed, rest = text.rpartition(CLOSE)
-        chain_of_thought = (
-            (before if closed else text).partition(OPEN)[2] if OPEN in text else (before if closed else text)
-        )
+    if opened or tags.open in text or tags.close in text:
+        before, closed, rest = text.rpartition(tags.close)
+        inside = before if closed else text
+        chain_of_thought = inside.partition(tags.open)[2] if tags.open in text else inside
         chain_of_thought = chain_of_thought.strip()
         if not closed:
             return Answer(None, chain_of_thought, NEVER_CLOSED)

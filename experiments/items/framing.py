@@ -53,6 +53,11 @@ def prompt_prefix_of(tokenizer: Any, framing: Framing, whose: str = "this model"
     return f"{opened}\n{END_THINK}\n\n"
 
 
+def with_request(prompt_prefix: str, request: str) -> str:
+    """The text before a prompt in which the user of the chat says `request` instead."""
+    return prompt_prefix.replace(REQUEST, request)
+
+
 def _started(tokenizer: Any, whose: str) -> str:
     """A chat with the request, up to where the answer begins."""
     failed: Exception | None = None

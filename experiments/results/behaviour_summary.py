@@ -16,6 +16,7 @@ from strata.experiments.results.file_versions import BEHAVE_SCHEMA
 from strata.experiments.results.locate_summary import CheckpointSummary
 from strata.experiments.results.pressure_cells import PressureCells, WhyNoCells
 from strata.experiments.results.record import Record
+from strata.experiments.results.thinking_summary import Thinking
 
 Leaning = Literal[
     "overconfident",  # the interval of mean confidence − accuracy lies above 0
@@ -199,6 +200,7 @@ class Behaviour(Record):
     chain_depth: ChainDepth | None = None
     why_no_chain_depth: WhyNoChains | None = None
     """None: it was measured, or the run is of a version that didn't."""
+    thinking: Thinking = Field(default_factory=Thinking)
 
 
 class BehaviourSummary(Record):

@@ -11,6 +11,7 @@ from strata.experiments.items.schema import Kind
 from strata.experiments.results.answer_measures import Name
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.cell_changes import CellComparison, LocationChange
+from strata.experiments.results.compared_behaviour import ComparedBehaviour
 from strata.experiments.results.comparison_reasons import (
     ExcludedPart,
     HypothesisReason,
@@ -292,6 +293,8 @@ class Comparison(Record):
     cells: Mapping[Role, CellComparison] = Field(default_factory=dict)
     """Every other model held against the base, cell by cell and family by family."""
     generated: Generated = Generated()
+    behaviour: ComparedBehaviour = Field(default_factory=ComparedBehaviour)
+    """Thinking, pressure and confidence of every model, paired by item."""
     verdict: HypothesisDecision
     headline: Headline
     seeds: tuple[SeedChange, ...] = ()

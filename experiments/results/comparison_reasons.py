@@ -22,6 +22,7 @@ Part = Literal[
     "random-layer-swaps",
     "generated-answers",
     "generated-layer-swaps",
+    "behaviour",  # its own `behave` run
 ]
 """What can be excluded from a comparison."""
 NotCompared = Literal[

@@ -18,6 +18,7 @@ from torch import Tensor
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.decoding.prefill import prefilled
 from strata.probes.decoding.unfinished_rows import Stem, can_be_cut, few_enough, gone_on
+from strata.probes.decoding.unwritten import suppressing
 from strata.probes.errors import DoesNotFitError, StrataError
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import pad
@@ -46,7 +47,7 @@ class Generation:
     """Ended by itself (end token or stop text), not by `max_new_tokens`."""
 
 
-def generate(  # nine parameters: the customary ones of decoding, by their customary names
+def generate(  # 10 parameters: the customary ones of decoding, by their customary names
     checkpoint: Checkpoint,
     prompts: Sequence[str | Prompt],
     *,
@@ -54,6 +55,7 @@ def generate(  # nine parameters: the customary ones of decoding, by their custo
     temperature: float = 0.0,
     seed: int = 0,
     stop: Sequence[str] | StopRule = (),
+    never: Sequence[str] = (),
     batch_size: int | None = None,
     progress: Progress = silent,
     stage: str = "generate",
@@ -65,7 +67,8 @@ def generate(  # nine parameters: the customary ones of decoding, by their custo
     logits over the temperature, and the largest taken): twice the same prompt gives twice the same text, so draw
     again with another seed. The checkpoint's own sampling defaults are not used. Rows that ended leave the batch;
     `batch_size` None: as many rows as their length allows. `stop` holds the texts that end a
-    continuation, or is a rule that is asked after every token, for what depends on more than a text.
+    continuation, or is a rule that is asked after every token, for what depends on more than a text. None of the texts in `never` is
+    written: where one would begin, the next likeliest token is taken.
 
     Raises StrataError for an empty prompt, one that leaves no room in the context, and bad settings;
     DoesNotFitError when a single prompt does not fit into memory.
@@ -81,6 +84,7 @@ def generate(  # nine parameters: the customary ones of decoding, by their custo
     ]
     _check_room(checkpoint, asked, max_new_tokens)
     rule = stop if callable(stop) else _first_of(tuple(stop))
+    suppressed = suppressing(checkpoint, never)
     # The longest come first: what doesn't fit into memory shows at once, and rows of a batch are alike in length.
     waiting = sorted(range(len(asked)), key=lambda row: -len(asked[row].ids))
     generations: dict[int, Generation] = {}
@@ -95,7 +99,8 @@ def generate(  # nine parameters: the customary ones of decoding, by their custo
         tell()
         try:
             cuts = [partial(rule, row) for row in rows]
-            made = _decode(checkpoint, batch, max_new_tokens, temperature, seed, cuts, tell)
+            noise = _GumbelNoise(batch, temperature, seed) if temperature > 0 else None
+            made = _decode(checkpoint, batch, max_new_tokens, noise, suppressed, cuts, tell)
         except torch.OutOfMemoryError as error:
             if len(rows) == 1:
                 raise DoesNotFitError(
@@ -153,8 +158,8 @@ def _decode(
     checkpoint: Checkpoint,
     prompts: Sequence[Prompt],
     max_new_tokens: int,
-    temperature: float,
-    seed: int,
+    noise: _GumbelNoise | None,
+    suppressed: Any,
     cuts: Sequence[Callable[[str], int | None]],
     tell: Callable[[], None],
 ) -> list[Generation]:
@@ -165,7 +170,8 @@ def _decode(
     alike = isinstance(_company(checkpoint, len(prompts[0].ids), max_new_tokens), tuple)
     leave = max_new_tokens if alike and can_be_cut(checkpoint, longest) else 0
     ended = _Ended(checkpoint, cuts, tell, leave=leave)
-    noise = [_GumbelNoise(prompts, temperature, seed)] if temperature > 0 else []
+    # Suppressed tokens stay impossible with noise added; noise comes last.
+    processors = LogitsProcessorList([one for one in (suppressed, noise) if one is not None])
     generations: dict[int, Generation] = {}
     with _without_own_defaults(checkpoint.model), torch.inference_mode():
         stem = Stem(batch.ids, batch.mask, prefilled(checkpoint, prompts))
@@ -176,7 +182,7 @@ def _decode(
                 attention_mask=stem.mask,
                 past_key_values=stem.cache,
                 generation_config=_settings(checkpoint, max_new_tokens - ended.written, ended.ends),
-                logits_processor=LogitsProcessorList(noise),
+                logits_processor=processors,
                 stopping_criteria=StoppingCriteriaList([ended]),
             )
             last = not ended.left
@@ -188,8 +194,8 @@ def _decode(
                 return [generations[row] for row in range(len(prompts))]
             places = [place for place in range(len(ended.rows)) if place not in set(done)]
             stem = gone_on(stem, places, out.sequences, out.past_key_values)
-            for drawn in noise:
-                drawn.keep(places)
+            if noise is not None:
+                noise.keep(places)
             ended.keep(places)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from strata.probes.statistics.bootstrap import DRAWS, Estimate, cluster_bootstrap
 
@@ -64,3 +64,18 @@ def same_everywhere(change: float, n: int) -> tuple[float, float]:
         raise ValueError("an interval needs at least one cluster")
     others = 1 - 0.025 ** (1 / n)
     return change * (1 - others) - others, change * (1 - others) + others
+
+
+def change_of_shares(
+    change: Float[np.ndarray, " item"], clusters: Sequence[object], *, draws: int = DRAWS, seed: int = 0
+) -> Estimate:
+    """Mean change (−1 to 1) of shares, item by item, with its 95 % cluster-bootstrap interval.
+
+    Where all items changed by the same, resampling them has no width: there it is `same_everywhere`.
+    """
+    found = cluster_bootstrap(change, clusters, draws=draws, seed=seed)[0]
+    if found.low is None or not (change == change[0]).all():
+        return found
+    low, high = same_everywhere(float(change[0]), found.n_clusters)
+    method = "all alike: exact bound on those that aren't"
+    return Estimate(found.value, low, high, found.n_items, found.n_clusters, method)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from planted_models import write_planted
-from small_world import save_checkpoint, write_items
+from r1_like import write_r1_like_pair
+from small_world import save_checkpoint, small_items, write_items
 
 from strata.dashboards.cli import main
 from strata.dashboards.from_python.finished_run import load_run
@@ -27,7 +28,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_holds_its_tables_its_summary_and_its_page(finished: Path) -> None:
     run = load_run(finished)
-    assert run.verb == "behave" and set(run.tables) == {"behaviour_items", "behaviour_layers"}
+    assert run.verb == "behave" and set(run.tables) == {"behaviour_items", "behaviour_layers", "behaviour_answers"}
     confidence = json.loads((finished / "summary.json").read_text())["behaviour"]["confidence"]
     assert set(confidence) == {"knowledge", "reasoning", "composite", "control"}
     items = pq.read_table(finished / "behaviour_items.parquet").to_pandas()
@@ -89,3 +90,47 @@ def test_items_without_options_are_counted_and_none_at_all_is_refused(
     file.write_text(json.dumps(bare[0]) + "\n")
     assert main(["behave", str(model), "--items", str(file), "--out", str(tmp_path / "none"), *FAST]) == 2
     assert "offers a choice" in capfd.readouterr().err
+
+
+def stepped_items() -> list[dict[str, object]]:
+    """Some of them with steps that somebody wrote."""
+    items = small_items()
+    for place, item in enumerate(items):
+        if item["kind"] == "reasoning" and place % 4:
+            item["steps"] = [f"{place} is here", f"so it is{item['answer']}"]
+    return items
+
+
+def test_answers_are_written_fast_and_slow_and_the_steps_of_a_file_are_read(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _, model = write_r1_like_pair(tmp_path / "pair")
+    file, out = write_items(tmp_path / "items.jsonl", stepped_items()), tmp_path / "run"
+    words = [str(model), "--items", str(file), "--out", str(out), "--thinking-problems", "12", "--thinking-facts", "4"]
+    words += ["--chain-tokens", "6", "--pressure-items", "0", *FAST]
+    assert main(["behave", *words]) == 0
+    said = capfd.readouterr().out
+    assert "thinking first" in said and "the steps written for the problem make the right answer likelier" in said
+    answers = pq.read_table(out / "behaviour_answers.parquet").to_pandas()
+    counts = answers["condition"].value_counts()
+    assert counts["slow"] == counts["fast"] == 16
+    assert not answers[answers["condition"] == "fast"]["text"].str.contains("<think>").any()
+    thinking = json.loads((out / "summary.json").read_text())["behaviour"]["thinking"]
+    assert thinking["tags"] == ["<think>", "</think>"] and set(thinking["fast_slow"]) == {"reasoning", "knowledge"}
+    gain = thinking["information_gain"]["written"]["reasoning"]
+    items = pq.read_table(out / "behaviour_items.parquet").to_pandas()
+    steps = items[(items["measure"] == "information_gain_written") & (items["condition"] == "steps")]
+    whole = steps[steps["step"].isna()]
+    assert whole["gain"].mean() == pytest.approx(gain["gain"]["value"], abs=1e-6)
+    assert steps[steps["step"].notna()]["gain"].sum() == pytest.approx(whole["gain"].sum(), abs=1e-3)
+    view, page = json.loads((out / "view.json").read_text()), (out / "report.html").read_text()
+    assert len(view["information_gain"][0]["panels"][0]["further"]) == 2
+    assert "Fast and slow answers" in page and 'id="information_gain-panel"' in page
+    assert main(["behave", *words, "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["behaviour"]["thinking"] == thinking
+
+
+def test_a_tokenizer_without_the_tags_thinks_nothing_and_says_so(finished: Path) -> None:
+    thinking = json.loads((finished / "summary.json").read_text())["behaviour"]["thinking"]
+    assert thinking["why"] == {"code": "tags-not-writable"} and thinking["fast_slow"] == {}
+    assert "--think-tags" in (finished / "report.html").read_text()

@@ -13,7 +13,9 @@ function renderer(name, key) {
   };
 }
 
-const MEASURES = { confidence: 'ckind', pressure: 'pkind', chain: 'links' };
+const MEASURES = {
+  confidence: 'ckind', pressure: 'pkind', chain: 'links', fast_slow: 'fkind', information_gain: 'gkind', knowledge_index: 'tkind',
+};
 const BEHAVE_VIEWS = Object.fromEntries(Object.entries(MEASURES).map(([name, key]) => [name, { keys: [key, 'axis', 'theme', 'width'], run: renderer(name, key) }]));
 
 async function startBehave() {

@@ -40,6 +40,7 @@ from strata.dashboards.view.behave.schema import (
     LayerPanel,
     PressureView,
 )
+from strata.dashboards.view.behave.thinking import fast_slow_views, gain_views, index_views
 from strata.dashboards.view.build import axes_of
 from strata.dashboards.view.provenance import code_words, framing_facts, from_manifest, shown_facts
 from strata.dashboards.view.schema_parts import Coded, Provenance
@@ -95,6 +96,9 @@ def build_behave_view(run_dir: Path) -> BehaveView:
         carried_said=tuple(carried_sentence(kind, cells) for kind, cells in summary.behaviour.pressure.cells.items()),
         chain_depth=chain_depth_view(summary.behaviour.chain_depth, summary.n_layers),
         chain=chain_views(summary.behaviour.chain_depth, [row for row in rows if row.measure == "chain"]),
+        fast_slow=fast_slow_views(summary.behaviour.thinking, summary.n_layers, rows),
+        information_gain=gain_views(summary.behaviour.thinking, summary.n_layers, rows),
+        knowledge_index=index_views(summary.behaviour.thinking, summary.n_layers, rows),
         warnings=tuple(behaviour_caveats(summary)),
         provenance=Provenance(facts=_facts(manifest, summary), **vars(from_manifest(manifest))),
         sizes={},

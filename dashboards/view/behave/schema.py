@@ -35,6 +35,13 @@ class BehaviourLine(Record):
     method: str | None
 
 
+class FurtherLine(Record):
+    """One more line of a panel."""
+
+    name: str
+    line: BehaviourLine
+
+
 class LayerPanel(Record):
     """One quantity beside its control."""
 
@@ -45,6 +52,8 @@ class LayerPanel(Record):
     null: BehaviourLine | None
     """The control."""
     null_name: str
+    further: tuple[FurtherLine, ...] = ()
+    """Other conditions, in the same panel."""
     guide: float
     """Where a horizontal line stands."""
     guide_text: str
@@ -130,6 +139,20 @@ class ChainDepthView(Record):
     """c (1 − p)^d; empty without a fit."""
 
 
+class MeasureView(Record):
+    """One measure of one kind of items, or of another part that is told by itself."""
+
+    kind: str
+    """What the part is called."""
+    number: str
+    """The sentence that comes first."""
+    sentences: tuple[str, ...]
+    """The others."""
+    panels: tuple[LayerPanel, ...]
+    """Empty: nothing is drawn by stream."""
+    why_no_panels: str
+
+
 class BehaveView(Record):
     """`view.json` of a `strata behave`."""
 
@@ -147,6 +170,9 @@ class BehaveView(Record):
     """None: it wasn't measured."""
     chain: tuple[ChainView, ...]
     """By number of links."""
+    fast_slow: tuple[MeasureView, ...]
+    information_gain: tuple[MeasureView, ...]
+    knowledge_index: tuple[MeasureView, ...]
     warnings: tuple[str, ...]
     provenance: Provenance
     sizes: Mapping[str, int]

@@ -8,6 +8,7 @@ from strata.dashboards.sentences.page_parts import LIMITED, QUICK, SELF_TEST_FAI
 from strata.dashboards.text import significant
 from strata.dashboards.view.build import axes_of
 from strata.dashboards.view.comparison.answers import build_answers
+from strata.dashboards.view.comparison.behaviour import build_behaviour
 from strata.dashboards.view.comparison.cells import build_cells, build_model_maps
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.format_apart import build_format
@@ -51,6 +52,7 @@ SOURCES = {
     "answers.kinds[].agreed, disagreement, shown_by": "comparison.json kinds.*.claimed, agreement",
     "format[].measures, opening": "comparison.json kinds.*.format; every item in every way in asked_ROLE.parquet",
     "problems": "comparison.json generated.families; answers_ROLE.parquet question, text, answer, right where counts",
+    "behaviour": "comparison.json behaviour; behaviour_items.parquet and behaviour_answers.parquet in behaviour/ROLE",
     "items": "asked_ROLE.parquet answered, logit_difference; items.jsonl",
     "answers.families": "families.json",
     "answers.generated": "comparison.json generated; every answer in answers_ROLE.parquet",
@@ -80,7 +82,7 @@ def build_comparison(run: ComparisonRun) -> ComparisonView:
     return ComparisonView(
         run=_run(run), models=tuple(_model(run, role) for role in run.roles),
         axes=axes_of(run.n_layers), labels=LabelsView(kinds=KINDS),
-        verdict=build_verdict(run), pair_check=build_pair_check(run), answers=build_answers(run), format=build_format(run), problems=build_problems(run), items=build_items(run), changes=build_changes(run),
+        verdict=build_verdict(run), pair_check=build_pair_check(run), answers=build_answers(run), format=build_format(run), problems=build_problems(run), behaviour=build_behaviour(run), items=build_items(run), changes=build_changes(run),
         likeness=build_likeness(run), stages=build_model_maps(run), cells=build_cells(run), locations=build_locations(run), halves=build_halves(run),
         layer_swaps=build_layer_swaps(run), crossed=build_crossed(run), weights=build_weights(run),
         similarity=build_similarity(run), contrasts=build_contrasts(run), transfer=build_transfer(run),

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
+from strata.dashboards.view.comparison.schema_behaviour import BehaviourView
 from strata.dashboards.view.comparison.schema_cells import CellsView, ModelMapsView
 from strata.dashboards.view.comparison.schema_format import FormatView
 from strata.dashboards.view.comparison.schema_items import ItemTableView
@@ -102,6 +103,7 @@ class ComparisonView(ViewPart):
     answers: AnswersView
     format: tuple[FormatView, ...]
     problems: tuple[ProblemFamilyView, ...]
+    behaviour: BehaviourView
     items: ItemTableView
     changes: ChangesView
     likeness: tuple[ProfileView, ...]
