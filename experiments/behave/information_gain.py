@@ -23,8 +23,8 @@ from strata.experiments.items.schema import KINDS, Item, Kind
 from strata.experiments.results.behaviour_tables import BehaviourItemRow, BehaviourLayerRow
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.thinking_summary import InformationGain, StepControl, StepSource
+from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.backends.contract import Backend
-from strata.probes.capture_batches import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import (

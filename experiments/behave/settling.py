@@ -18,8 +18,8 @@ from strata.experiments.results.behaviour_tables import BehaviourAnswerRow, Beha
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.thinking_summary import Pace, Settling
 from strata.experiments.run.stream_shard import Shard
+from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.backends.contract import Backend
-from strata.probes.capture_batches import BatchBudget, capture_batches
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import read_lens
 from strata.probes.progress import Progress, silent

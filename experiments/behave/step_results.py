@@ -15,8 +15,8 @@ from strata.experiments.behave.judged_chains import JudgedChain
 from strata.experiments.behave.think_frame import ThinkFrame
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.schema import Item
+from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.backends.contract import Backend
-from strata.probes.capture_batches import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.progress import Progress, silent
 from strata.probes.store import ActivationStore

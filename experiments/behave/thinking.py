@@ -35,8 +35,8 @@ from strata.experiments.results.thinking_summary import (
     WhyNoThinking,
 )
 from strata.experiments.run.directory import RunDirectory
+from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.backends.contract import Backend
-from strata.probes.capture_batches import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.progress import Progress
 

@@ -17,8 +17,8 @@ from strata.experiments.behave.think_frame import ThinkFrame
 from strata.experiments.behave.thinking_problems import ThinkingProblem
 from strata.experiments.generated_answers.extraction import TAGS, ThinkTags
 from strata.experiments.results.behaviour_tables import BehaviourAnswerRow
+from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.backends.torch_hooks import TorchHooks
-from strata.probes.capture_batches import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
 
