@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 
-from strata.experiments.calibrate.llama_and_gpt2 import (
+from strata.experiments.calibrate.weight_writing import ANCHOR, Block, Head, Layout, filler_block, write_block
+from strata.experiments.calibrate.written_checkpoint import (
     SPECIAL,
     config,
     state_dict,
@@ -14,7 +15,6 @@ from strata.experiments.calibrate.llama_and_gpt2 import (
     turned,
     write_checkpoint,
 )
-from strata.experiments.calibrate.weight_writing import ANCHOR, Block, Head, Layout, filler_block, write_block
 
 VALUES = ("amber", "birch", "cobalt", "dune", "ember", "fern", "garnet", "hazel")
 SUBJECTS = tuple(f"{start}{end}" for start in ("Bro", "Cal", "Dov", "Fen") for end in ("an", "el", "in", "or"))
