@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from strata.experiments.run.directory_name import slug
+
 
 def default_directory(*parts: object) -> Path:
     """`runs/PART-PART`, with signs that file systems or shells trip over replaced."""
     return Path("runs") / slug("-".join(map(str, parts)))
-
-
-def slug(text: str) -> str:
-    """A name for a directory."""
-    return "".join(sign if sign.isalnum() or sign in "-._" else "-" for sign in text).strip("-.") or "run"

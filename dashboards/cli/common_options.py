@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from strata.probes.checkpoints.checkpoint import Checkpoint
 
 
+CHECKPOINT_HELP = "smollm2, a hub id, a directory, a .gguf file, each +ADAPTER; BASE~0.25~DISTILLED lies between two"
+
+
 @dataclass(frozen=True)
 class ModelOptions:
     """How a checkpoint is opened."""

@@ -28,6 +28,7 @@ VERBS = {
     "distill": "train reasoning, or as much of anything else, into a small model",
     "report": "rebuild the page of a run",
     "diff": "only what differs between two runs",
+    "sweep": "one question asked of many checkpoints: doses, steps, seeds; on a Ray cluster",
     "serve": "many runs in the browser: a table of all, overlays, differences",
 }
 _ABOUT = """At which depth of a language model is a fact looked up, at which is a conclusion worked out, and how sure can we be?"""

@@ -8,7 +8,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -119,14 +119,26 @@ def chosen_options(
     options: type[Made], arguments: argparse.Namespace, quick: Mapping[str, OptionValue] | None = None
 ) -> Made:
     """A verb's options, from wherever each was set. `quick`: what --quick sets in place of defaults. Raises as `resolve`."""
-    resolved = resolved_options(options, arguments)
-    if quick and resolved["quick"].value:
-        resolved |= {
-            name: replace(resolved[name], value=size)
-            for name, size in quick.items()
-            if resolved[name].origin == "default"
-        }
-    return made_of(options, {name: entry.value for name, entry in resolved.items()})
+    return _made_quick(options, resolved_options(options, arguments), quick)
+
+
+def options_of_table(
+    options: type[Made],
+    table: Mapping[str, JsonValue],
+    where: str,
+    given: Mapping[str, OptionValue],
+    quick: Mapping[str, OptionValue] | None = None,
+) -> Made:
+    """A verb's options as a table in the file `where` sets them, but for those that are `given`. Raises as `resolve`."""
+    declared = options_of(options)
+    return _made_quick(options, _resolved(declared, given, _known(table, declared, where), where), quick)
+
+
+def _made_quick(options: type[Made], resolved: Mapping[str, Resolved], quick: Mapping[str, OptionValue] | None) -> Made:
+    values = {name: entry.value for name, entry in resolved.items()}
+    if quick and values["quick"]:
+        values |= {name: size for name, size in quick.items() if resolved[name].origin == "default"}
+    return made_of(options, values)
 
 
 def resolved_options(options: type, arguments: argparse.Namespace) -> dict[str, Resolved]:
@@ -207,7 +219,15 @@ def resolve(
 
     Raises StrataError for unknown keys, bad values and what only the command line may set.
     """
-    from_file = _read_config(Path(config_file), options) if config_file else {}
+    return _resolved(options, given, _read_config(Path(config_file), options) if config_file else {}, config_file)
+
+
+def _resolved(
+    options: Sequence[Option],
+    given: Mapping[str, OptionValue],
+    from_file: Mapping[str, JsonValue],
+    config_file: str | None,
+) -> dict[str, Resolved]:
     resolved: dict[str, Resolved] = {}
     for option in options:
         variable = f"STRATA_{option.name.upper()}"
@@ -273,13 +293,18 @@ def _read_config(file: Path, options: Sequence[Option]) -> Mapping[str, JsonValu
         values = values.get("options", {})
     if not isinstance(values, dict):
         raise StrataError(f"--config {file} holds no table of options", "Write option = value lines")
+    return _known(values, options, str(file))
+
+
+def _known(values: Mapping[str, JsonValue], options: Sequence[Option], where: str) -> Mapping[str, JsonValue]:
+    """Under the options' own names."""
     known = {option.name for option in options}
     normal = {str(key).replace("-", "_"): value for key, value in values.items()}
     for key in normal:
         if key not in known:
             near = difflib.get_close_matches(key, known, 1)
             raise StrataError(
-                f"{file}: there is no option {key!r}",
+                f"{where}: there is no option {key!r}",
                 f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(known))}",
             )
     return normal

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, open_from, tell_caveats
+from strata.dashboards.cli.common_options import CHECKPOINT_HELP, DisplayOptions, ModelOptions, open_from, tell_caveats
 from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.options import add_options, as_declared, chosen_options, option, options_of
 from strata.dashboards.cli.stopping import Stopped
@@ -65,9 +65,7 @@ class Options:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER"
-    )
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT_HELP)
     parser.add_argument("items", metavar="ITEMS", nargs="+", help="one file, or names of built-in families")
     add_options(parser, options_of(Options))
 

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, RunningOptions, open_from, run_controls
+from strata.dashboards.cli.common_options import (
+    CHECKPOINT_HELP,
+    DisplayOptions,
+    ModelOptions,
+    RunningOptions,
+    open_from,
+    run_controls,
+)
 from strata.dashboards.cli.display import Display
 from strata.dashboards.cli.measured_run import measured_run
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
@@ -43,9 +51,7 @@ class Options:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER"
-    )
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT_HELP)
     add_options(parser, options_of(Options))
 
 
@@ -56,12 +62,15 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         out,
         options.shown,
         command,
-        lambda display: _locate(arguments.checkpoint, options, out, command, display),
+        lambda display: locate_into(arguments.checkpoint, options, out, command, display),
         lambda summary, page_line, stdout: _tell(summary, out, page_line, options, stdout),
     )
 
 
-def _locate(spec: str, options: Options, out: Path, command: list[str], display: Display) -> Summary:
+def locate_into(
+    spec: str, options: Options, out: Path, command: Sequence[str], display: Display, shards: Sequence[Path] = ()
+) -> Summary:
+    """The run and its page in the directory `out`. `command`: what was typed, without `strata`; `shards`: parts of it that were made before."""
     from strata.dashboards.page import write_pages
     from strata.experiments.locate.pipeline import locate
 
@@ -70,6 +79,7 @@ def _locate(spec: str, options: Options, out: Path, command: list[str], display:
         options.config,
         out,
         items=Path(options.items) if options.items else None,
+        shards=shards,
         controls=run_controls(options, options.running, command, display),
     )
     write_pages(out, display)

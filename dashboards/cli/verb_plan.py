@@ -1,8 +1,9 @@
-"""Memory, disk and time before running: of a `locate` here, of a `compare` on GPUs.
+"""Memory, disk and time before running: of a `locate` here, of a `compare` on GPUs, of a `sweep`.
 
 strata plan CHECKPOINT              calibrated by a short trial; with --no-trial no weights are loaded and the time is unknown;
                                     exit code 3 when it doesn't fit
 strata plan compare BASE DISTILLED  from shapes alone, by kind of GPU; known pairs by name, without a file of theirs
+strata plan sweep FILE.toml         its runs, each checkpoint like the first form, models of one shape tried once; --workers at a time
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from strata.dashboards.cli.byte_sizes import size_text
-from strata.dashboards.cli.common_options import ModelOptions, open_from, tell_caveats
+from strata.dashboards.cli.common_options import CHECKPOINT_HELP, ModelOptions, open_from, tell_caveats
 from strata.dashboards.cli.display import only_results_on_stdout, seconds_text
 from strata.dashboards.cli.foreign_text import escaped
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
+from strata.dashboards.cli.sweep_plan import print_sweep_plan
 from strata.dashboards.cli.terminal import say, write_json
 from strata.dashboards.cli.verb_compare import Options as CompareOptions
 from strata.dashboards.quick_settings import QUICK_COMPARE, QUICK_LOCATE
+from strata.experiments.setting import positive
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
@@ -31,13 +34,15 @@ EXAMPLES = """examples:
   strata plan smollm2 --items questions.jsonl --no-trial --json
   strata plan compare qwen2.5-math-1.5b r1-distill-qwen-1.5b --generated-tokens 2048
   strata plan compare llama-3.3-70b-instruct r1-distill-llama-70b --no-random-init
+  strata plan sweep doses.toml --workers 2
 """
-COMPARE, EMBEDDED = "compare", "smollm2"
+COMPARE, SWEEP, EMBEDDED = "compare", "sweep", "smollm2"
 
 
 @dataclass(frozen=True)
 class Options:
     trial: bool = option(True, "run two batches and a few interventions to estimate the time", "planning")
+    workers: int = option(1, "of a sweep: runs at a time", "planning", positive, metavar="N")
     compare: CompareOptions = field(default_factory=CompareOptions)
 
 
@@ -46,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="+",
         metavar="CHECKPOINT",
-        help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER; or: compare BASE DISTILLED",
+        help=f"{CHECKPOINT_HELP}; or: compare BASE DISTILLED; or: sweep FILE.toml",
     )
     add_options(parser, options_of(Options))
 
@@ -57,6 +62,18 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
             return _plan_locate(spec, chosen_options(Options, arguments, QUICK_LOCATE))
         case [first, base, distilled] if first == COMPARE:
             return _plan_compare(base, distilled, chosen_options(Options, arguments, QUICK_COMPARE).compare)
+        case [first, file] if first == SWEEP:
+            options = chosen_options(Options, arguments)
+            asked = options.compare
+            return print_sweep_plan(
+                Path(file),
+                Path(asked.out) if asked.out else None,
+                asked.shown,
+                trial=options.trial,
+                workers=options.workers,
+            )
+        case [first, *_] if first == SWEEP:
+            raise StrataError("strata plan sweep takes one FILE.toml", "See strata sweep --help")
         case [first, *_] if first == COMPARE:
             raise StrataError("strata plan compare takes BASE and DISTILLED", "Give both; a control goes by --control")
         case specs:

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, RunningOptions, open_from, run_controls
+from strata.dashboards.cli.common_options import (
+    CHECKPOINT_HELP,
+    DisplayOptions,
+    ModelOptions,
+    RunningOptions,
+    open_from,
+    run_controls,
+)
 from strata.dashboards.cli.display import Display
 from strata.dashboards.cli.measured_run import measured_run
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
@@ -41,9 +48,7 @@ class Options:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "checkpoint", metavar="CHECKPOINT", help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER"
-    )
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT_HELP)
     parser.add_argument(
         "items", metavar="ITEMS", nargs="+", help="a table of texts and labels, or names of built-in families"
     )

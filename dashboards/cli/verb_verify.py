@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, open_from, tell_caveats
+from strata.dashboards.cli.common_options import CHECKPOINT_HELP, DisplayOptions, ModelOptions, open_from, tell_caveats
 from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import PlainConsole, say, write_json
@@ -57,7 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "checkpoint",
         metavar="CHECKPOINT",
         nargs="?",
-        help="smollm2, a hub id, a directory, a .gguf file, each +ADAPTER",
+        help=CHECKPOINT_HELP,
     )
     add_options(parser, options_of(Options))
 

@@ -10,12 +10,14 @@ from strata.dashboards.figures.comparison_figures import comparison_figures
 from strata.dashboards.figures.drawn import Figures
 from strata.dashboards.figures.locate_figures import locate_figures
 from strata.dashboards.figures.probe_figures import probe_figures
+from strata.dashboards.figures.trajectories import sweep_figures
 from strata.dashboards.view.behave.build import build_behave_view
 from strata.dashboards.view.build import build_report
 from strata.dashboards.view.comparison.build import build_comparison
 from strata.dashboards.view.comparison.cells import maps_of_models
 from strata.dashboards.view.comparison.files import read_comparison
 from strata.dashboards.view.probe import build_probe_view
+from strata.dashboards.view.sweep.build import build_sweep_view
 from strata.experiments.run.files import read_manifest
 
 
@@ -42,5 +44,8 @@ def figures_of_run(directory: Path) -> FiguresOfRun:
     if verb == "behave":
         behaved = build_behave_view(directory)
         return FiguresOfRun(behave_figures(behaved), f"{behaved.models[0].label} · run {behaved.run.run_id}")
+    if verb == "sweep":
+        swept = build_sweep_view(directory)
+        return FiguresOfRun(sweep_figures(swept), f"{swept.run.title} · run {swept.run.run_id}")
     probed = build_probe_view(directory)
     return FiguresOfRun(probe_figures(probed), f"{probed.models[0].label} · run {probed.run.run_id}")

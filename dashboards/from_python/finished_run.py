@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """A finished run of `locate`, `compare` or `strata probe`; a notebook shows its verdict, its kinds of items and a link to its page."""
+    """A finished run of `locate`, `compare`, or of `strata probe`, `behave` or `sweep`; a notebook shows its verdict, its kinds of items and a link to its page."""
 
     directory: Path
     """Where it lies; copy or share it whole."""
@@ -42,7 +42,7 @@ class Run:
 
     @property
     def verb(self) -> str:
-        """`locate`, `compare` or `probe`."""
+        """`locate`, `compare`, `probe`, `behave` or `sweep`."""
         return self.finished.manifest.verb
 
     @property
@@ -52,7 +52,7 @@ class Run:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """summary.json of a `locate` or a `probe`. Raises StrataError for a comparison, each of whose models has one."""
+        """summary.json of a `locate`, a `probe` or a `behave`, sweep.json of a `sweep`. Raises StrataError for a comparison, each of whose models has one."""
         if self.models:
             raise StrataError(
                 f"{self.directory} is a comparison and has no summary of its own",
@@ -165,7 +165,12 @@ class Run:
 
     @property
     def items(self) -> list[Item]:
-        """What was asked, as it was asked. Raises StrataError for a `probe`, which reads any table."""
+        """What was asked, as it was asked. Raises StrataError for a `probe`, which reads any table, and for a `sweep`, which holds many runs."""
+        if self.verb == "sweep":
+            raise StrataError(
+                f"{self.directory} is a sweep, whose runs have items of their own",
+                "Load one of its runs: strata.load_run(run.directory / run.summary['runs'][0]['directory'])",
+            )
         if self.verb == "probe":
             raise StrataError(
                 f"{self.directory} probes texts and labels of a table, which are no items",

@@ -20,10 +20,10 @@ from strata.dashboards.from_python.python_options import (
     checked_options,
     part,
 )
-from strata.dashboards.from_python.typed_command import command_words
 from strata.dashboards.option_values import OptionValue, manifest_options
 from strata.dashboards.page.pages_of_run import write_first_page, write_pages
 from strata.dashboards.quick_settings import QUICK_COMPARE, QUICK_LOCATE
+from strata.dashboards.typed_command import command_words
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.pipeline import compare as compare_into

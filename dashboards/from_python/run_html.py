@@ -15,10 +15,12 @@ from strata.dashboards.sentences.instruments import instrument_label
 from strata.dashboards.sentences.onsets import answered_words, onset_words
 from strata.dashboards.sentences.probe import sentences
 from strata.dashboards.sentences.summary import places_table, said_words
+from strata.dashboards.sentences.sweep import at_words, made_words, state_words, sweep_title
 from strata.dashboards.text import interval, number, path_free
 from strata.experiments.results.answer_measures import ANSWERED_RIGHT
 from strata.experiments.results.comparison import Comparison
 from strata.experiments.results.estimates import Estimated
+from strata.experiments.results.sweep import SweepResult
 from strata.experiments.run.finished import FinishedRun
 from strata.experiments.run.manifest import JsonObject
 from strata.experiments.run.summary_file import behaviour_summary_of, probe_summary_of, summary_of
@@ -26,9 +28,7 @@ from strata.experiments.run.summary_file import behaviour_summary_of, probe_summ
 
 def run_html(run: FinishedRun, report: Path | None) -> str:
     """Foreign text is escaped, and nothing is fetched."""
-    told = {"locate": _located, "compare": _compared, "probe": _probed, "behave": _behaved}[run.manifest.verb](
-        run.result
-    )
+    told = _TELL[run.manifest.verb](run.result)
     # A notebook's server knows no absolute paths: links are read from where the notebook, and so the kernel, is.
     href = None if report is None else quote(os.path.relpath(report))
     return render(
@@ -93,6 +93,21 @@ def _behaved(content: JsonObject) -> Told:
     summary = behaviour_summary_of(content)
     paragraphs = [" ".join(part) for part in behaviour_sentences(summary)]
     return Told(_stamped(summary.checkpoint.spec, limited=summary.limited), paragraphs, [])
+
+
+def _swept(content: JsonObject) -> Told:
+    result = SweepResult.model_validate(content)
+    rows = [
+        [run.checkpoint, at_words(result.axis, run.at), str(run.seed), run.framing, state_words(run)]
+        for run in result.runs
+    ]
+    header = ["checkpoint", result.axis.name, "seed", "framing", "state"]
+    return Told(sweep_title(result), [made_words(result)], _table(header, rows))
+
+
+_TELL = {
+    "locate": _located, "compare": _compared, "probe": _probed, "behave": _behaved, "sweep": _swept,
+}  # fmt: skip
 
 
 def _stamped(title: str, **stamps: bool) -> str:

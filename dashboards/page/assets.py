@@ -23,6 +23,7 @@ REPORT_SCRIPTS = (*SHARED_SCRIPTS, "curves.js", "causalcurves.js", "familymap.js
 COMPARISON_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "figures.js", "views.js", "comparisonitems.js", "stagemap.js", "comparison.js")  # fmt: skip
 PROBE_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "figures.js", "views.js", "probe.js")
 BEHAVE_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "figures.js", "views.js", "behave.js")
+SWEEP_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "figures.js", "views.js", "sweep.js")
 LENS_SCRIPTS = (*SHARED_SCRIPTS, "oneprompt.js")
 
 _CSP = (

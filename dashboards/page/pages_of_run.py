@@ -9,6 +9,7 @@ from pathlib import Path
 from strata.dashboards.page.behave_page import write_behave_report
 from strata.dashboards.page.comparison_page import write_comparison
 from strata.dashboards.page.probe_page import write_probe_report
+from strata.dashboards.page.sweep_page import write_sweep_report
 from strata.dashboards.page.write_report import write_report
 from strata.experiments.results.compared_behaviour import BEHAVIOUR
 from strata.experiments.run.files import read_manifest
@@ -17,6 +18,7 @@ from strata.probes.progress import Progress, silent
 
 _WRITERS = {
     "locate": write_report, "compare": write_comparison, "probe": write_probe_report, "behave": write_behave_report,
+    "sweep": write_sweep_report,
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,12 @@ from torch import Tensor
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.reading_positions import PLACES, Place
+from strata.experiments.run.files import MANIFEST, read_manifest
+from strata.probes.files import whole_file
 from strata.probes.store import ActivationStore
+
+EFFECTS = "causal"
+"""Folder of the effects, in that of the activations."""
 
 
 def streams_store(
@@ -44,4 +50,26 @@ def last_streams(
 
 def effects_store(run: Path, run_id: str) -> ActivationStore:
     """What was measured on the pairs of each family, one shard a family."""
-    return ActivationStore(run / "activations" / "causal", {"run": run_id})
+    return ActivationStore(run / "activations" / EFFECTS, {"run": run_id})
+
+
+def take_over(shards: Sequence[Path], run: Path, run_id: str) -> None:
+    """Copies what runs of the same question keep into the stores of `run`: of all the effects, of the first of them the streams.
+
+    What another question made, or isn't there, is left alone. Whoever opens a store holds each of its files against its checksum.
+    """
+    for shard in shards:
+        if not (shard / MANIFEST).exists() or read_manifest(shard).run_id != run_id:
+            continue
+        for source in sorted((shard / "activations").glob("*/shard-*.safetensors")):
+            folder = run / "activations" / source.parent.name
+            if source.parent.name != EFFECTS and (folder / source.name).exists():
+                continue
+            # Under a name of its own in the store, and the same one at a second start.
+            name = (
+                f"shard-{shards.index(shard) + 1}{source.stem.partition('-')[2]}"
+                if folder.name == EFFECTS
+                else source.stem
+            )
+            with whole_file(folder / f"{name}.safetensors") as part:
+                shutil.copyfile(source, part)

@@ -10,6 +10,8 @@ from pathlib import Path
 from strata.experiments.items.framing import template_sha256
 from strata.experiments.items.jsonl import write_items
 from strata.experiments.lens.named_lenses import text_sha256
+from strata.experiments.locate.activation_stores import take_over
+from strata.experiments.locate.causal.pipeline import Shard
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.stages import Stages
 from strata.experiments.questions import Questions, Source, questions_for
@@ -47,13 +49,14 @@ def locate(
     items: Source | None = None,
     pairs_first: Collection[str] = (),
     changed: Sequence[str] = (),
+    shards: Sequence[Path] = (),
     controls: RunControls = DEFAULT_CONTROLS,
 ) -> Summary:
     """Runs `locate` into the run directory `out` and returns its summary.json.
 
     A second call with the same checkpoint, items and configuration resumes; with others it raises StrataError.
     `pairs_first`: ids of the items that are intervened on before others, where `config.paired_with` names other models; `changed`: of those
-    that they answer otherwise, whose lens maps are kept first.
+    that they answer otherwise, whose lens maps are kept first. `shards`: directories of `locate_shard`, whose measurements aren't made again.
     Raises NotSupportedError for an architecture that isn't read rightly, SelfTestError when another identity that must hold fails.
 
     ```
@@ -69,6 +72,7 @@ def locate(
         if run.complete(RESULTS):
             summary = summary_of(run.read_object("summary.json", SUMMARY_SCHEMA))
         else:
+            take_over(shards, out, run.run_id)
             summary = Stages(run, checkpoint, config, questions, controls).summary(pairs_first, changed)
         status = "done"
         if not controls.keep_activations:
@@ -76,6 +80,29 @@ def locate(
         return summary
     finally:
         run.close(status)
+
+
+def locate_shard(
+    checkpoint: Checkpoint,
+    config: LocateConfig,
+    out: Path,
+    shard: Shard,
+    *,
+    items: Source | None = None,
+    controls: RunControls = DEFAULT_CONTROLS,
+) -> None:
+    """A part of `locate` in a directory of its own: the answers, and the interventions on some of the families.
+
+    A `locate` of the same checkpoint, items and configuration puts shards together to what it makes alone. Raises as `locate`.
+    """
+    questions = questions_for(checkpoint, config, items)
+    run = RunDirectory(out, verb="locate", command=controls.command, identity=_identity(checkpoint, config, questions))
+    controls.on_run(out)
+    try:
+        _describe(run, checkpoint, questions, controls.options)
+        Stages(run, checkpoint, config, questions, controls).measure_shard(shard)
+    finally:
+        run.close("stopped")
 
 
 def ask(

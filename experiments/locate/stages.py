@@ -18,7 +18,7 @@ from strata.experiments.locate.behaviour import (
 )
 from strata.experiments.locate.capture_streams import Pass, measure
 from strata.experiments.locate.causal.pair_self_tests import causal_self_tests
-from strata.experiments.locate.causal.pipeline import Causal, CausalConfig, causal_stage
+from strata.experiments.locate.causal.pipeline import Causal, CausalConfig, Shard, causal_stage, measure_shard
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.curves import Intervals, lens_curves, probe_curves, used_items
 from strata.experiments.locate.form_baseline import form_of
@@ -96,6 +96,23 @@ class Stages:
     def intervals(self) -> Intervals:
         return Intervals(self.config.draws, self.config.seed)
 
+    @property
+    def interventions(self) -> CausalConfig:
+        config = self.config
+        return CausalConfig(
+            config.causal_map, config.pairs, config.draws, config.seed, config.damage_texts, config.text
+        )
+
+    def measure_shard(self, shard: Shard) -> None:
+        """The answers, and the interventions on some of the families: what is kept of them is put together by `summary`."""
+        answers, encoded = self.ask(), self.questions.encoded
+        with self.run.stage("interventions"):
+            measure_shard(
+                self.run, self.checkpoint, self.backend, encoded, answers.rows, self.interventions, shard,
+                known=last_streams(answers.store, encoded, self.config.positions, self.checkpoint.n_layers), budget=self.budget,
+                progress=self.controls.progress,
+            )  # fmt: skip
+
     def summary(self, first: Collection[str], changed: Sequence[str] = ()) -> Summary:
         """Every stage. `first`: ids of the items that are intervened on before others; `changed`: of those that other models answer otherwise."""
         answers = self.ask()
@@ -158,11 +175,8 @@ class Stages:
             tests = () if config.causal_map == "none" else causal_self_tests(checkpoint, encoded, answers.rows)
             record_tests(run, tests)
         with run.stage("interventions"):
-            asked = CausalConfig(
-                config.causal_map, config.pairs, config.draws, config.seed, config.damage_texts, config.text
-            )
             causal = causal_stage(
-                run, checkpoint, self.backend, encoded, answers.rows, asked, first=first,
+                run, checkpoint, self.backend, encoded, answers.rows, self.interventions, first=first,
                 known=last_streams(answers.store, encoded, config.positions, checkpoint.n_layers), budget=self.budget,
                 progress=self.controls.progress,
             )  # fmt: skip

@@ -20,6 +20,7 @@ from strata.experiments.results.lineage_check import LineageCheck
 from strata.experiments.results.locate_summary import FamilyBehaviour, Summary
 from strata.experiments.results.roles import Role
 from strata.experiments.results.run_difference import RunDifference
+from strata.experiments.results.sweep import SweepResult
 from strata.experiments.results.training import TrainingRecord
 
 OF: Mapping[str, TypeAdapter[Any]] = {
@@ -35,10 +36,12 @@ OF: Mapping[str, TypeAdapter[Any]] = {
     "difference": TypeAdapter(RunDifference),
     "behave": TypeAdapter(BehaviourSummary),
     "split": TypeAdapter(ItemSplit),
+    "sweep": TypeAdapter(SweepResult),
 }
 """By name of the schema: comparison.json, families.json and pair_check.json of a `compare`; summary.json, families.json,
 format_check.json and lens_maps.json of a `locate`; distill.json of a `distill`; calibration.json of a `calibrate`; what `strata diff --json`
-prints; `behave`: summary.json of a `behave`; `split`: what `strata items split --json` prints."""
+prints; `behave`: summary.json of a `behave`; `split`: what `strata items split --json` prints; `sweep`: sweep.json of a
+`sweep`."""
 
 
 def written(name: str) -> str:

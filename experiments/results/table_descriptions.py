@@ -10,6 +10,7 @@ from strata.experiments.results.comparison_tables import COMPARISON_TABLES
 from strata.experiments.results.generated_tables import GENERATED_TABLES
 from strata.experiments.results.locate_tables import LOCATE_TABLES
 from strata.experiments.results.probe_tables import PROBE_TABLES
+from strata.experiments.results.sweep_tables import SWEEP_TABLES
 from strata.experiments.results.table import Table
 
 OF: Mapping[str, Sequence[Table[Any]]] = {
@@ -17,6 +18,7 @@ OF: Mapping[str, Sequence[Table[Any]]] = {
     "strata compare": COMPARISON_TABLES,
     "strata probe": PROBE_TABLES,
     "strata behave": BEHAVIOUR_TABLES,
+    "strata sweep": SWEEP_TABLES,
     "strata distill, and generated answers of strata compare": GENERATED_TABLES,
 }
 """Who writes which tables."""

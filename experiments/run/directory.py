@@ -73,7 +73,7 @@ class RunDirectory:
             excluded={},
             warnings=[],
             files={},
-            versions=_versions(),
+            versions=library_versions(),
             git=_git(),
         )
         self.manifest.begin(command)
@@ -106,7 +106,7 @@ class RunDirectory:
 
     def measured_here(self, device: str) -> None:
         """Records what measures from now on; a resumed run that was begun under something else says so in a warning."""
-        now: dict[str, str] = {**_versions(), "device": device}
+        now: dict[str, str] = {**library_versions(), "device": device}
         begun = {**self.manifest.versions, "device": self.manifest.device or device}
         changed = [
             (name, begun.get(name), now.get(name))
@@ -115,7 +115,7 @@ class RunDirectory:
         ]
         if changed:
             self.warn(Caveat(code="resumed-elsewhere", changes=tuple(changed)))
-        self.manifest.versions, self.manifest.git, self.manifest.device = _versions(), _git(), device
+        self.manifest.versions, self.manifest.git, self.manifest.device = library_versions(), _git(), device
         self.save()
 
     def describe(
@@ -274,7 +274,8 @@ def _peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
+    """Of Python, and of the libraries that decide numbers, as they are here."""
     versions = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:

@@ -10,9 +10,16 @@ from typing import Any
 
 from strata.experiments.results.behaviour_tables import BEHAVIOUR_TABLES
 from strata.experiments.results.comparison_tables import COMPARISON_TABLES
-from strata.experiments.results.file_versions import BEHAVE_SCHEMA, COMPARISON_SCHEMA, PROBE_SCHEMA, SUMMARY_SCHEMA
+from strata.experiments.results.file_versions import (
+    BEHAVE_SCHEMA,
+    COMPARISON_SCHEMA,
+    PROBE_SCHEMA,
+    SUMMARY_SCHEMA,
+    SWEEP_SCHEMA,
+)
 from strata.experiments.results.locate_tables import LOCATE_TABLES
 from strata.experiments.results.probe_tables import PROBE_TABLES
+from strata.experiments.results.sweep_tables import SWEEP_TABLES
 from strata.experiments.results.table import Table
 from strata.experiments.run import summary_version_1
 from strata.experiments.run.files import (
@@ -24,8 +31,8 @@ from strata.experiments.run.files import (
 from strata.experiments.run.manifest import JsonObject, Manifest, hashes_of
 from strata.probes.errors import DamagedError, StrataError
 
-SUMMARY, COMPARISON = "summary.json", "comparison.json"
-_GIVE = "Give the --out of a strata locate, compare or probe"
+SUMMARY, COMPARISON, SWEEP = "summary.json", "comparison.json", "sweep.json"
+_GIVE = "Give the --out of a strata locate, compare, probe, behave or sweep"
 _RESUME = "Start the same command again: it resumes where it was stopped"
 
 
@@ -35,7 +42,7 @@ class FinishedRun:
     manifest: Manifest
     """manifest.json: command, configuration, seeds, versions, what was measured on what."""
     result: JsonObject
-    """summary.json of a `locate` or a `probe`, comparison.json of a `compare`."""
+    """summary.json of a `locate`, a `probe` or a `behave`, comparison.json of a `compare`, sweep.json of a `sweep`."""
     tables: tuple[str, ...]
     """Names of its tables, each NAME.parquet."""
     models: dict[str, Path]
@@ -43,7 +50,7 @@ class FinishedRun:
 
 
 def finished_run(directory: Path) -> FinishedRun:
-    """A run of `locate`, `probe`, `behave` or `compare`, every recorded file checked against its checksum; the runs of a comparison's models aren't.
+    """A run of `locate`, `probe`, `behave`, `compare` or `sweep`, every recorded file checked against its checksum; the runs inside of it aren't.
 
     Raises StrataError where there is no such run or it isn't finished, DamagedError where a file isn't what the run wrote.
     """
@@ -62,6 +69,8 @@ def finished_run(directory: Path) -> FinishedRun:
         return _summarised(directory, manifest, BEHAVE_SCHEMA, _names(BEHAVIOUR_TABLES))
     if verb == "compare":
         return _compared(directory, manifest)
+    if verb == "sweep":
+        return _swept(directory, manifest)
     raise StrataError(f"{directory} was made by strata {verb}, which leaves nothing to read here", _GIVE)
 
 
@@ -109,6 +118,19 @@ def _compared(directory: Path, manifest: Manifest) -> FinishedRun:
     check_run(directory, manifest, tables, ("items.jsonl", COMPARISON))
     models = {role: directory / role for role in compared}
     return FinishedRun(directory, manifest, comparison, _tables(manifest, tables), models)
+
+
+def _swept(directory: Path, manifest: Manifest) -> FinishedRun:
+    if not (directory / SWEEP).exists():
+        raise StrataError(f"The sweep in {directory} is not finished", _RESUME)
+    result, tables = read_object(directory / SWEEP, SWEEP_SCHEMA), _names(SWEEP_TABLES)
+    if result.get("run") != manifest.run_id:
+        raise DamagedError(
+            f"{directory / SWEEP} belongs to another run ({result.get('run')}; this one is {manifest.run_id})",
+            "Delete it and start the same command again",
+        )
+    check_run(directory, manifest, tables, (SWEEP,))
+    return FinishedRun(directory, manifest, result, _tables(manifest, tables), {})
 
 
 def _names(tables: Sequence[Table[Any]]) -> tuple[str, ...]:

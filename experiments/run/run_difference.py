@@ -154,6 +154,8 @@ class _Result:
 def _typed(run: FinishedRun) -> _Result:
     if run.manifest.verb == "probe":
         return _Result(probe_summary_of(run.result).as_json(), None, {}, {})
+    if run.manifest.verb in ("behave", "sweep"):
+        return _Result(run.result, None, {}, {})
     if run.manifest.verb == "locate":
         summary = summary_of(run.result)
         located: dict[_OfKind, _Where] = {

@@ -73,6 +73,11 @@ class ArchitectureDifference:
 
 def architecture_differences(a: Path, b: Path) -> tuple[ArchitectureDifference, ...]:
     """What the config.json of two directories say differently, shapes first. Raises StrataError for an unreadable one."""
+    return config_differences(*(_text_config(directory) for directory in (a, b)))
+
+
+def config_differences(a: Any, b: Any) -> tuple[ArchitectureDifference, ...]:
+    """The same of two configurations of transformers, each that of the language model itself."""
     first, second = _facts(a), _facts(b)
     shapes = set(_SHAPE.values())
     return tuple(
@@ -82,13 +87,17 @@ def architecture_differences(a: Path, b: Path) -> tuple[ArchitectureDifference, 
     )
 
 
-def _facts(directory: Path) -> ForeignJson:
+def _text_config(directory: Path) -> Any:
     config = stated_config(directory).get_text_config()
     if isinstance(config, dict):
         raise StrataError(
             f"{directory}/config.json holds a text_config that its model type doesn't have",
             "Use the config.json that belongs to the weights",
         )
+    return config
+
+
+def _facts(config: Any) -> ForeignJson:
     facts = {what: getattr(config, name, None) for name, what in {**_SHAPE, **_SETTINGS}.items()}
     # Left unsaid they follow from the others, and further training often saves them outright.
     heads = facts["attention heads"]

@@ -17,6 +17,8 @@ from strata.probes.checkpoints.embedded import embedded_directory
 from strata.probes.checkpoints.gguf_file import alone, check_gguf, hash_gguf, load_gguf
 from strata.probes.checkpoints.hub import hub_directory
 from strata.probes.checkpoints.identity import Identity, hash_config, hash_safetensors, hash_state, hash_tokenizer
+from strata.probes.checkpoints.mixture import caveats_between, mix_weights, mixed_identity, refuse_other_shape
+from strata.probes.checkpoints.own_kernels import compute_here, refuse_kernels
 from strata.probes.checkpoints.peft_adapter import adapter_settings, with_adapter
 from strata.probes.checkpoints.peft_adapter_already_merged import refuse_held_by
 from strata.probes.checkpoints.peft_adapter_caveats import adapter_caveats
@@ -24,7 +26,7 @@ from strata.probes.checkpoints.peft_adapter_fit import refuse_unmergeable
 from strata.probes.checkpoints.quiet_libraries import first_line, guarded, quietly
 from strata.probes.checkpoints.readout import readout_of
 from strata.probes.checkpoints.refusals import read_config, refuse_own_code, refuse_quantised
-from strata.probes.checkpoints.spec import Spec, parse_spec
+from strata.probes.checkpoints.spec import Dose, Spec, parse_dose, parse_spec
 from strata.probes.checkpoints.stretched_rope import embed_row_by_row
 from strata.probes.checkpoints.trusted_tokenizer import OpenedTokenizer, open_tokenizer
 from strata.probes.checkpoints.unfitting_weights import names_are_kept, refuse_far_other_depth, refuse_misfit
@@ -35,8 +37,6 @@ from strata.probes.progress import Progress, silent
 
 _CHECK = "Check the checkpoint's files"
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_OWN_IMPLEMENTATIONS = (None, "eager", "sdpa", "flex_attention", "batched_mm", "grouped_mm")
-"""Ways of computing attention and experts that come with torch and transformers themselves."""
 _BUFFER = re.compile(r"(rotary_emb\.(inv_freq|cos_cached|sin_cached)|\.masked_bias|(^|\.)position_ids)$")
 """Constants that older versions stored beside the weights and every version computes anew."""
 
@@ -51,7 +51,7 @@ def open_checkpoint(
     trust_remote_code: bool = False,
     progress: Progress = silent,
 ) -> Checkpoint:
-    """Opens `spec` (`smollm2`, directory, `.gguf`, `org/name@revision`, each `+ADAPTER`) for measuring.
+    """Opens `spec` (`smollm2`, directory, `.gguf`, `org/name@revision`, each `+ADAPTER`, or `BASE~0.25~DISTILLED`) for measuring.
 
     `dtype` auto is the stored one on a GPU and float32 on a CPU; `device` auto is the first GPU, else the CPU.
     `device_map` hands placement to accelerate. Pickled weights are refused, and code from a repository runs only
@@ -62,9 +62,34 @@ def open_checkpoint(
 
 
 def _open(spec: str, device: str, how: _How, progress: Progress) -> Checkpoint:
+    dose = parse_dose(spec)
+    return _open_one(spec, device, how, progress) if dose is None else _open_between(dose, device, how, progress)
+
+
+def _open_between(dose: Dose, device: str, how: _How, progress: Progress) -> Checkpoint:
+    """Either end is that checkpoint itself; the other one is then looked at without its weights."""
+    for end in (dose.base, dose.distilled):
+        parse_spec(end)  # what is misspelt is said before anything is opened
+    if dose.share in (0, 1):
+        end, other = (dose.base, dose.distilled) if dose.share == 0 else (dose.distilled, dose.base)
+        opened = _open_one(end, device, how, progress)
+        models = {end: opened.model, other: _open_one_on_meta(other, how.dtype, how.trust_remote_code).model}
+        refuse_other_shape(dose, models[dose.base], models[dose.distilled])
+        return replace(opened, identity=replace(opened.identity, spec=dose.text))
+    base = _open_one(dose.base, device, how, progress)
+    # On the host, so that a device holds one model: its tensors travel one by one.
+    on_host = replace(how, dtype=str(base.dtype).removeprefix("torch."), device_map=None)
+    distilled = _open_one(dose.distilled, "cpu", on_host, progress)
+    refuse_other_shape(dose, base.model, distilled.model)
+    caveats = caveats_between(dose, base, distilled)
+    mix_weights(dose, base.model, distilled.model)
+    return checkpoint_from(base.model, base.tokenizer, mixed_identity(dose, base.identity, distilled.identity), caveats)
+
+
+def _open_one(spec: str, device: str, how: _How, progress: Progress) -> Checkpoint:
     parsed = parse_spec(spec)
     place = _device(device)
-    _refuse_kernels(how.attention, how.trust_remote_code)
+    refuse_kernels(how.attention, how.trust_remote_code)
     revision: str | None = None
     for adapter in parsed.adapters:
         refuse_unmergeable(adapter, adapter_settings(adapter))
@@ -100,6 +125,15 @@ def open_on_meta(spec: str, *, dtype: str = "auto", trust_remote_code: bool = Fa
 
 
 def _open_on_meta(spec: str, dtype: str, trust_remote_code: bool) -> Checkpoint:
+    dose = parse_dose(spec)
+    if dose is None:
+        return _open_one_on_meta(spec, dtype, trust_remote_code)
+    base, distilled = (_open_one_on_meta(end, dtype, trust_remote_code) for end in (dose.base, dose.distilled))
+    refuse_other_shape(dose, base.model, distilled.model)
+    return replace(base, identity=replace(base.identity, spec=spec), caveats=caveats_between(dose, base, distilled))
+
+
+def _open_one_on_meta(spec: str, dtype: str, trust_remote_code: bool) -> Checkpoint:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     parsed = parse_spec(spec)
@@ -323,7 +357,7 @@ def _read_config(directory: Path, spec: str, read: Any) -> Any:
         raise StrataError(
             f"{directory}/config.json could not be read ({first_line(error)})", "Check the checkpoint"
         ) from error
-    _compute_here(config)
+    compute_here(config)
     names = {name for entry in CAUSAL.values() for name in ([entry] if isinstance(entry, str) else entry)}
     architectures = config.architectures or []
     causal = any(name in names or name.endswith("ForCausalLM") for name in architectures)
@@ -338,24 +372,6 @@ def _read_config(directory: Path, spec: str, read: Any) -> Any:
             )
         raise StrataError(f"{spec} is a {label}, not a causal language model", "Give a decoder-only language model")
     return config
-
-
-def _refuse_kernels(attention: str | None, trusted: bool) -> None:
-    if attention and "/" in attention and not trusted:
-        raise StrataError(
-            f"--attention {attention} is code from the hub", "Read it, then give --trust-remote-code as well"
-        )
-
-
-def _compute_here(config: Any) -> None:
-    """How a model is computed is the person's choice: a config.json that names kernels would have them fetched and run."""
-    for name in ("_attn_implementation", "_experts_implementation"):
-        if getattr(config, name, None) not in _OWN_IMPLEMENTATIONS:
-            setattr(config, name, None)
-    for name in getattr(config, "sub_configs", {}):
-        part = getattr(config, name, None)
-        if part is not None:
-            _compute_here(part)
 
 
 def _move(model: Any, device: torch.device, spec: str) -> Any:

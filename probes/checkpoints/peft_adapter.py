@@ -222,7 +222,12 @@ def untie(loaded: Any) -> None:
     # Modules that an adapter brings whole are copies, which share nothing with the base.
     if first is None or first is not second or inner == ends:
         return
-    inner[1].weight = torch.nn.Parameter(inner[1].weight.detach().clone(), requires_grad=False)
+    untied(model, inner[1])
+
+
+def untied(model: Any, unembedding: Any) -> None:
+    """Gives the unembedding, a module that shares its weight with the embedding of `model`, a weight of its own."""
+    unembedding.weight = torch.nn.Parameter(unembedding.weight.detach().clone(), requires_grad=False)
     for config in {id(settings): settings for settings in (model.config, model.config.get_text_config())}.values():
         config.tie_word_embeddings = False
 

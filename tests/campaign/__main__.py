@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 from campaign.damaged_runs import Runs
 from campaign.foreign_inputs import damaged_inputs, foreign_inputs
 from campaign.kills import disturbed
+from campaign.lost_workers import lost_workers
 from campaign.pages import hostile_pages
 from campaign.resumable import resumables
 from campaign.trial import FAULTS, Outcome, Result, run_trial
@@ -85,6 +87,8 @@ def _all(room: Path, seed: int, n: int, kinds: set[str]) -> Iterator[Result]:
     for verb, made in resumables(room).items():
         if wanted(f"kills of {verb}"):
             yield from disturbed(made(), seed, max(1, n // SHARES[verb]))
+    if wanted("sweep") and importlib.util.find_spec("ray") is not None:
+        yield from lost_workers(room)
     # The browser comes last: nothing forks beside it.
     if wanted("pages"):
         yield from hostile_pages(room, seed, n)

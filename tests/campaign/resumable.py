@@ -76,7 +76,7 @@ def located(room: Path, out: Path) -> tuple[str, ...]:
 
 
 def _locate(room: Path) -> Resumable:
-    return Resumable("locate", _own(room, "locate"), lambda out: located(room, out), _files)
+    return Resumable("locate", _own(room, "locate"), lambda out: located(room, out), files_of)
 
 
 def _compare(room: Path) -> Resumable:
@@ -92,7 +92,7 @@ def _compare(room: Path) -> Resumable:
     options = ("--causal-map", "quick", "--pairs", "4", "--draws", "100", "--no-random-init", "--lens-maps", "1", "--folds", "2",
                "--damage-texts", "2", "--positions", "last", "--swap-pairs", "4", "--crossed-positions", "last", "--generated", "0",
                "--no-spectra", "--batch-tokens", "4096", "--display", "none")  # fmt: skip
-    return Resumable("compare", _own(room, "compare"), lambda out: (*words, *options, "--out", str(out)), _files)
+    return Resumable("compare", _own(room, "compare"), lambda out: (*words, *options, "--out", str(out)), files_of)
 
 
 def _calibrate(room: Path) -> Resumable:
@@ -122,7 +122,7 @@ def _own(room: Path, name: str) -> Path:
     return own
 
 
-def _files(run: Path) -> Finished:
+def files_of(run: Path) -> Finished:
     """Parts are between results: what is made of them is compared."""
     return {
         str(file.relative_to(run)): _content(file)

@@ -98,9 +98,7 @@ def localise(  # fourteen parameters: the model, its items, what is known of bot
         why = why_not(family, most_pairs)
         if why is not None:
             return unmeasured(family.pairs, why), None
-        beside_a_kind = family.pairs.kind in ("control", "composite")
-        most = min(most_pairs, MOST_BESIDE_A_KIND) if beside_a_kind else most_pairs
-        measured = measure(family, Effort(most, beside))
+        measured = measure(family, effort_for(family, most_pairs, beside=beside))
         return analyse(family.pairs, measured, draws=draws, seed=seed), measured
 
     progress("interventions", 0, len(selected), "families")
@@ -115,6 +113,12 @@ def localise(  # fourteen parameters: the model, its items, what is known of bot
         if measured is not None
     }
     return _together(selected, [analysis for analysis, _ in found], measurements, checkpoint.n_layers, seed)
+
+
+def effort_for(family: SelectedFamily, most_pairs: int, *, beside: bool) -> Effort:
+    """How much is measured of a family. `beside`: necessity, heads and knockout too."""
+    beside_a_kind = family.pairs.kind in ("control", "composite")
+    return Effort(min(most_pairs, MOST_BESIDE_A_KIND) if beside_a_kind else most_pairs, beside)
 
 
 def why_not(family: SelectedFamily, most_pairs: int) -> WhyNotPlaced | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -25,9 +26,16 @@ from strata.experiments.locate.causal.causal_tables import (
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
 from strata.experiments.locate.causal.family_workers import FamilyWorkers
 from strata.experiments.locate.causal.intermediates import EffectivePair, intermediates
-from strata.experiments.locate.causal.localisation import MATCHED, PLACE_DRAWS, Localised, localise
+from strata.experiments.locate.causal.localisation import (
+    MATCHED,
+    PLACE_DRAWS,
+    Localised,
+    effort_for,
+    localise,
+    why_not,
+)
 from strata.experiments.locate.causal.measure_family import Effort, measure_family
-from strata.experiments.locate.causal.pair_selection import LastStreams, SelectedFamily
+from strata.experiments.locate.causal.pair_selection import LastStreams, SelectedFamily, select_pairs
 from strata.experiments.results.causal_map import CausalMap
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.item_exclusions import WhyExcluded
@@ -45,6 +53,7 @@ from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
 from strata.probes.rerun.shared_prefix import NoRestartError
 from strata.probes.store import ActivationStore
+from strata.probes.threads import side_by_side
 
 
 @dataclass(frozen=True)
@@ -130,6 +139,52 @@ def causal_stage(
         locations=location_rows(localised, checkpoint.n_layers),
         profiles=list(profile_tables(localised)),
     )
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Some of a run's families: every `of`-th, from `number` on."""
+
+    number: int
+    """From 0."""
+    of: int
+
+
+# Ten parameters: those of the whole stage.
+def measure_shard(
+    run: RunDirectory,
+    checkpoint: Checkpoint,
+    backend: Backend,
+    encoded: Sequence[EncodedItem],
+    behaviour: Sequence[BehaviourRow],
+    config: CausalConfig,
+    shard: Shard,
+    *,
+    known: LastStreams | None = None,
+    budget: BatchBudget | None = None,
+    progress: Progress = silent,
+) -> None:
+    """The interventions on the shard's families, kept in the run's store: what `causal_stage` measures of them, number by number."""
+    if config.extent == "none":
+        return
+    store = effects_store(run.path, run.run_id)
+    selected = select_pairs(
+        checkpoint, backend, encoded, behaviour, most=config.pairs, seed=config.seed, known=known, budget=budget, progress=progress
+    )  # fmt: skip
+    own = [family for family in selected if why_not(family, config.pairs) is None][shard.number :: shard.of]
+    workers = FamilyWorkers(checkpoint)
+
+    def of_family(family: SelectedFamily) -> None:
+        effort = effort_for(family, config.pairs, beside=config.extent != "quick")
+        measured_or_kept(run, workers, store, config.seed, family, effort)
+
+    progress("interventions", 0, len(own), "families")
+    # An architecture that can't be restarted is said where the run is put together.
+    with suppress(NoRestartError):
+        side_by_side(
+            of_family, own, workers.at_once, lambda done: progress("interventions", done, len(own), "families"),
+            threads=workers.threads, stopping=workers.stopping,
+        )  # fmt: skip
 
 
 def measured_or_kept(

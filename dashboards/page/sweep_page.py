@@ -1,0 +1,44 @@
+"""From a finished `strata sweep` to its page: one report.html that opens by double click, with view.json beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from strata.dashboards.figures.trajectories import sweep_figures
+from strata.dashboards.page.assets import SWEEP_SCRIPTS, script
+from strata.dashboards.page.document import document, joined_facts, view_element
+from strata.dashboards.page.embedded_figures import figures_element
+from strata.dashboards.page.templates import render
+from strata.dashboards.view.sweep.build import build_sweep_view
+from strata.dashboards.view.sweep.schema import SweepView
+from strata.probes.files import write_whole
+
+
+def write_sweep_report(run_dir: Path) -> Path:
+    """Builds and writes the page of the sweep in `run_dir`; returns the path of report.html.
+
+    Raises StrataError when a file is absent or broken, DoesNotFitError when the disk is full.
+    """
+    view = build_sweep_view(run_dir)
+    page = render_sweep(view).encode("utf-8", "replace")
+    written = view.model_copy(update={"sizes": {"report_bytes": len(page)}}).as_json()
+    write_whole(run_dir / "view.json", json.dumps(written, ensure_ascii=True, separators=(",", ":"), allow_nan=False))
+    write_whole(run_dir / "report.html", page)
+    return run_dir / "report.html"
+
+
+def render_sweep(view: SweepView) -> str:
+    """The page of a view."""
+    plain = view.as_json()
+    run = view.run
+    body = render(
+        "sweep/page.html",
+        view=plain,
+        facts=joined_facts((view.axis.name, f"run {run.run_id}", run.started[:10])),
+        version=dict(view.provenance.versions).get("strata-probes", ""),
+    )
+    # The page chooses among figures by these; the numbers are in the figures.
+    panels = [{"view": panel.view, "subject": panel.subject, "label": panel.label} for panel in view.panels]
+    data = f"{view_element({'run': plain['run'], 'panels': panels})}\n{figures_element(sweep_figures(view))}"
+    return document(f"{run.title} · Strata", body, script(SWEEP_SCRIPTS), data)
