@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import re
 import signal
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +34,11 @@ BEGUN_AGAIN = 5
 _STORE_BYTES = 100_000_000
 """Of Ray's shared memory: only names and outcomes travel."""
 _TICK = 0.5
+_ADDRESS = re.compile(r"(?:ray://)?(?P<host>[^:/\s]+|\[[^\]]+\]):(?P<port>\d+)")
+_ANSWERS_WITHIN = 5.0
+"""Seconds."""
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
+"""Which Ray puts into what a worker said."""
 _MUST_AGREE = ("python", "torch", "transformers", "numpy", "strata-probes")
 """What decides rounding, or the numbers themselves."""
 
@@ -57,7 +64,7 @@ class OnRay:
             task = ray.remote(_made_there).options(
                 num_cpus=self.cpus, num_gpus=gpus, max_retries=BEGUN_AGAIN, retry_exceptions=False
             )
-            home = _Home(self.home.resolve(), Path.cwd(), read_manifest(self.home).run_id, library_versions())
+            home = Home(self.home.resolve(), Path.cwd(), read_manifest(self.home).run_id, library_versions())
             running = {task.remote(job, home, self.cpus): (key, frozenset[str]()) for key, job in jobs.items()}
             while running:
                 ended, _ = ray.wait(list(running), num_returns=1, timeout=_TICK)
@@ -85,7 +92,7 @@ class OnRay:
 
 
 @dataclass(frozen=True)
-class _Home:
+class Home:
     """What every node must have as the driver has it."""
 
     directory: Path
@@ -120,7 +127,7 @@ class _Home:
             )
 
 
-def _made_there(job: Job, home: _Home, cpus: int) -> tuple[Attempt, str]:
+def _made_there(job: Job, home: Home, cpus: int) -> tuple[Attempt, str]:
     """In a worker: (how it went, id of the node)."""
     node = _library().get_runtime_context().get_node_id()
     checked = attempted(lambda _: home.check(), silent, platform.node())
@@ -134,7 +141,7 @@ def _outcome(ray: Any, reference: Any) -> tuple[Attempt, str]:
     try:
         attempt, node = ray.get(reference)
     except ray.exceptions.RayTaskError as error:  # the worker lacks Strata, or can't read what it was given
-        return Attempt(Failure(code="defect", text=first_line(error.cause or error)), str(error)), ""
+        return Attempt(Failure(code="defect", text=first_line(error.cause or error)), _COLOURS.sub("", str(error))), ""
     except ray.exceptions.RayError as error:
         text = f"its worker was lost {BEGUN_AGAIN + 1} times ({type(error).__name__})"
         return Attempt(Failure(code="lost", text=text)), ""
@@ -169,6 +176,22 @@ def _library() -> Any:
     return ray
 
 
+def _reach(address: str) -> None:
+    """Ray itself would try for minutes. Raises StrataError where nobody answers."""
+    found = _ADDRESS.fullmatch(address)
+    if address != "auto" and found is None:
+        raise StrataError(f"--address {address} is no address", "Give HOST:PORT, ray://HOST:PORT, or auto")
+    if found is None:
+        return
+    try:
+        socket.create_connection((found["host"], int(found["port"])), timeout=_ANSWERS_WITHIN).close()
+    except (OSError, OverflowError) as error:
+        raise StrataError(
+            f"No Ray cluster answers at {address} ({first_line(error)})",
+            "Check the address, or start one there: ray start --head",
+        ) from error
+
+
 @contextmanager
 def _cluster(ray: Any, asked: OnRay) -> Iterator[None]:
     quiet: dict[str, bool | int] = {"log_to_driver": False, "logging_level": logging.ERROR}
@@ -176,6 +199,8 @@ def _cluster(ray: Any, asked: OnRay) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray takes the signal for itself: whoever listened before goes on listening.
     listens = signal.getsignal(signal.SIGTERM)
+    if asked.address is not None:
+        _reach(asked.address)
     try:
         if asked.address is not None:
             ray.init(address=asked.address, **quiet)
