@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from strata.dashboards.figures.canvas import Canvas
 from strata.dashboards.figures.drawn import Block, Drawn, Figures, PlotlyObject, Table, Width
 from strata.dashboards.figures.palette import PALETTES, Ink, Palette, clipped, plain
@@ -16,6 +18,8 @@ _HEIGHT, _LEGEND_ROW, _NAMES = 380, 22, 70
 """Pixels: of the panel with its axis, of a row of the legend, of slanted names beneath it."""
 _LEGEND_COLUMNS: dict[Width, int] = {"wide": 4, "narrow": 2, "phone": 1}
 _HEAD = ("line", "checkpoint", "at", "value", "low", "high", "items", "clusters", "method")
+_STEP = 0.006
+"""Share of the axis between the points of two lines at one checkpoint."""
 _NAME = 26
 """Letters of a checkpoint beneath the axis."""
 
@@ -40,8 +44,9 @@ def trajectories(panel: TrajectoryPanel, axis: AxisView, legend_columns: int = 4
     canvas.axis("yaxis", panel.y, rangemode="tozero", **({"range": [-0.03, 1.03]} if panel.shares else {}))
     if not panel.shares:
         canvas.rule(("x", "y"), 0.0, palette.strong_line, width=1)
+    steps = _beside(panel.lines, axis)
     for place, line in enumerate(panel.lines):
-        canvas.data.append(_trace(line, place, palette))
+        canvas.data.append(_trace(line, place, palette, steps[place]))
     rows = -(-len(panel.lines) // legend_columns)
     foot = 58 + (_NAMES if axis.ticks else 0)
     legend = {**canvas.legend(-(foot - 8) / (_HEIGHT - 40)), "yanchor": "top"}
@@ -59,7 +64,14 @@ def trajectories(panel: TrajectoryPanel, axis: AxisView, legend_columns: int = 4
     )  # fmt: skip
 
 
-def _trace(line: TrajectoryLine, place: int, palette: Palette) -> PlotlyObject:
+def _beside(lines: Sequence[TrajectoryLine], axis: AxisView) -> list[float]:
+    """How far the points of each line are moved along the axis, so that no interval hides another one."""
+    at = [value for line in lines for value in line.at]
+    width = 0.0 if axis.logarithmic or not at else (max(at) - min(at)) * _STEP
+    return [(place - (len(lines) - 1) / 2) * width for place in range(len(lines))]
+
+
+def _trace(line: TrajectoryLine, place: int, palette: Palette, moved: float) -> PlotlyObject:
     ink = palette.ink(_INKS[place % len(_INKS)])
     ends = [_reach(*point) for point in zip(line.mean, line.low, line.high, strict=True)]
     bars = {
@@ -67,7 +79,7 @@ def _trace(line: TrajectoryLine, place: int, palette: Palette) -> PlotlyObject:
         "thickness": 1.4, "width": 5, "color": ink, "visible": any(up is not None for up, _ in ends),
     }  # fmt: skip
     return {
-        "type": "scatter", "mode": "lines+markers", "name": plain(line.name), "x": list(line.at), "y": list(line.mean), "error_y": bars,
+        "type": "scatter", "mode": "lines+markers", "name": plain(line.name), "x": [at + moved for at in line.at], "y": list(line.mean), "error_y": bars,
         "connectgaps": False, "line": {"color": ink, "width": 2.2, "dash": DASHES[place % len(DASHES)]},
         "marker": {"symbol": MARKERS[place % len(MARKERS)], "size": 8, "color": ink, "line": {"width": 1, "color": palette.card}},
         "customdata": [_told(line, at) for at in range(len(line.at))], "hovertemplate": "%{customdata}<extra></extra>",
@@ -84,7 +96,7 @@ def _reach(mean: float | None, low: float | None, high: float | None) -> tuple[f
 def _told(line: TrajectoryLine, at: int) -> str:
     value = " ".join(filter(None, (number(line.mean[at], 3), interval(line.low[at], line.high[at], 3))))
     says = f" · {line.says[at]}" if line.says and line.says[at] else ""
-    return f"<b>{plain(line.name)}</b><br>{plain(line.checkpoints[at])}<br>{value}{says}"
+    return f"<b>{plain(line.name)}</b><br>{plain(line.checkpoints[at])} (at {line.at[at]:g})<br>{value}{says}"
 
 
 def _table(panel: TrajectoryPanel) -> Table:

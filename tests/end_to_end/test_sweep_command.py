@@ -125,7 +125,9 @@ def test_the_page_holds_a_figure_of_every_view_and_links_to_the_runs(world: Path
         assert (world / "out" / run["href"]).exists() and f'href="{run["href"]}"' in page
     run = load_run(world / "out")
     figure = run.figure("cells", "knowledge/fact")
-    assert len(figure.data) == 4 and list(figure.data[0].x) == [0.0, 0.5]
+    assert len(figure.data) == 4 and list(figure.data[0].x) == pytest.approx([0.0, 0.5], abs=0.01)
+    assert [run["checkpoint"] for run in view["runs"]] == ["base~0~tuned", "base~0.5~tuned"]
+    assert view["runs"][0]["item_file"].endswith("items.jsonl") and "built-in" not in page
     assert "2 of 2 runs are made" in run._repr_html_()
     assert main(["report", str(world / "out")]) == 0
 

@@ -43,6 +43,8 @@ from strata.experiments.results.sweep_tables import SWEEP_TABLES, TRAJECTORIES, 
 from strata.experiments.run.files import check_run, read_manifest
 from strata.experiments.run.finished import SWEEP, finished_run
 from strata.experiments.run.listing import PAGE
+from strata.probes.checkpoints.spec import parse_dose
+from strata.probes.errors import StrataError
 
 _MEASURES: dict[TrajectoryView, tuple[Measure, ...]] = {
     "accuracy": ("accuracy",),
@@ -163,7 +165,7 @@ def _run(run: SweptRun, result: SweepResult) -> SweptRunView:
         at=at_words(result.axis, run.at),
         seed=run.seed,
         framing=run.framing,
-        items=str(without_paths(run.items or "")),
+        item_file=str(without_paths(run.items or "")),
         state=str(without_paths(state_words(run))),
         done=run.done,
         href=quote(f"{run.directory}/{PAGE}") if run.done else "",
@@ -171,4 +173,11 @@ def _run(run: SweptRun, result: SweepResult) -> SweptRunView:
 
 
 def _label(checkpoint: str) -> str:
+    """Without the paths of a machine; of a dose either end by itself."""
+    try:
+        dose = parse_dose(checkpoint)
+    except StrataError:
+        dose = None
+    if dose is not None:
+        return f"{_label(dose.base)}~{dose.share:g}~{_label(dose.distilled)}"
     return str(without_paths(checkpoint)).removeprefix("…/")

@@ -74,7 +74,8 @@ class SweptRunView(Record):
     at: str
     seed: int
     framing: str
-    items: str
+    item_file: str
+    """Empty: the built-in families."""
     state: str
     done: bool
     href: str
