@@ -20,6 +20,17 @@ from strata.dashboards.figures.overlaid_runs import (
 from strata.dashboards.figures.palette import Theme
 from strata.dashboards.figures.stage_map import stage_map
 from strata.dashboards.sentences.run_difference import DifferenceTable, difference_tables, notes, setting_tables
+from strata.dashboards.sentences.served_browser import (
+    NOTHING_TO_OVERLAY,
+    OVERLAID,
+    PLACES,
+    PROFILES,
+    SAME_SETTINGS,
+    TAKE_OFF,
+    WHAT_DIFFERS,
+    map_of,
+    run_gone,
+)
 from strata.dashboards.text import path_free, visible, without_paths
 from strata.experiments.results.kinds import Localisation
 from strata.experiments.run.finished import finished_run
@@ -42,22 +53,21 @@ _MOST_MAPS = 4
 
 def chosen_runs(runs: Sequence[ListedRun], missing: Sequence[str], state: BrowserState, theme: Theme) -> list[Any]:
     """Figures and tables of the chosen runs; nothing for none. `missing`: keys that lead to no run."""
-    gone = [html.P(f"{name_of(key)} is not there any more.", className="problem", role="status") for key in missing]
+    gone = [html.P(run_gone(name_of(key)), className="problem", role="status") for key in missing]
     if not runs:
         return gone
     names = _distinct([run.key for run in runs])
     titles = [
-        html.Li([html.Bdi(name), " ", html.A("take off", href=state.toggled(run.key))])
+        html.Li([html.Bdi(name), " ", html.A(TAKE_OFF, href=state.toggled(run.key))])
         for run, name in zip(runs, names, strict=True)
     ]
     located = [
         NamedLocalisation(name, of) for run, name in zip(runs, names, strict=True) if (of := localisation_of(run))
     ]
     places = [one for run, name in zip(runs, names, strict=True) for one in _places(run, name)]
-    parts: list[Any] = [html.H2("Overlaid"), html.Ul(titles, className="overlaid"), *gone]
+    parts: list[Any] = [html.H2(OVERLAID), html.Ul(titles, className="overlaid"), *gone]
     if places:
-        told = "Where each kind is made: thick, with its 95 % interval thin"
-        parts.append(_figure(told, dcc.Graph(figure=overlaid_places(places, theme), config=GRAPH, className="plot")))
+        parts.append(_figure(PLACES, dcc.Graph(figure=overlaid_places(places, theme), config=GRAPH, className="plot")))
     if located:
         links = [
             html.A(
@@ -68,25 +78,20 @@ def chosen_runs(runs: Sequence[ListedRun], missing: Sequence[str], state: Browse
             )
             for kind in _KINDS
         ]
-        told = "Effect gained at a block, mean over families; every other part of a run's page is on its own"
         figure = overlaid_profiles(located, state.kind, theme)
         parts.append(
             _figure(
-                told,
+                PROFILES,
                 html.Div(links, className="chips", role="group", **{"aria-label": "kind"}),
                 dcc.Graph(figure=figure, config=GRAPH, className="plot"),
             )
         )
     else:
-        parts.append(
-            html.P(
-                "None of them holds interventions of its own to overlay: choose runs of locate, or a comparison's models."
-            )
-        )
+        parts.append(html.P(NOTHING_TO_OVERLAY))
     for one in located[:_MOST_MAPS]:
         parts.append(
             _figure(
-                f"Stage map of {one.name}",
+                map_of(one.name),
                 dcc.Graph(figure=stage_map(one.localisation, None, theme), config=GRAPH, className="plot map"),
             )
         )
@@ -123,7 +128,7 @@ def _places(run: ListedRun, name: str) -> Iterator[NamedPlaces]:
 
 
 def _differences(runs: Sequence[ListedRun], names: Sequence[str]) -> Iterator[Any]:
-    yield html.H2("What differs")
+    yield html.H2(WHAT_DIFFERS)
     with_manifest = [(run, name) for run, name in zip(runs, names, strict=True) if run.manifest is not None]
     if len(runs) == 2 and all(run.state == "done" and run.said is not None for run in runs):
         try:
@@ -140,7 +145,7 @@ def _differences(runs: Sequence[ListedRun], names: Sequence[str]) -> Iterator[An
     )
     yield from map(_table, tables)
     if not tables:
-        yield html.P("Their settings are the same.")
+        yield html.P(SAME_SETTINGS)
 
 
 def _table(table: DifferenceTable) -> Any:

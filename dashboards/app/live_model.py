@@ -24,6 +24,15 @@ class BusyError(StrataError):
     """Another request is at work."""
 
 
+_NAMED = {
+    "prompt": "The prompt",
+    "foil_prompt": "The counterfactual prompt",
+    "answer": "The answer",
+    "foil": "The counterfactual answer",
+}
+"""What an error calls the texts of a pair."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """A minimal pair as a person edits it."""
@@ -46,7 +55,7 @@ class LiveModel:
 
         Raises StrataError for a text that is empty or too long, BusyError while another request is at work.
         """
-        self._check("The prompt", prompt)
+        self._check(_NAMED["prompt"], prompt)
         if len(answer) > MOST_LETTERS:
             raise StrataError(f"The answer has {len(answer):,} letters", f"Give at most {MOST_LETTERS:,}")
         with self._alone():
@@ -57,13 +66,8 @@ class LiveModel:
 
         Raises as `read`, and StrataError where the pair can't be used.
         """
-        for what, text in (
-            ("The prompt", pair.prompt),
-            ("The counterfactual prompt", pair.foil_prompt),
-            ("The answer", pair.answer),
-            ("The counterfactual answer", pair.foil),
-        ):
-            self._check(what, text)
+        for name, named in _NAMED.items():
+            self._check(named, getattr(pair, name))
         position = self._span_end(pair) if at_span(cell) else "last"
         with self._alone():
             result = patch(

@@ -14,8 +14,20 @@ from strata.dashboards.app.run_table import name_of
 from strata.dashboards.app.url_state import state_of
 from strata.dashboards.figures.palette import Theme
 from strata.dashboards.figures.prompt_lens import patched_blocks, prompt_lens
-from strata.dashboards.sentences.places import cell_label
-from strata.dashboards.text import count, number, visible
+from strata.dashboards.sentences.served_browser import (
+    CHOOSE_PAIR,
+    LIVE_FIELDS,
+    PATCH_IT,
+    READ_IT,
+    TRY_IT,
+    WHICH_PAIR,
+    WHICH_PART,
+    differences_words,
+    live_limits,
+    part_words,
+    read_words,
+)
+from strata.dashboards.text import visible
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.items.load import load_items
 from strata.experiments.items.schema import Item
@@ -26,36 +38,31 @@ from strata.probes.interventions.cells import CELLS, Cell
 _BUILT_IN = ("capital", "addition")
 _MOST_PAIRS = 200
 _FIELDS = ("prompt", "answer", "foil_prompt", "foil")
-_LABELS = {
-    "prompt": "prompt", "answer": "its answer with its leading space (may be empty for the lens)", "foil_prompt": "counterfactual prompt: as many tokens, other words",
-    "foil": "its answer with its leading space",
-}  # fmt: skip
 
 
 def live_panel(live: LiveModel) -> Any:
     """Four texts, a list of pairs to fill them, and a button for each thing that can be asked."""
     inputs = {
-        name: html.Label([_LABELS[name], dcc.Textarea(id=f"live-{name}", maxLength=MOST_LETTERS, rows=2) if name.endswith("prompt")
+        name: html.Label([LIVE_FIELDS[name], dcc.Textarea(id=f"live-{name}", maxLength=MOST_LETTERS, rows=2) if name.endswith("prompt")
                           else dcc.Input(id=f"live-{name}", type="text", maxLength=200)])
         for name in _FIELDS
     }  # fmt: skip
-    parts = [{"label": f"{cell_label(cell)} ({cell})", "value": cell} for cell in CELLS]
-    told = f"On {name_of(live.spec)}, one request at a time, at most {MOST_TOKENS} tokens. Nothing is kept."
+    parts = [{"label": part_words(cell), "value": cell} for cell in CELLS]
     return html.Section(
         [
-            html.H2("Try it live"),
-            html.P(told, className="told"),
+            html.H2(TRY_IT),
+            html.P(live_limits(name_of(live.spec), MOST_TOKENS), className="told"),
             html.Div([
-                html.Label(["pair, of the first run on the overlay or built in", dcc.Dropdown(id="live-pair", placeholder="choose a pair")]),
+                html.Label([WHICH_PAIR, dcc.Dropdown(id="live-pair", placeholder=CHOOSE_PAIR)]),
                 html.Div([inputs["prompt"], inputs["answer"]], className="texts"),
                 html.Div([inputs["foil_prompt"], inputs["foil"]], className="texts"),
-                html.Label(["part of the model to patch", dcc.Dropdown(parts, "move", id="live-cell", clearable=False, searchable=False)]),
-                html.Div([html.Button("Read the prompt", id="live-read"), html.Button("Patch the pair", id="live-patch")], className="chips"),
+                html.Label([WHICH_PART, dcc.Dropdown(parts, "move", id="live-cell", clearable=False, searchable=False)]),
+                html.Div([html.Button(READ_IT, id="live-read"), html.Button(PATCH_IT, id="live-patch")], className="chips"),
             ], className="live panel"),
             dcc.Loading(html.Div(id="live-lens", role="status")),
             dcc.Loading(html.Div(id="live-patched", role="status")),
         ],
-        id="live", **{"aria-label": "Try it live"},
+        id="live", **{"aria-label": TRY_IT},
     )  # fmt: skip
 
 
@@ -84,7 +91,7 @@ def add_live_callbacks(app: Dash, live: LiveModel, runs: RunList) -> None:
         except StrataError as error:
             return _refused(error)
         tokens = sum(token is not None for token in result.tokens[0])
-        told = f"{count(tokens, 'token')}, {len(result.top_ids[0])} streams, logit lens: what would be answered after each token if the model stopped there"
+        told = read_words(tokens, len(result.top_ids[0]))
         return html.Div(
             [html.P(told, className="told"), _graph(prompt_lens(result, 0, scheme or "light"))], className="panel"
         )
@@ -108,9 +115,12 @@ def add_live_callbacks(app: Dash, live: LiveModel, runs: RunList) -> None:
             result, position = live.patched(Pair(prompt or "", answer or "", foil_prompt or "", foil or ""), chosen)
         except StrataError as error:
             return _refused(error)
-        words = f"{cell_label(chosen)} ({chosen})"
-        differences = f"logit difference {visible(result.answers[0])} − {visible(result.foils[0])}: clean {number(float(result.clean[0]))}, corrupted {number(float(result.corrupted[0]))}"
-        figure = patched_blocks(result, next(iter(result.shift)).component, position, words, scheme or "light")
+        differences = differences_words(
+            result.answers[0], result.foils[0], float(result.clean[0]), float(result.corrupted[0])
+        )
+        figure = patched_blocks(
+            result, next(iter(result.shift)).component, position, part_words(chosen), scheme or "light"
+        )
         return html.Div([html.P(differences, className="told"), _graph(figure)], className="panel")
 
     app.callback(

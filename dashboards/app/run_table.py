@@ -8,17 +8,22 @@ from urllib.parse import quote
 
 from dash import html
 
-from strata.dashboards.app.url_state import BrowserState, SortBy
+from strata.dashboards.app.url_state import SORTS, BrowserState, SortBy
 from strata.dashboards.sentences.listed_runs import ago, marks_words, place_lines, problem_words, state_words
-from strata.dashboards.text import count, path_free, visible
+from strata.dashboards.sentences.served_browser import (
+    COLUMNS,
+    SHOW_ALL,
+    STAGE_MAP,
+    none_fits,
+    overlay_words,
+    small_map,
+    table_caption,
+)
+from strata.dashboards.text import path_free, visible
 from strata.experiments.run.listing import ListedRun
 
 ROWS = 50
 """Of a page."""
-_COLUMNS: dict[SortBy, str] = {
-    "run": "run", "command": "command", "models": "models", "state": "state", "started": "started", "knowledge": "knowledge made by",
-    "reasoning": "reasoning made by", "verdict": "order or hypothesis",
-}  # fmt: skip
 _LONGEST = 90
 """Letters of a name of somebody else's."""
 
@@ -32,20 +37,18 @@ def run_table(runs: Sequence[ListedRun], state: BrowserState, now: float, theme:
     pages = max(1, -(-len(shown) // ROWS))
     page = min(state.page, pages - 1)
     rows = shown[page * ROWS : (page + 1) * ROWS]
-    heads = [_head(name, words, state) for name, words in _COLUMNS.items()]
+    heads = [_head(name, COLUMNS[name], state) for name in SORTS]
     body = [_row(run, state, now, theme, pages_at) for run in rows]
     empty = html.P(
         [
-            "No run of ",
-            count(len(runs), "run"),
-            " fits. ",
-            html.A("Show all", href=BrowserState(theme=state.theme).hash),
+            none_fits(len(runs)),
+            html.A(SHOW_ALL, href=BrowserState(theme=state.theme).hash),
         ]
     )
     table = html.Table(
         [
-            html.Caption(_caption(len(shown), len(runs), page, pages)),
-            html.Thead(html.Tr([html.Th("overlay", scope="col"), *heads, html.Th("stage map", scope="col")])),
+            html.Caption(table_caption(len(shown), len(runs), page, pages)),
+            html.Thead(html.Tr([html.Th("overlay", scope="col"), *heads, html.Th(STAGE_MAP, scope="col")])),
             html.Tbody(body),
         ],
         className="plain runs",
@@ -98,11 +101,6 @@ _SORTED_BY: dict[SortBy, Callable[[ListedRun], Any]] = {
 }
 
 
-def _caption(shown: int, of: int, page: int, pages: int) -> str:
-    told = count(of, "run") if shown == of else f"{shown} of {count(of, 'run')}"
-    return told if pages == 1 else f"{told}, page {page + 1} of {pages}"
-
-
 def _head(name: SortBy, words: str, state: BrowserState) -> Any:
     here = state.sort == name
     sorting = ("ascending" if state.up else "descending") if here else "none"
@@ -135,9 +133,10 @@ def _filter(state: BrowserState, field: str, value: str, words: str, n: int, cho
 
 def _row(run: ListedRun, state: BrowserState, now: float, theme: str, pages_at: str) -> Any:
     name, chosen = name_of(run.key), run.key in state.chosen
+    words, spoken = overlay_words(name, chosen)
     toggle = html.A(
-        "✓ overlaid" if chosen else "+ overlay", href=state.toggled(run.key), className="chip choose",
-        **{"aria-label": f"{'take' if chosen else 'put'} {name} {'off' if chosen else 'on'} the overlay",
+        words, href=state.toggled(run.key), className="chip choose",
+        **{"aria-label": spoken,
            **({"aria-current": "true"} if chosen else {})},
     )  # fmt: skip
     title: Any = html.A(name, href=page_of(run, pages_at), target="_blank", rel="noopener") if run.has_page else name
@@ -171,7 +170,7 @@ def _picture(run: ListedRun, name: str, theme: str) -> Any:
     if run.said is None or run.verb != "locate" or not run.said.located:
         return ""
     source = f"/small/{quote(run.key, safe='/')}.svg?theme={theme}&of={run.heard:.0f}"
-    return html.Img(src=source, alt=f"stage map of {name} in small", width=220, height=84)
+    return html.Img(src=source, alt=small_map(name), width=220, height=84)
 
 
 def _pages(state: BrowserState, page: int, pages: int) -> Any:

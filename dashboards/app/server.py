@@ -18,6 +18,7 @@ from strata.dashboards.figures.palette import Theme
 from strata.dashboards.figures.small_picture import small_picture
 from strata.dashboards.figures.stage_map import stage_map_json
 from strata.dashboards.page.assets import asset
+from strata.dashboards.sentences.served_browser import OVERLAID_RUNS, REFUSALS, RUNS, SKIP, runs_in
 from strata.dashboards.text import visible
 from strata.experiments.run.listing import PAGE, ListedRun, RunList
 from strata.probes.errors import StrataError
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN = 5_000
 """Milliseconds between two looks at the runs."""
-_REFUSALS = {
-    "host": "This server is asked for under a name that isn't its own.",
-    "origin": "A page of another origin may not ask this.",
-    "token": "The address lacks its token: open the one that strata serve printed.",
-}
 _POLICY = (
     "default-src 'none'; script-src 'self' {hashes}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; "
     "font-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -86,17 +82,17 @@ def _layout(runs: RunList, live: LiveModel | None) -> Any:
         dcc.Store(id="state"),
         dcc.Store(id="scheme"),
         dcc.Interval(id="tick", interval=LOOK_AGAIN),
-        html.A("Skip to the runs", href="#table", className="skip"),
+        html.A(SKIP, href="#table", className="skip"),
         html.Header([
-            html.H1(f"Runs in {visible(runs.root.resolve().name)}"),
+            html.H1(runs_in(runs.root.resolve().name)),
             html.Div([
                 html.Label(["search ", dcc.Input(id="search", type="search", debounce=0.3, maxLength=MOST_LETTERS)]),
                 html.Span(id="themes", className="chips"),
             ], className="controls"),
         ]),
         html.Main([
-            html.Section(id="table", **{"aria-label": "Runs", "aria-live": "off"}),
-            html.Section(id="chosen", **{"aria-label": "Overlaid runs"}),
+            html.Section(id="table", **{"aria-label": RUNS, "aria-live": "off"}),
+            html.Section(id="chosen", **{"aria-label": OVERLAID_RUNS}),
         ]),
     ]  # fmt: skip
     if live is not None:
@@ -202,7 +198,7 @@ def _guard(server: Flask, access: Access, policy: str) -> None:
             token=given or request.cookies.get(COOKIE), changes=request.method not in ("GET", "HEAD"), path=request.path,
         )  # fmt: skip
         if refusal is not None:
-            return Response(_REFUSALS[refusal] + "\n", 403, mimetype="text/plain")
+            return Response(REFUSALS[refusal] + "\n", 403, mimetype="text/plain")
         if given is None or access.token is None:
             return None
         answer = redirect(request.path)

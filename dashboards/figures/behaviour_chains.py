@@ -10,6 +10,7 @@ from strata.dashboards.figures.lines import Curve, LineStyle, band_trace, layer_
 from strata.dashboards.figures.palette import PALETTES, Ink, Palette, plain
 from strata.dashboards.figures.run_colours import DASHES, MARKERS
 from strata.dashboards.sentences.chain_depth import ADVANTAGE, FITTED, LINKS, NEITHER, SHARE, chain_aria
+from strata.dashboards.sentences.figures.behaviour import CHAIN_HEAD, chain_note, chain_title
 from strata.dashboards.view.behave.schema import BehaveView, ChainDepthView, ChainView, DepthLine
 from strata.dashboards.view.schema_parts import Axes, Numbers
 
@@ -19,7 +20,6 @@ _WALKED, _FILLER = LineStyle("accent", "solid", "circle"), LineStyle("strong_lin
 _OTHER = LineStyle("muted", "dot", "x")
 _FITTED = LineStyle("text", "dot", "circle-open")
 _HOPS: tuple[Ink, ...] = ("accent", "trained", "control", "text", "bad")
-_HEAD = ("line", "links or stream", "mean", "low", "high", "items")
 
 
 def chain_figures(view: BehaveView) -> dict[str, dict[Width, Drawn]]:
@@ -48,11 +48,10 @@ def _drawn(whole: ChainDepthView, part: ChainView, depth: int, axes: Axes, *, be
         other = [0.5, 1.0] if beside else [0.0, 1.0]
         _by_stream(canvas, part, palette, other, [0.0, height] if not beside else [1 - height, 1.0])
     first = part.panels[0].line if both else None
-    note = "Bands: Wilson score intervals of shares"
-    note += "." if first is None else f"; by stream: {first.method}, n {first.n_items} chains."
+    note = chain_note(None, None) if first is None else chain_note(first.method or "", first.n_items)
     legend = {**canvas.legend(1), "yanchor": "bottom"}
     return canvas.drawn(
-        f"Depth of a chain: {part.kind}", chain_aria(depth, axes.n_layers), note, _table(whole, part),
+        chain_title(part.kind), chain_aria(depth, axes.n_layers), note, _table(whole, part),
         height=_TOP + inner + _FOOT, margin={"l": 62, "r": 14, "t": _TOP, "b": _FOOT}, hovermode="x unified", showlegend=True,
         legend=legend,
     )  # fmt: skip
@@ -126,4 +125,4 @@ def _table(whole: ChainDepthView, part: ChainView) -> Table:
                list(one.line.high), str(one.line.n_items)))
         for one in part.panels
     ]  # fmt: skip
-    return Table(_HEAD, tuple(blocks))
+    return Table(CHAIN_HEAD, tuple(blocks))

@@ -11,6 +11,15 @@ from strata.dashboards.figures.lines import KIND_STYLES, Curve, LineStyle, band_
 from strata.dashboards.figures.palette import PALETTES, plain
 from strata.dashboards.sentences.confidence import panels_aria
 from strata.dashboards.sentences.fast_slow import fast_slow_aria
+from strata.dashboards.sentences.figures.behaviour import (
+    confidence_title,
+    fast_slow_title,
+    gain_title,
+    panels_note,
+    pressure_title,
+    truth_title,
+)
+from strata.dashboards.sentences.figures.layers import FROM_EMBEDDING
 from strata.dashboards.sentences.information_gain import gain_aria
 from strata.dashboards.sentences.knowledge_index import index_aria
 from strata.dashboards.sentences.pressure import pressure_aria
@@ -45,27 +54,27 @@ def behave_figures(view: BehaveView) -> Figures:
 
 def confidence_curves(part: ConfidenceView, axes: Axes) -> dict[Width, Drawn]:
     """Panels side by side, on a narrow page under each other."""
-    return _both(part.panels, axes, f"Confidence by stream: {part.kind}", panels_aria(part.kind, axes.n_layers))
+    return _both(part.panels, axes, confidence_title(part.kind), panels_aria(part.kind, axes.n_layers))
 
 
 def pressure_curves(part: PressureView, axes: Axes) -> dict[Width, Drawn]:
     """The same of an answer that stands before the question."""
-    return _both(part.panels, axes, f"Pressure by stream: {part.kind}", pressure_aria(part.kind, axes.n_layers))
+    return _both(part.panels, axes, pressure_title(part.kind), pressure_aria(part.kind, axes.n_layers))
 
 
 def fast_slow_curves(part: MeasureView, axes: Axes) -> dict[Width, Drawn]:
     """Where answers settle, fast and slow."""
-    return _both(part.panels, axes, f"Fast and slow by stream: {part.kind}", fast_slow_aria(part.kind, axes.n_layers))
+    return _both(part.panels, axes, fast_slow_title(part.kind), fast_slow_aria(part.kind, axes.n_layers))
 
 
 def gain_curves(part: MeasureView, axes: Axes) -> dict[Width, Drawn]:
     """What steps tell of the answer."""
-    return _both(part.panels, axes, f"Information gain by stream: {part.kind}", gain_aria(part.kind, axes.n_layers))
+    return _both(part.panels, axes, gain_title(part.kind), gain_aria(part.kind, axes.n_layers))
 
 
 def index_curves(part: MeasureView, axes: Axes) -> dict[Width, Drawn]:
     """Where results of true steps are readable."""
-    return _both(part.panels, axes, f"Truth of steps by stream: {part.kind}", index_aria(part.kind, axes.n_layers))
+    return _both(part.panels, axes, truth_title(part.kind), index_aria(part.kind, axes.n_layers))
 
 
 def _both(panels: Sequence[LayerPanel], axes: Axes, title: str, aria: str) -> dict[Width, Drawn]:
@@ -88,7 +97,7 @@ def _drawn(panels: Sequence[LayerPanel], axes: Axes, title: str, aria: str, *, b
         left = column * (width + 0.09)
         top = 1 - row * (_PANEL + _GAP) / inner
         canvas.layer_axis(
-            layout_name(on[0]), "stream", axes.stream.label, "depth (0 = embedding)", anchor=on[1], domain=[left, left + width],
+            layout_name(on[0]), "stream", axes.stream.label, FROM_EMBEDDING, anchor=on[1], domain=[left, left + width],
             range=layer_range(axes.stream.count),
         )  # fmt: skip
         lines = [panel.own, panel.null, *(further.line for further in panel.further)]
@@ -112,7 +121,7 @@ def _drawn(panels: Sequence[LayerPanel], axes: Axes, title: str, aria: str, *, b
             plain(panel.guide_text), 11, palette.muted, xref=f"{on[0]} domain", yref=on[1], x=0, y=panel.guide, xanchor="left", yanchor="bottom"
         )  # fmt: skip
     first = panels[0].own
-    note = f"Band: {first.method}; n {first.n_items} items, {first.n_clusters} clusters."
+    note = panels_note(first.method, first.n_items, first.n_clusters)
     legend = {**canvas.legend(1), "yanchor": "bottom"}
     return canvas.drawn(
         title, aria, note, _table(panels, axes), height=_TOP + inner + _FOOT, margin={"l": 62, "r": 14, "t": _TOP, "b": _FOOT},

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from strata.dashboards.figures.drawn import Drawn, PlotlyObject, Table
 from strata.dashboards.figures.palette import FONT, Palette, plain
+from strata.dashboards.sentences.figures.layers import axis_words
 from strata.dashboards.text import number
 from strata.dashboards.view.schema_parts import Axes, Axis
 
@@ -45,9 +46,7 @@ class Canvas:
 
     def layer_titles(self, of: Axis) -> tuple[str, str]:
         """What a whole-width axis is called, in layers and as depth."""
-        count = self.axes.n_layers
-        stream = f"stream (s enters block s; {count} = after the last block)"
-        return stream if of == "stream" else "block", f"depth (0 = embedding, 1 = after the last of {count} blocks)"
+        return axis_words(of, self.axes.n_layers)
 
     def rule(
         self,

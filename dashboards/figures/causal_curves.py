@@ -20,7 +20,20 @@ from strata.dashboards.figures.lines import (
     line_trace,
 )
 from strata.dashboards.figures.palette import PALETTES, Theme, plain
-from strata.dashboards.figures.positions import BOTH, position_words
+from strata.dashboards.sentences.figures.interventions import (
+    DAMAGE_AXIS,
+    EXACT,
+    NO_CONTROLS,
+    NO_DAMAGE,
+    at_position,
+    control_name,
+    curves_title,
+    damage_name,
+    pairs_counted,
+    window_axis,
+)
+from strata.dashboards.sentences.figures.layers import DEPTH, with_n
+from strata.dashboards.sentences.figures.positions import BOTH
 from strata.dashboards.view.causal_labels import split_window
 from strata.dashboards.view.schema import View
 from strata.dashboards.view.schema_causal import CausalLine, CausalMeasure
@@ -90,14 +103,12 @@ class _Found:
         """Words, style and line of every control."""
         causal, named = self.view.causal, []
         if self.edit.instrument == "attribution":
-            named = [("patching", self.edit.measure, "exact effect (activation patching)", "denoise")]
+            named = [("patching", self.edit.measure, EXACT, "denoise")]
         elif self.edit.instrument == "patching":
             for measure in causal.meta[f"patching|{self.edit.measure}"].references:
                 meta = causal.meta.get(f"patching|{measure}")
                 base = split_window(measure)[0]
-                named.append(
-                    ("patching", measure, measure if meta is None else meta.label.removeprefix("Control: "), base)
-                )
+                named.append(("patching", measure, measure if meta is None else control_name(meta.label), base))
         lines = [
             (words, base, self._line(instrument, measure, group, place)) for instrument, measure, words, base in named
         ]
@@ -150,7 +161,7 @@ class _Figure:
                 self._damage(damage, at)
         for words, traces in self.controls.items():
             for trace in traces:
-                trace["name"] = plain(f"{words} · n {' / '.join(map(str, dict.fromkeys(self.counts[words])))}")
+                trace["name"] = plain(with_n(words, *self.counts[words]))
         if damage is not None:
             self.used.append(damage)
             self.aria.append(damage.aria)
@@ -158,13 +169,13 @@ class _Figure:
         heads = len(self.panels) > 1 or len(edit.places) > 1
         height = 560 if damage is not None else 640 if len(edit.places) > 1 else 430
         return canvas.drawn(
-            f"{label}: {meta.label}{self._site()}, {position_words(edit.position)}", ". ".join(self.aria), self._note(damage), _table(self.used, canvas.axes), height=height,
+            curves_title(label, meta.label, self._site(), edit.position), ". ".join(self.aria), self._note(damage), _table(self.used, canvas.axes), height=height,
             margin={"l": 68, "r": 16, "t": 66 if heads else 44, "b": 104}, hovermode="x unified", showlegend=True, legend=canvas.legend(-0.12 if below > 1 else -0.17),
         )  # fmt: skip
 
-    def _site(self) -> str:
+    def _site(self) -> str | None:
         component = self.found.edit.component
-        return "" if component is None else f", {self.found.view.causal.components[component]}"
+        return None if component is None else self.found.view.causal.components[component]
 
     def _lines(self, panel: Panel, group: Group, place: str) -> None:
         palette, main = self.canvas.palette, self.found.main(group, place)
@@ -183,7 +194,7 @@ class _Figure:
         self.used.append(main)
         self.aria.append(main.aria)
         self.canvas.data += band_trace(curve_of(main), palette.accent_shade, panel)
-        name = f"{group.label} · n {main.n_items} pairs, {main.n_clusters} clusters"
+        name = pairs_counted(group.label, main.n_items, main.n_clusters)
         style = KIND_STYLES.get(group.kind, KIND_STYLES["control"])
         more: PlotlyObject = {"legendgroup": group.label, "showlegend": group.label not in self.named}
         self.canvas.data.append(line_trace(curve_of(main), name, style, panel, palette, **more))
@@ -195,7 +206,7 @@ class _Figure:
         canvas, meta, places = self.canvas, self.meta, self.found.edit.places
         if len(self.panels) > 1 or len(places) > 1:
             label = plain(group.label) if len(self.panels) > 1 else ""
-            where = f" at {plain(position_words(places[row]))}" if len(places) > 1 else ""
+            where = f" {plain(at_position(places[row]))}" if len(places) > 1 else ""
             canvas.note(
                 f"<b>{label}</b>{where}",
                 13,
@@ -235,8 +246,7 @@ class _Figure:
     def _block_axis(self, panel: Panel, at: int, *, lowest: bool, matches: str = "") -> None:
         n, window = len(self.panels), self.meta.window
         domain = [at / n + (0.02 if at else 0), (at + 1) / n - (0.01 if at < n - 1 else 0)]
-        words = f"first block of a window of {window}" if window > 1 else "block"
-        titles = (words, "depth") if lowest else ("", "")
+        titles = (window_axis(window), DEPTH) if lowest else ("", "")
         more = {"matches": matches} if matches else {}
         self.canvas.layer_axis(
             layout_name(panel[0]), "block", *titles, domain=domain, anchor=panel[1], range=layer_range(self.canvas.axes.n_layers), nticks=9 if n > 1 else 20,
@@ -245,7 +255,7 @@ class _Figure:
 
     def _damage(self, damage: CausalLine, at: int) -> None:
         canvas, panel = self.canvas, axis_names(2 * at + 2)
-        name = f"damage on neutral text · n {damage.n_items} texts"
+        name = damage_name(damage.n_items)
         trace = baseline_trace(
             curve_of(damage), name, _DAMAGE, panel, canvas.palette, legendgroup="damage", showlegend=not at
         )
@@ -259,15 +269,15 @@ class _Figure:
             "showticklabels": not at,
             **({"matches": "y2"} if at else {}),
         }
-        canvas.axis(layout_name(panel[1]), "" if at else "KL, nats a token", domain=[0, 0.26], anchor=panel[0], **more)
+        canvas.axis(layout_name(panel[1]), "" if at else DAMAGE_AXIS, domain=[0, 0.26], anchor=panel[0], **more)
 
     def _note(self, damage: CausalLine | None) -> str:
-        notes = [f"{band_note(map(curve_of, self.used)).removesuffix('.')}."]
+        notes = [band_note(map(curve_of, self.used))]
         edit = self.found.edit
         if edit.instrument == "patching" and self.meta.references and not self.controls:
-            notes.append("This site and position has no controls: they exist for contributions at named positions.")
+            notes.append(NO_CONTROLS)
         if edit.instrument == "ablation" and damage is None:
-            notes.append("Damage on neutral text: not run for this method and site.")
+            notes.append(NO_DAMAGE)
         return " ".join(notes)
 
 

@@ -13,22 +13,25 @@ from strata.dashboards.figures.canvas import Canvas, axis_names, layout_name
 from strata.dashboards.figures.drawn import Block, Cell, Drawn, PlotlyObject, Table, Width
 from strata.dashboards.figures.lines import on_panel
 from strata.dashboards.figures.palette import PALETTES, Palette, Theme, clipped, colour_scale, plain
-from strata.dashboards.figures.positions import position_words
-from strata.dashboards.text import interval, number, visible
+from strata.dashboards.sentences.figures.interventions import (
+    BLANKS,
+    effect_words,
+    map_aria,
+    map_note,
+    pair_of_family,
+    pairs_of_kind,
+    window_words,
+)
+from strata.dashboards.sentences.figures.layers import BLOCK, DEPTH, NOT_COUNTED, at_layer, estimate_words
+from strata.dashboards.sentences.figures.positions import position_words
+from strata.dashboards.text import number, visible
 from strata.dashboards.view.schema import View
 from strata.dashboards.view.schema_causal import CausalItem, CausalMeasure, Peaks
 from strata.dashboards.view.schema_parts import Number
+from strata.experiments.locate.causal.blank_cells import Blank, why_blank
 
 ALL = "all"
 """Every site, side by side."""
-_BLANKS = {
-    "beyond": "no window of blocks starts here",
-    "unread": "can not matter: after the last block nothing carries this position on",
-    "same": "can not matter: both prompts have the same token here",
-    "not_run": "not run",
-}
-_SILENT = 1e-4
-"""An effect below this is none."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def pairs_shown(view: View) -> dict[str, PairsShown]:
             for line in causal.lines
             if (line.instrument, line.kind, line.family) == ("patching", group.kind, group.family) and line.component is not None
         }  # fmt: skip
-        label = f"all {group.kind} pairs" if group.family is None else visible(group.family)
+        label = pairs_of_kind(group.kind) if group.family is None else visible(group.family)
         shown[group.id] = PairsShown(label, group.n_items, False, group.positions, group.identity, group.peaks, lines)
     return shown | {f"item:{item.item}": _single(item) for item in causal.items}
 
@@ -96,7 +99,7 @@ def _single(item: CausalItem) -> PairsShown:
         for component, positions in components.items()
         for position, values in positions.items()
     }
-    label = f"{visible(item.item)} ({item.family})"
+    label = pair_of_family(item.item, item.family)
     return PairsShown(label, 1, True, item.positions, item.identity, item.peaks, lines)
 
 
@@ -134,7 +137,7 @@ def causal_map(
             tickangle=-35 if len(pairs.positions) > 3 else 0, range=[-0.5, len(names) - 0.5],
         )  # fmt: skip
         canvas.layout[layout_name(panel[0])]["tickfont"] = {"size": 12, "color": palette.text}
-        titles = ("", "") if column else ("block", "depth")
+        titles = ("", "") if column else (BLOCK, DEPTH)
         canvas.layer_axis(
             layout_name(panel[1]), "block", *titles, domain=[low, low + height], anchor=panel[0], showgrid=False, showticklabels=not column, nticks=16,
             range=[-0.5, n_layers - 0.5],
@@ -154,18 +157,9 @@ def causal_map(
     beyond = sum(one.beyond for one in made)
     margin = {"l": 56, "r": 16, "t": 34, "b": 150} if narrow else {"l": 56, "r": 140, "t": 34, "b": 78}
     return canvas.drawn(
-        f"{meta.label}: {pairs.label}", _aria(view, pairs, measure, sites), _note(pairs, beyond, limit), Table(head, tuple(one.block for one in made)),
+        f"{meta.label}: {pairs.label}", _aria(view, pairs, measure, sites), map_note(pairs.single, pairs.n, beyond, limit), Table(head, tuple(one.block for one in made)),
         height=tall + 34 + (150 if narrow else 78), margin=margin, hovermode="closest",
     )  # fmt: skip
-
-
-def _note(pairs: PairsShown, beyond: int, limit: float) -> str:
-    on = (
-        "One pair"
-        if pairs.single
-        else f"Means over n {pairs.n} pairs at most; a position counts the pairs that have it"
-    )
-    return on + (f"; {beyond} cells beyond ±{number(limit, 1)}" if beyond else "") + "."
 
 
 def _panel_of(view: View, pairs: PairsShown, measure: str, site: str, theme: Theme) -> _Panel:
@@ -204,15 +198,15 @@ class _Site:
                 identity = block == 0 and position in pairs.identity
                 mean = None if blank or found is None else found.mean
                 values[block].append(mean)
-                grey[block].append(1 if blank == "not_run" else 0 if blank else None)
+                grey[block].append(1 if blank == "not-run" else 0 if blank else None)
                 told[block].append(self._hover(position, block, meta, found, blank, identity=identity))
                 beyond += mean is not None and abs(mean) > limit
                 if identity and not blank:
                     marked.append((at, block))
-                if blank and blank != "not_run":
+                if blank and blank != "not-run":
                     hatched.append((at, block))
                 ends = (None, None) if mean is None or found is None else (found.low, found.high)
-                note = "token identity, not counted" if identity else _BLANKS.get(blank, "")
+                note = NOT_COUNTED if identity else "" if blank is None else BLANKS[blank]
                 row = (
                     position_words(position),
                     str(block),
@@ -257,34 +251,33 @@ class _Site:
         line = self.pairs.lines.get((self.measure, self.site, position))
         return None if line is None else line[block]
 
-    def _blank(self, position: str, block: int, window: int) -> str:
-        """Why a cell has no colour, as a code of `_BLANKS`: it can't matter by construction, or nobody measured it."""
-        found, last = self._effect(position, block), self.view.axes.n_layers - 1
-        if block > last + 1 - window:
-            return "beyond"
-        mean = None if found is None else found.mean
-        silent = mean is None or abs(mean) < _SILENT
-        if silent and window == 1 and block == last and self.site != "resid_pre" and position not in ("last", "all"):
-            return "unread"
-        if silent and found is not None and self.site == "resid_pre" and block == 0 and position == "last":
-            return "same"
-        return "not_run" if mean is None else ""
+    def _blank(self, position: str, block: int, window: int) -> Blank | None:
+        found = self._effect(position, block)
+        return why_blank(
+            self.site, position, block, n_layers=self.view.axes.n_layers, window=window,
+            effect=None if found is None else found.mean, measured=found is not None,
+        )  # fmt: skip
 
     def _hover(
-        self, position: str, block: int, meta: CausalMeasure, found: Effect | None, blank: str, *, identity: bool
+        self,
+        position: str,
+        block: int,
+        meta: CausalMeasure,
+        found: Effect | None,
+        blank: Blank | None,
+        *,
+        identity: bool,
     ) -> str:
-        blocks = f"{block}–{block + meta.window - 1}" if meta.window > 1 else f"{block}"
         site = self.view.causal.components[self.site]
         lines = [
             f"<b>{plain(site)}</b> · {plain(position_words(position))}",
-            f"block {blocks}, depth {number(self.view.axes.block.depth[block])}",
+            at_layer(BLOCK, window_words(block, meta.window), self.view.axes.block.depth[block]),
         ]
         if blank:
-            lines.append(_BLANKS[blank])
+            lines.append(BLANKS[blank])
         elif found is not None:
-            ends = interval(found.low, found.high, 3)
-            lines.append(f"{' '.join(filter(None, (number(found.mean, 3), ends)))} · n {found.n}")
-        return "<br>".join([*lines, *(["token identity, not counted"] if identity else [])])
+            lines.append(effect_words(found.mean, found.low, found.high, found.n))
+        return "<br>".join([*lines, *([NOT_COUNTED] if identity else [])])
 
 
 def _hatch(cells: Sequence[tuple[int, int]], palette: Palette) -> PlotlyObject:
@@ -319,16 +312,13 @@ def _bar(meta: CausalMeasure, limit: float, palette: Palette, narrow: bool) -> P
 
 
 def _aria(view: View, pairs: PairsShown, measure: str, sites: Sequence[str]) -> str:
-    label = view.causal.meta[f"patching|{measure}"].label
-    told = [f"Intervention map, {label}, {pairs.label}, {pairs.n} {'pair' if pairs.n == 1 else 'pairs'}"]
-    for site in sites:
-        peak = pairs.peaks.get(measure, {}).get(site)
-        if peak is not None:
-            said = " ".join(filter(None, (number(peak.value), interval(peak.low, peak.high))))
-            told.append(
-                f"{view.causal.components[site]}: highest {said} at {position_words(peak.position)}, block {peak.layer}"
-            )
-    return ". ".join(told)
+    found = {site: pairs.peaks.get(measure, {}).get(site) for site in sites}
+    peaks = [
+        (view.causal.components[site], peak.position, peak.layer, estimate_words(peak.value, peak.low, peak.high, 2))
+        for site, peak in found.items()
+        if peak is not None
+    ]
+    return map_aria(view.causal.meta[f"patching|{measure}"].label, pairs.label, pairs.n, peaks)
 
 
 def all_causal_maps(view: View) -> dict[str, dict[Width, Drawn]]:

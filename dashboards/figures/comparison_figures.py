@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from strata.dashboards.figures.drawn import Choices, Drawn, Figures, Width
-from strata.dashboards.figures.layer_changes import SHOWN, layer_curves, layer_map
+from strata.dashboards.figures.layer_changes import layer_curves, layer_map
 from strata.dashboards.figures.model_maps import model_maps
 from strata.dashboards.figures.stream_lines import contrasts, similarity, transfer
-from strata.dashboards.figures.swap_lines import SCORES, WAYS, crossed, layer_swaps, swap_measures
+from strata.dashboards.figures.swap_lines import SCORES, crossed, layer_swaps, swap_measures
 from strata.dashboards.figures.weight_map import weight_map
+from strata.dashboards.sentences.figures.comparison import LAYER_CONTRASTS, SWAP_WAYS
 from strata.dashboards.view.comparison.cells import MapsOfModels
 from strata.dashboards.view.comparison.schema import ComparisonView
 
@@ -22,14 +23,14 @@ def comparison_figures(view: ComparisonView, maps: MapsOfModels | None) -> Figur
     """In the light theme. `maps`: of the same run as the view."""
     swaps = {
         f"{way}|{score}|{measure}": _laid_out(partial(layer_swaps, view, way, score, measure), _PANELS)
-        for way in (WAYS if view.layer_swaps.state == "ok" else ())
+        for way in (SWAP_WAYS if view.layer_swaps.state == "ok" else ())
         if any(line.direction == way for line in view.layer_swaps.lines)
         for score in SCORES
         for measure in swap_measures(view)
     }
     patched = {
         way: _laid_out(partial(crossed, view, way), _PANELS)
-        for way in (WAYS if view.crossed.state == "ok" else ())
+        for way in (SWAP_WAYS if view.crossed.state == "ok" else ())
         if way in {line.direction for line in view.crossed.lines} | {why.direction for why in view.crossed.reasons}
     }
     alike = view.similarity.positions if view.similarity.state == "ok" else ()
@@ -65,9 +66,9 @@ def _stages(view: ComparisonView, maps: MapsOfModels | None) -> Choices:
 
 
 def _layer_maps(view: ComparisonView) -> Choices:
-    """By `SHOWN|READING`."""
+    """By `LAYER_CONTRASTS|READING`."""
     found: dict[str, dict[Width, Drawn]] = {}
-    for name, shown in SHOWN.items():
+    for name, shown in LAYER_CONTRASTS.items():
         for reading in view.changes.readings:
             drawn = {width: layer_map(view, reading, shown, width) for width in _MAP}
             figures = {width: figure for width, figure in drawn.items() if figure is not None}

@@ -23,7 +23,8 @@ from strata.dashboards.figures.lines import (
     line_trace,
 )
 from strata.dashboards.figures.palette import PALETTES, Theme, plain
-from strata.dashboards.figures.positions import place_words
+from strata.dashboards.sentences.figures.layers import DEPTH, STREAM, counted
+from strata.dashboards.sentences.figures.read_outs import LOG_SCALE, measure_axis, onset_mark, reading_words
 from strata.dashboards.view.schema import View
 from strata.dashboards.view.schema_parts import Axes, InstrumentLabel, MeasureLabel
 from strata.dashboards.view.schema_places import OnsetView
@@ -55,12 +56,7 @@ class Reading:
 
     @property
     def words(self) -> str:
-        of = [
-            place_words(self.position),
-            *([f"target {self.target}"] if self.target else []),
-            *([f"{self.scheme} folds"] if self.scheme else []),
-        ]
-        return ", ".join(of)
+        return reading_words(self.position, self.target, self.scheme)
 
 
 def readings_of(view: View) -> Iterator[Reading]:
@@ -119,7 +115,7 @@ def curves(view: View, reading: Reading, groups: Sequence[Group], theme: Theme =
             used.append(main)
             aria.append(main.aria)
             canvas.data += band_trace(curve_of(main), palette.accent_shade, panel, y)
-            name = f"{group.label} · n {main.n_items} items, {main.n_clusters} clusters"
+            name = counted(group.label, main.n_items, main.n_clusters)
             canvas.data.append(line_trace(curve_of(main), name, style, panel, palette, y=y))
             onset = found.onset(group)
             if onset is not None and onset.layer is not None:
@@ -134,7 +130,7 @@ def curves(view: View, reading: Reading, groups: Sequence[Group], theme: Theme =
                     "xanchor": "center",
                 }
                 canvas.note(
-                    f"onset, {plain(group.label)}: {onset.layer}",
+                    plain(onset_mark(group.label, onset.layer)),
                     12,
                     palette.accent,
                     yshift=15 * members.index(group),
@@ -229,7 +225,7 @@ def _axes(canvas: Canvas, panel: Panel, at: int, panels: int, measure: MeasureLa
     palette, several = canvas.palette, panels > 1
     share = 1 / panels
     domain = [at * share + (0.02 if at else 0), (at + 1) * share - (0.01 if at < panels - 1 else 0)]
-    titles = ("stream", "depth") if several else canvas.layer_titles("stream")
+    titles = (STREAM, DEPTH) if several else canvas.layer_titles("stream")
     spikes: PlotlyObject = {
         "showspikes": True,
         "spikemode": "across",
@@ -244,8 +240,8 @@ def _axes(canvas: Canvas, panel: Panel, at: int, panels: int, measure: MeasureLa
         more |= {"type": "log", "autorange": "reversed", "tickvals": [rank + 1 for rank in _RANKS], "ticktext": texts}
     elif measure.range is not None:
         more["range"] = [measure.range[0] - 0.03, measure.range[1] + 0.03]
-    unit = "log scale" if measure.range == "rank" else measure.unit
-    canvas.axis(layout_name(panel[1]), "" if at else f"{measure.label} ({unit})", **more)
+    unit = LOG_SCALE if measure.range == "rank" else measure.unit
+    canvas.axis(layout_name(panel[1]), "" if at else measure_axis(measure.label, unit), **more)
     if measure.line is not None:
         canvas.rule(panel, measure.line.value, palette.strong_line)
         if not at:

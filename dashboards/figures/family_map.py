@@ -7,7 +7,16 @@ from dataclasses import replace
 from strata.dashboards.figures.canvas import Canvas
 from strata.dashboards.figures.drawn import Block, Drawn, PlotlyObject, Table, Width
 from strata.dashboards.figures.palette import PALETTES, Theme, clipped, colour_scale, plain
-from strata.dashboards.text import interval, number, visible
+from strata.dashboards.sentences.figures.family_maps import (
+    COVERS_BASELINE,
+    HINT,
+    NO_VALUES,
+    covers,
+    head,
+    measure_words,
+)
+from strata.dashboards.sentences.figures.layers import at_layer, beyond_words, clipped_words, with_n
+from strata.dashboards.text import number, visible
 from strata.dashboards.view.schema_parts import Axes
 from strata.dashboards.view.schema_readings import FamilyMap, MapRow
 
@@ -42,7 +51,7 @@ def family_map(shown: FamilyMap, axes: Axes, width: Width = "wide", theme: Theme
     for at, row in enumerate(rows):
         if row.note or all(value is None for value in row.value):
             canvas.note(
-                plain(row.note or "no values"),
+                plain(row.note or NO_VALUES),
                 x=1,
                 xref="paper",
                 y=at,
@@ -69,26 +78,27 @@ def family_map(shown: FamilyMap, axes: Axes, width: Width = "wide", theme: Theme
     layer_title, depth_title = canvas.layer_titles(shown.axis)
     ends = [shown.layers[0] - 0.5, shown.layers[-1] + 0.5]
     canvas.layer_axis("xaxis", shown.axis, layer_title, depth_title, showgrid=False, nticks=20, range=ends)
-    names = [f"{plain(clipped(visible(row.name or row.family), 22))} · n {row.n}" for row in rows]
+    names = [with_n(plain(clipped(visible(row.name or row.family), 22)), row.n) for row in rows]
     canvas.axis("yaxis", "", showgrid=False, tickvals=places, ticktext=names, range=[-0.5, len(rows) - 0.5])
     canvas.layout["yaxis"]["tickfont"] = {"size": 12.5, "color": palette.text}
-    beyond = f"{shown.clipped} cells beyond the colour range." if shown.clipped else ""
     height = max(190, 34 + len(rows) * (20 if len(rows) > 24 else 26) + (170 if narrow else 62))
     margin = {"l": 214, "r": 16, "t": 10, "b": 140} if narrow else {"l": 276, "r": 128, "t": 10, "b": 52}
-    drawn = canvas.drawn(shown.title, shown.aria, beyond, _table(shown, axes), height=height, margin=margin)
-    return replace(drawn, hint="Click a row to filter the items below.")
+    drawn = canvas.drawn(
+        shown.title, shown.aria, beyond_words(shown.clipped), _table(shown, axes), height=height, margin=margin
+    )
+    return replace(drawn, hint=HINT)
 
 
 def _hover(shown: FamilyMap, row: MapRow, axes: Axes) -> list[str]:
-    head = f"<b>{plain(row.name or row.family)}</b> ({row.kind}) · n {row.n}"
+    row_head = with_n(f"<b>{plain(row.name or row.family)}</b> ({row.kind})", row.n)
     said = []
     for i, (layer, value) in enumerate(zip(shown.layers, row.value, strict=True)):
         lines = [
-            head,
-            f"{shown.axis} {layer}, depth {number(axes.of(shown.axis).depth[layer])}",
+            row_head,
+            at_layer(shown.axis, layer, axes.of(shown.axis).depth[layer]),
             f"{number(value, 3)} {plain(shown.unit)}",
-            f"measure {interval(row.low[i], row.high[i], 3)}, baseline {number(row.base[i], 3)}",
-            *(["interval covers the baseline"] if row.dim[i] else []),
+            measure_words(row.low[i], row.high[i], row.base[i]),
+            *([COVERS_BASELINE] if row.dim[i] else []),
         ]
         said.append("" if value is None else "<br>".join(lines))
     return said
@@ -96,8 +106,11 @@ def _hover(shown: FamilyMap, row: MapRow, axes: Axes) -> list[str]:
 
 def _bar(shown: FamilyMap, ink: str, narrow: bool) -> PlotlyObject:
     limit = shown.limits[1]
-    beyond = f" ({shown.clipped} clipped)" if shown.clipped else ""
-    texts = [f"{number(-limit)}<br>{shown.ends[0]}", "0", f"{number(limit)}{beyond}<br>{shown.ends[1]}"]
+    texts = [
+        f"{number(-limit)}<br>{shown.ends[0]}",
+        "0",
+        f"{number(limit)}{clipped_words(shown.clipped)}<br>{shown.ends[1]}",
+    ]
     bar = {
         "thickness": 12,
         "len": 1,
@@ -117,23 +130,10 @@ def _bar(shown: FamilyMap, ink: str, narrow: bool) -> PlotlyObject:
 
 
 def _table(shown: FamilyMap, axes: Axes) -> Table:
-    head = (
-        "family",
-        "kind",
-        "n",
-        shown.axis,
-        "depth",
-        "value",
-        "measure low",
-        "measure high",
-        "baseline",
-        "interval covers baseline",
-        "note",
-    )
     depths = [axes.of(shown.axis).depth[layer] for layer in shown.layers]
     blocks = [
         Block((row.name or row.family, row.kind, str(row.n), [str(layer) for layer in shown.layers], depths, row.value, row.low, row.high, row.base,
-               ["" if value is None else "yes" if dim else "no" for dim, value in zip(row.dim, row.value, strict=True)], row.note))
+               ["" if value is None else covers(dim) for dim, value in zip(row.dim, row.value, strict=True)], row.note))
         for row in shown.rows
     ]  # fmt: skip
-    return Table(head, tuple(blocks))
+    return Table(head(shown.axis), tuple(blocks))

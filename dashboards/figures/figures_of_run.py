@@ -11,6 +11,7 @@ from strata.dashboards.figures.drawn import Figures
 from strata.dashboards.figures.locate_figures import locate_figures
 from strata.dashboards.figures.probe_figures import probe_figures
 from strata.dashboards.figures.trajectories import sweep_figures
+from strata.dashboards.sentences.figures.layers import models_and_run
 from strata.dashboards.view.behave.build import build_behave_view
 from strata.dashboards.view.build import build_report
 from strata.dashboards.view.comparison.build import build_comparison
@@ -35,17 +36,17 @@ def figures_of_run(directory: Path) -> FiguresOfRun:
     verb = read_manifest(directory).verb
     if verb == "locate":
         report = build_report(directory)
-        return FiguresOfRun(locate_figures(report), f"{report.view.models[0].label} · run {report.view.run.run_id}")
+        return FiguresOfRun(locate_figures(report), models_and_run(report.view.models[0].label, report.view.run.run_id))
     if verb == "compare":
         run = read_comparison(directory)
         view = build_comparison(run)
         models = ", ".join(f"{model.key}: {model.label}" for model in view.models)
-        return FiguresOfRun(comparison_figures(view, maps_of_models(run)), f"{models} · run {view.run.run_id}")
+        return FiguresOfRun(comparison_figures(view, maps_of_models(run)), models_and_run(models, view.run.run_id))
     if verb == "behave":
         behaved = build_behave_view(directory)
-        return FiguresOfRun(behave_figures(behaved), f"{behaved.models[0].label} · run {behaved.run.run_id}")
+        return FiguresOfRun(behave_figures(behaved), models_and_run(behaved.models[0].label, behaved.run.run_id))
     if verb == "sweep":
         swept = build_sweep_view(directory)
-        return FiguresOfRun(sweep_figures(swept), f"{swept.run.title} · run {swept.run.run_id}")
+        return FiguresOfRun(sweep_figures(swept), models_and_run(swept.run.title, swept.run.run_id))
     probed = build_probe_view(directory)
-    return FiguresOfRun(probe_figures(probed), f"{probed.models[0].label} · run {probed.run.run_id}")
+    return FiguresOfRun(probe_figures(probed), models_and_run(probed.models[0].label, probed.run.run_id))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from strata.dashboards.figures.canvas import Canvas
 from strata.dashboards.figures.drawn import Drawn, PlotlyObject, Table, Width
 from strata.dashboards.figures.palette import CIVIDIS, PALETTES, Theme, clipped, colour_scale, plain
+from strata.dashboards.sentences.figures.layers import beyond_words, clipped_words
 from strata.dashboards.text import number
 from strata.dashboards.view.schema_parts import Axes, Axis, Number
 
@@ -78,13 +79,13 @@ def heat_rows(heat: Heat, axes: Axes, width: Width = "wide", theme: Theme = "lig
     canvas.layout["yaxis"] |= {"tickfont": {"size": 12.5, "color": palette.text}, "automargin": not narrow}
     margin = {"l": 196, "r": 16, "t": 10, "b": 112} if narrow else {"l": 250, "r": 128, "t": 10, "b": 52}
     height = max(250 if narrow else 160, 30 + len(rows) * 26 + (130 if narrow else 60))
-    beyond = f" {heat.clipped} cells beyond the colour range." if heat.clipped and narrow else ""
+    beyond = f" {beyond_words(heat.clipped)}" if heat.clipped and narrow else ""
     return canvas.drawn(heat.title, heat.aria, heat.note + beyond, heat.table, height=height, margin=margin)
 
 
 def _bar(heat: Heat, ink: str, narrow: bool) -> PlotlyObject:
     low, high = heat.limits
-    beyond = f" ({heat.clipped} clipped)" if heat.clipped and not narrow else ""
+    beyond = "" if narrow else clipped_words(heat.clipped)
     words = [
         f"{number(low, 3)}<br>{heat.ends[0]}",
         *([] if heat.sequential else ["0"]),

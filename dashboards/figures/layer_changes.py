@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from strata.dashboards.figures.canvas import wrapped
 from strata.dashboards.figures.drawn import Block, Drawn, Table, Width
@@ -22,38 +20,27 @@ from strata.dashboards.figures.line_panels import (
     without_band,
 )
 from strata.dashboards.figures.palette import Theme, plain
-from strata.dashboards.figures.positions import place_words
-from strata.dashboards.text import interval, number
+from strata.dashboards.sentences.figures.comparison import (
+    COVERS_0,
+    NO_READING,
+    LayerContrast,
+    both_values,
+    colour_note,
+    difference_words,
+    items_in_clusters,
+    map_aria,
+    reading_at,
+    reading_title,
+)
+from strata.dashboards.sentences.figures.layers import at_layer, with_n
+from strata.dashboards.sentences.layer_changes import CONTRASTS
 from strata.dashboards.view.comparison.schema import ComparisonView
 from strata.dashboards.view.comparison.schema_lines import ChangeLine, ReadingView
 from strata.dashboards.view.schema_parts import Axis, Number
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A model, or a difference, of a contrast's lines."""
-
-    contrast: str
-    part: Literal["before", "after", "mean"]
-    text: str
-    ends: tuple[str, str] = ("", "")
-
-
-SHOWN: dict[str, Shown] = {
-    "base": Shown("change", "before", "base"),
-    "distilled": Shown("change", "after", "distilled"),
-    "control": Shown("control_change", "after", "control"),
-    "change": Shown("change", "mean", "difference: distilled − base", ("base higher", "distilled higher")),
-    "control_change": Shown("control_change", "mean", "control’s difference: control − base", ("base higher", "control higher")),
-    "difference_in_differences": Shown(
-        "difference_in_differences", "mean", "difference in differences against the control: distilled − control", ("control higher", "distilled higher")
-    ),
-}  # fmt: skip
-"""What the map can show."""
-
-
 def layer_map(
-    view: ComparisonView, reading: ReadingView, shown: Shown, width: Width = "wide", theme: Theme = "light"
+    view: ComparisonView, reading: ReadingView, shown: LayerContrast, width: Width = "wide", theme: Theme = "light"
 ) -> Drawn | None:
     """Kinds and sites down, layers across. Models share one range of colours, differences another; cells whose 95 % interval covers 0 are dimmed.
 
@@ -65,11 +52,11 @@ def layer_map(
     difference = shown.part == "mean"
     layers = sorted({layer for line in lines for layer in line.layer})
     low, high = reading.change_limits if difference else reading.limits
-    aria = ". ".join(" ".join(filter(None, (_site(view, line.component), line.aria))) for line in lines)
-    names = f"{reading.instrument_label}, {reading.label}"
+    aria = [" ".join(filter(None, (_site(view, line.component), line.aria))) for line in lines]
+    about = reading_at(reading.instrument_label, reading.label, reading.position)
     heat = Heat(
-        f"{names}: {shown.text}", [_row(view, line, shown, layers) for line in lines], layers, lines[0].axis, (low or 0.0, high or 0.0),
-        not difference and reading.sequential, f"Colour: {shown.text}, {reading.unit}.", f"{names}, {place_words(reading.position)}. {aria}.",
+        reading_title(reading.instrument_label, reading.label, shown.text), [_row(view, line, shown, layers) for line in lines], layers, lines[0].axis, (low or 0.0, high or 0.0),
+        not difference and reading.sequential, colour_note(shown.text, reading.unit), map_aria(about, aria),
         _table(view, lines), shown.ends, reading.change_clipped if difference else reading.clipped,
     )  # fmt: skip
     return heat_rows(heat, view.axes, width, theme)
@@ -97,14 +84,11 @@ def layer_curves(
             for line, part, role in models
             if line is not None
         ]
-        differences = [
-            (change, "distilled", "distilled − base"),
-            (control, "control", "control − base"),
-            (beyond, "beyond", "distilled − control"),
+        differences = [(change, "distilled"), (control, "control"), (beyond, "beyond")]
+        changes = [
+            Entry(line, ROLE_STYLES[role], CONTRASTS[line.contrast]) for line, role in differences if line is not None
         ]
-        changes = [Entry(line, ROLE_STYLES[role], name) for line, role, name in differences if line is not None]
-        reason = "No item of this kind has this reading in both models."
-        cells |= {("models", kind): PanelCell(means, reason), ("differences", kind): PanelCell(changes, reason)}
+        cells |= {("models", kind): PanelCell(means, NO_READING), ("differences", kind): PanelCell(changes, NO_READING)}
     columns = [Column(kind, kind) for kind in main_kinds(kinds)]
     rows = [
         Row("models", _site(view, site if reading.components else None), reading.unit),
@@ -112,7 +96,7 @@ def layer_curves(
     ]
     aria = ". ".join(line.aria for lines in found.values() for line in lines)
     axis: Axis = "block" if reading.axis == "block" else "stream"
-    title = f"{reading.instrument_label}, {reading.label}, {place_words(reading.position)}"
+    title = reading_at(reading.instrument_label, reading.label, reading.position)
     return line_panels(Panels(title, axis, columns, rows, cells, 210, aria), view.axes, width, theme)
 
 
@@ -127,27 +111,25 @@ def _site(view: ComparisonView, component: str | None) -> str:
     return view.changes.components.get(component, component) if component else ""
 
 
-def _row(view: ComparisonView, line: ChangeLine, shown: Shown, layers: Sequence[int]) -> HeatRow:
+def _row(view: ComparisonView, line: ChangeLine, shown: LayerContrast, layers: Sequence[int]) -> HeatRow:
     at = {layer: i for i, layer in enumerate(line.layer)}
     values = {"before": line.before, "after": line.after, "mean": line.mean}[shown.part]
     site = _site(view, line.component)
     placed: list[Number] = [values[at[layer]] if layer in at else None for layer in layers]
     dim = [line.dim[at[layer]] if layer in at else None for layer in layers] if shown.part == "mean" else None
     says = ["" if value is None else _hover(view, line, at[layer]) for layer, value in zip(layers, placed, strict=True)]
-    label = " · ".join(filter(None, (line.kind, site, f"n {line.n_items}")))
+    label = with_n(" · ".join(filter(None, (line.kind, site))), line.n_items)
     return HeatRow(label, line.kind, placed, says, dim)
 
 
 def _hover(view: ComparisonView, line: ChangeLine, i: int) -> str:
-    upper, lower = view.changes.contrasts[line.contrast].split(" − ")
     depth = view.axes.of(line.axis).depth[line.layer[i]]
-    said = " ".join(filter(None, (number(line.mean[i], 3), interval(line.low[i], line.high[i], 3))))
     lines = [
-        f"<b>{plain(line.kind)}</b> {plain(_site(view, line.component))} · n {line.n[i]} items in {line.n_clusters} clusters",
-        f"{line.axis} {line.layer[i]}, depth {number(depth)}",
-        f"{lower} {number(line.before[i], 3)}, {upper} {number(line.after[i], 3)}",
-        f"{upper} − {lower} {said}",
-        *(["interval covers 0 or is absent"] if line.dim[i] else []),
+        f"<b>{plain(line.kind)}</b> {plain(_site(view, line.component))} · {items_in_clusters(line.n[i], line.n_clusters)}",
+        at_layer(line.axis, line.layer[i], depth),
+        both_values(line.contrast, line.before[i], line.after[i]),
+        difference_words(line.contrast, line.mean[i], line.low[i], line.high[i]),
+        *([COVERS_0] if line.dim[i] else []),
         wrapped(line.method, 60),
     ]
     return "<br>".join(lines)

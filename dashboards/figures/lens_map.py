@@ -7,9 +7,8 @@ does the same in Python.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +16,17 @@ import numpy.typing as npt
 from strata.dashboards.figures.canvas import Canvas
 from strata.dashboards.figures.drawn import WIDTHS, Block, Drawn, Figures, PlotlyObject, Table
 from strata.dashboards.figures.palette import CIVIDIS, PALETTES, Theme, clipped, colour_scale, plain
-from strata.dashboards.text import number, visible
+from strata.dashboards.sentences.figures.layers import DEPTH, STREAM
+from strata.dashboards.sentences.figures.read_outs import (
+    LENS_NOTE,
+    LINES_TITLE,
+    METRICS,
+    PROBABILITY,
+    TOKEN_POSITION,
+    lens_map_aria,
+    lens_map_title,
+)
+from strata.dashboards.text import visible
 from strata.dashboards.view.lens import LensMap
 from strata.dashboards.view.schema_parts import Axes
 
@@ -37,25 +46,6 @@ _LONGEST = 64
 """Tokens that a figure of Python shows: the last ones, behind which the answer stands."""
 
 
-@dataclass(frozen=True)
-class Metric:
-    """What a cell's colour is."""
-
-    label: str
-    unit: str
-    kind: Literal["p", "rank", "nats"]
-    """Probabilities run from 0 to 1; of ranks and nats less is closer to the answer, and so bright."""
-
-
-METRICS: Mapping[str, Metric] = {
-    "top1": Metric("P(top-1)", "probability of the most probable token", "p"),
-    "answer": Metric("P(answer)", "probability of the answer", "p"),
-    "rank": Metric("Rank of the answer", "rank, log scale", "rank"),
-    "entropy": Metric("Entropy", "nats", "nats"),
-    "kl": Metric("KL to the final stream", "nats", "nats"),
-}
-
-
 def lens_frame(metric: str, axes: Axes, theme: Theme = "light") -> Drawn:
     """A map without numbers: a heatmap, and a second one without colours whose text stands on the dark half of the scale."""
     palette, of = PALETTES[theme], METRICS[metric]
@@ -70,18 +60,17 @@ def lens_frame(metric: str, axes: Axes, theme: Theme = "light") -> Drawn:
         {"type": "heatmap", "colorscale": [[0, "rgba(0,0,0,0)"], [1, "rgba(0,0,0,0)"]], "showscale": False, "hoverinfo": "skip", **text,
          "textfont": {"size": 12, "family": MONO, "color": "#ffffff"}},
     ]  # fmt: skip
-    canvas.axis("xaxis", "token position", showgrid=False, fixedrange=True, ticklen=3, tickcolor=palette.line)
+    canvas.axis("xaxis", TOKEN_POSITION, showgrid=False, fixedrange=True, ticklen=3, tickcolor=palette.line)
     canvas.layout["xaxis"]["tickfont"] = {"size": 12, "family": MONO, "color": palette.text}
     canvas.layer_axis(
-        "yaxis", "stream", "stream", "depth", showgrid=False, fixedrange=True, range=[-0.5, axes.stream.count - 0.5]
+        "yaxis", "stream", STREAM, DEPTH, showgrid=False, fixedrange=True, range=[-0.5, axes.stream.count - 0.5]
     )
     # The style of a named position's mark, which the map copies for each.
     canvas.note("", 12, palette.accent, yref="paper", y=1, yanchor="bottom")
-    note = "Brighter is surer or closer to the answer; the text is the most probable token. Table and CSV: the crosshair’s position."
     return canvas.drawn(
         of.label,
         "",
-        note,
+        LENS_NOTE,
         Table((), ()),
         height=400,
         margin={"l": _LEFT, "r": _RIGHT, "t": _TOP, "b": 56},
@@ -100,11 +89,11 @@ def lines_frame(axes: Axes, theme: Theme = "light") -> Drawn:
              "marker": {"symbol": symbol, "size": 6 if at else 7, "color": ink}}
         )  # fmt: skip
     canvas.rule(("x", "y"), 0, palette.strong_line, along="y", width=1)
-    canvas.layer_axis("xaxis", "stream", "stream", "depth", nticks=20)
-    canvas.axis("yaxis", "probability", range=[-0.03, 1.03])
+    canvas.layer_axis("xaxis", "stream", STREAM, DEPTH, nticks=20)
+    canvas.axis("yaxis", PROBABILITY, range=[-0.03, 1.03])
     legend = {**canvas.legend(-0.26), "font": {"size": 12.5, "family": MONO, "color": palette.text}}
     return canvas.drawn(
-        "Tokens at a position",
+        LINES_TITLE,
         "",
         "",
         Table((), ()),
@@ -165,7 +154,7 @@ def lens_map(shown: LensMap, axes: Axes, metric: str = "top1", theme: Theme = "l
     return Drawn(
         traces,
         layout,
-        f"{visible(shown.item)}: {of.label}",
+        lens_map_title(shown.item, of),
         _aria(shown),
         frame.note,
         _table(shown, values, places),
@@ -188,9 +177,8 @@ def _values(shown: LensMap, metric: str) -> npt.NDArray[np.float64]:
 
 
 def _aria(shown: LensMap) -> str:
-    best = visible(shown.vocabulary.get(int(shown.top_ids[-1, -1, 0]), "?"))
-    chance = number(float(np.exp(shown.top_logprobs[-1, -1, 0])))
-    return f"Lens map of {shown.item}: {len(shown.tokens)} tokens. After the last one the last stream says {best} with probability {chance}."
+    likeliest = shown.vocabulary.get(int(shown.top_ids[-1, -1, 0]), "?")
+    return lens_map_aria(shown.item, len(shown.tokens), likeliest, float(np.exp(shown.top_logprobs[-1, -1, 0])))
 
 
 def _table(shown: LensMap, values: npt.NDArray[np.float64], places: Sequence[int]) -> Table:

@@ -12,6 +12,8 @@ from strata.dashboards.figures.canvas import Canvas, axis_names, layout_name, wr
 from strata.dashboards.figures.drawn import WIDTHS, Block, Drawn, PlotlyObject, Table, Width
 from strata.dashboards.figures.lines import Curve, LineStyle, Panel, band_trace, layer_range, line_trace
 from strata.dashboards.figures.palette import PALETTES, Ink, Palette, Theme, plain
+from strata.dashboards.sentences.figures.comparison import items_and_clusters, point_words, support_words
+from strata.dashboards.sentences.figures.layers import DEPTH, NOT_RUN, bands_words
 from strata.dashboards.view.comparison.schema_lines import DominatedLine, LineView
 from strata.dashboards.view.schema_parts import Axes, Axis, Numbers
 
@@ -94,7 +96,7 @@ class Panels:
         told = []
         for column in self.columns:
             if column not in columns:
-                reasons = dict.fromkeys(self.cells[row.id, column.id].reason or "not run" for row in self.rows)
+                reasons = dict.fromkeys(self.cells[row.id, column.id].reason or NOT_RUN for row in self.rows)
                 told.append(f"{column.title}: {'; '.join(reasons).removesuffix('.')}.")
         return replace(self, columns=columns, rows=rows, more=(*told, *self.more))
 
@@ -134,7 +136,7 @@ class _Grid:
     def drawn(self) -> Drawn:
         panels, canvas = self.panels, self.canvas
         # Where the lines of a panel have different n, its head takes lines of its own.
-        several = any("; n " in _support(cell.lines) for cell in panels.cells.values())
+        several = any(len(_supports(cell.lines)) > 1 for cell in panels.cells.values())
         under = self.wide < _SMALL_BELOW or several
         top, bottom, gap = 68 if under else 36, 96, 98 if under else 62
         inner = len(panels.rows) * panels.row_height + (len(panels.rows) - 1) * gap
@@ -149,7 +151,7 @@ class _Grid:
                 self._guides(panel, row.guides.get(column.id, ()), first=not r and not c)
                 self._axes(panel, row, r, c, (max(0.0, low), low + panels.row_height / inner))
         methods = dict.fromkeys(entry.line.method for _, entry in self.used if entry.line.method)
-        notes = [*([f"Bands: {'; '.join(methods)}."] if methods else []), *panels.more]
+        notes = [*filter(None, [bands_words(methods)]), *panels.more]
         aria = panels.aria or ". ".join(filter(None, (entry.line.aria for _, entry in self.used)))
         return canvas.drawn(
             panels.title, aria, " ".join(notes), self._table(), height=inner + top + bottom, margin={"l": 78, "r": 14, "t": top, "b": bottom},
@@ -164,7 +166,7 @@ class _Grid:
             curve = curve_of(line)
             if style.shade is not None:
                 data += band_trace(curve, palette.shade(style.shade), panel)
-            says = [f"n {n}, {line.n_clusters} clusters{_carried_by(line, at)}" for at, n in enumerate(line.n)]
+            says = [_at_point(line, at) for at in range(len(line.n))]
             more: PlotlyObject = {"legendgroup": entry.name, "showlegend": entry.name not in self.named}
             trace = line_trace(curve, entry.name, style, panel, palette, says=says, **more)
             trace["marker"]["size"] = 4 if len(line.layer) > 40 else 6.5
@@ -176,10 +178,10 @@ class _Grid:
             data.append({"type": "scatter", "x": [0], "y": [0], "mode": "markers", "marker": {"opacity": 0}, "hoverinfo": "skip",
                          "showlegend": False, "xaxis": panel[0], "yaxis": panel[1]})  # fmt: skip
             where: PlotlyObject = {"xref": f"{panel[0]} domain", "yref": f"{panel[1]} domain", "x": 0.5, "y": 0.5}
-            self.canvas.note(wrapped(cell.reason or "not run", max(24, self.wide / 9)), 12.5, palette.muted, **where)
+            self.canvas.note(wrapped(cell.reason or NOT_RUN, max(24, self.wide / 9)), 12.5, palette.muted, **where)
 
     def _head(self, panel: Panel, head: str, cell: PanelCell, *, under: bool) -> None:
-        support = wrapped(_support(cell.lines), max(30, self.wide / 7))
+        support = wrapped(support_words(_supports(cell.lines)), max(30, self.wide / 7))
         text = f'<b>{plain(head)}</b>{"<br>" if under else "  "}<span style="font-size:12px">{support}</span>'
         place: PlotlyObject = {"xref": f"{panel[0]} domain", "yref": f"{panel[1]} domain", "x": 0, "y": 1, "yshift": 4}
         self.canvas.note(text, 13, xanchor="left", yanchor="bottom", align="left", **place)
@@ -207,7 +209,7 @@ class _Grid:
         n = len(panels.columns)
         domain = [c / n + (0.025 if c else 0), (c + 1) / n - (0.015 if c < n - 1 else 0)]
         lowest = r == len(panels.rows) - 1
-        titles = ("", "") if not lowest else (panels.axis, "depth") if n > 1 else canvas.layer_titles(panels.axis)
+        titles = ("", "") if not lowest else (panels.axis, DEPTH) if n > 1 else canvas.layer_titles(panels.axis)
         nticks = 7 if self.wide < _SMALL_BELOW else 12
         ends = layer_range(canvas.axes.of(panels.axis).count)
         canvas.layer_axis(
@@ -262,21 +264,17 @@ def _bars(curve: Curve, palette: Palette, style: LineStyle) -> PlotlyObject:
     return {"error_y": {**bars, "color": palette.ink(style.ink)}}
 
 
-def _support(entries: Sequence[Entry]) -> str:
-    """n of the lines of a panel; where they differ, which lines have which."""
+def _supports(entries: Sequence[Entry]) -> dict[str, list[str]]:
+    """Items and clusters: the lines that have so many."""
     groups: dict[str, list[str]] = {}
     for entry in entries:
-        told = f"{entry.line.n_items} items, {entry.line.n_clusters} clusters"
+        told = items_and_clusters(entry.line.n_items, entry.line.n_clusters)
         groups.setdefault(told, []).append(entry.name)
-    return "; ".join(
-        f"n {told}" + (f" ({', '.join(dict.fromkeys(names))})" if len(groups) > 1 else "")
-        for told, names in groups.items()
-    )
+    return groups
 
 
-def _carried_by(line: LineView, at: int) -> str:
-    """Which dimensions are dominant at a point of a line, where it knows."""
-    if not isinstance(line, DominatedLine) or at >= len(line.dominant) or not line.dominant[at]:
-        return ""
-    share = line.shares[at]
-    return f" · dimension {line.dominant[at]}" + ("" if share is None else f": {100 * share:.0f} %")
+def _at_point(line: LineView, at: int) -> str:
+    """Its items, and which dimension is dominant there, where the line knows."""
+    if not isinstance(line, DominatedLine) or at >= len(line.dominant):
+        return point_words(line.n[at], line.n_clusters, None, None)
+    return point_words(line.n[at], line.n_clusters, line.dominant[at], line.shares[at])

@@ -11,7 +11,7 @@ from typing import Any
 
 from strata.dashboards.figures.drawn import PlotlyObject
 from strata.dashboards.figures.palette import Ink, Palette, Shade, plain
-from strata.dashboards.text import interval, number
+from strata.dashboards.sentences.figures.layers import NO_INTERVALS, bands_words, estimate_words
 from strata.dashboards.view.schema_parts import Axis, Numbers
 
 Panel = tuple[str, str]
@@ -76,10 +76,7 @@ def line_trace(
 ) -> PlotlyObject:
     """`says`: what stands at each point besides its value and interval; `y`: where a value is drawn."""
     ink = palette.ink(style.ink)
-    told = [
-        " ".join(filter(None, (number(mean, 3), interval(low, high, 3))))
-        for mean, low, high in zip(curve.mean, curve.low, curve.high, strict=True)
-    ]
+    told = [estimate_words(mean, low, high) for mean, low, high in zip(curve.mean, curve.low, curve.high, strict=True)]
     if says:
         told = [f"{one} · {two}" for one, two in zip(told, says, strict=True)]
     return {
@@ -126,7 +123,7 @@ def band_trace(curve: Curve, colour: str, panel: Panel, y: Callable[[float], flo
 def band_note(curves: Iterable[Curve]) -> str:
     """How the bands were made, or that there are none."""
     banded = next((curve for curve in curves if curve.banded), None)
-    return "No interval was computed for these means." if banded is None else f"Bands: {banded.method.rstrip('.')}."
+    return NO_INTERVALS if banded is None else bands_words([banded.method.rstrip(".")])
 
 
 def layer_range(n: int) -> list[float]:

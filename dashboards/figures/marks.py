@@ -8,11 +8,19 @@ from dataclasses import dataclass, field
 from strata.dashboards.figures.drawn import PlotlyObject
 from strata.dashboards.figures.palette import Palette, plain
 from strata.dashboards.figures.row_heights import BOTTOM, CELL, HANDOVER, LABEL, ROWS, TOPS, WHISKER
-from strata.dashboards.sentences.places import cell_label, one_or_span
+from strata.dashboards.sentences.figures.layers import BLOCK, at_layer
+from strata.dashboards.sentences.figures.stages import (
+    NO_BLOCKS,
+    NO_INTERVAL,
+    NOT_MEASURED,
+    gained_words,
+    handover_words,
+    measured_words,
+)
+from strata.dashboards.sentences.places import cell_label
 from strata.dashboards.text import interval, number
 from strata.dashboards.view.stage_panels import Outline, Panel
 from strata.experiments.results.families import Role
-from strata.experiments.results.record import Measured
 from strata.probes.interventions.cells import Cell, at_span
 
 
@@ -96,29 +104,21 @@ def _between(values: Sequence[str]) -> list[str | None]:
 
 def _whole(panel: Panel, cell: Cell) -> str:
     found = panel.cells.get(cell)
-    return "not measured" if found is None or found.effect is None else _measured(found.effect)
+    return measured_words(None if found is None else found.effect)
 
 
 def _hover(panel: Panel, cell: Cell, block: int, gain: float | None, n_layers: int) -> str:
     found = panel.cells.get(cell)
     lines = [
         f"<b>{plain(cell_label(cell, panel.span))}</b> ({cell})",
-        f"block {block}, depth {number((block + 0.5) / n_layers)}",
+        at_layer(BLOCK, block, (block + 0.5) / n_layers),
     ]
     if found is None or found.effect is None or gain is None:
-        return "<br>".join([*lines, "not measured"])
-    if at_span(cell) and block == 0:
-        lines.append(f"{number(gain)}: token identity, not counted")
-    else:
-        lines.append(f"gained here {number(gain)}, whole row {_measured(found.effect)}")
+        return "<br>".join([*lines, NOT_MEASURED])
+    lines.append(gained_words(gain, found.effect, identity=at_span(cell) and block == 0))
     lines += [found.note] if found.note else []
     lines += [plain(o.says) for o in panel.outlines if o.cell == cell and o.first <= block <= o.last]
     return "<br>".join(lines)
-
-
-def _measured(measured: Measured) -> str:
-    ends = "" if measured.interval is None else f" {interval(*measured.interval)}"
-    return f"{number(measured.value)}{ends}"
 
 
 def _effect(
@@ -128,12 +128,12 @@ def _effect(
     found = panel.cells.get(cell)
     common = {"x": n_layers - 0.5, "y": middle, "xanchor": "left", "yanchor": "middle", "xshift": 6, "align": "left"}
     if found is None or found.effect is None:
-        return [{**common, "text": "not<br>measured", "font": {"size": 11, "color": palette.muted}}]
+        return [{**common, "text": NOT_MEASURED.replace(" ", "<br>"), "font": {"size": 11, "color": palette.muted}}]
     effect = found.effect
-    ends = "no interval" if effect.interval is None else interval(*effect.interval)
+    ends = NO_INTERVAL if effect.interval is None else interval(*effect.interval)
     value = f"<b>{number(effect.value)}</b>" if found.counts else number(effect.value)
     colour = palette.text if found.counts else palette.muted
-    return [{**common, "text": f"{value}<br>{ends if known else 'no blocks'}", "font": {"size": 11, "color": colour}}]
+    return [{**common, "text": f"{value}<br>{ends if known else NO_BLOCKS}", "font": {"size": 11, "color": colour}}]
 
 
 def outline_marks(marks: Marks, panel: Panel, n_layers: int, palette: Palette) -> None:
@@ -203,7 +203,7 @@ def handover_marks(marks: Marks, panel: Panel, n_layers: int, palette: Palette) 
     # Its name stands on the side that has more room.
     before = handover.first > n_layers - 1 - handover.last
     marks.annotations.append(
-        {"x": low if before else high, "y": HANDOVER, "text": f"handover {one_or_span(handover.first, handover.last)}", "yanchor": "middle",
+        {"x": low if before else high, "y": HANDOVER, "text": handover_words(handover.first, handover.last), "yanchor": "middle",
          "xanchor": "right" if before else "left", "xshift": -8 if before else 8, "font": {"size": 11, "color": palette.accent}}
     )  # fmt: skip
 

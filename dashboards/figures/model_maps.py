@@ -12,6 +12,14 @@ from dataclasses import replace
 from strata.dashboards.figures.drawn import WIDTHS, Drawn, Width
 from strata.dashboards.figures.palette import Theme
 from strata.dashboards.figures.panel_grid import AGAINST, HINT, NOTE, Grid, Scale, grid_json, grid_table
+from strata.dashboards.sentences.figures.stages import (
+    FAMILY_LINES,
+    KIND_LINES,
+    NOT_ASKED,
+    SCALE_WITH_CHANGE,
+    maps_title,
+    model_panel,
+)
 from strata.dashboards.view.comparison.cells import MapsOfModels
 from strata.dashboards.view.stage_panels import Panel, family_panel, kind_panel, profiles
 from strata.probes.interventions.cells import at_span
@@ -39,38 +47,37 @@ def model_maps(
     """
     if family is None:
         rows = [[*_kind(maps, kind), maps.differences[kind]] for kind in maps.kinds]
-        lines = "thick box: where the kind is made; thin: one family"
+        lines = KIND_LINES
     else:
         rows = [[*_family(maps, family), maps.differences[f"family:{family}"]]]
-        lines = "solid box: made here; dashed: prepares; dotted: relays"
+        lines = FAMILY_LINES
     grid = _NARROW
     if width == "wide":
         grid = _wide(max(map(len, rows)))
     else:
         rows = [row[start : start + 2] for row in rows for start in range(0, len(row), 2)]
     figure = grid_json(rows, grid, maps.n_layers, _scale(maps), lines, theme)
-    return Drawn(figure["data"], figure["layout"], f"Stage maps: {name}", aria, NOTE, grid_table(figure), hint=HINT)
+    return Drawn(figure["data"], figure["layout"], maps_title(name), aria, NOTE, grid_table(figure), hint=HINT)
 
 
 def _scale(maps: MapsOfModels) -> Scale:
     gains = [gain for localisation in maps.models.values() for gain in profiles(localisation)]
     gains += [gain for panel in maps.differences.values() for gain in _changes(panel)]
-    title = "effect gained at a block (1: the whole answer), and its change, one scale"
-    return Scale(max([0.1, *map(abs, gains)]), any(gain < AGAINST for gain in gains), title)
+    return Scale(max([0.1, *map(abs, gains)]), any(gain < AGAINST for gain in gains), SCALE_WITH_CHANGE)
 
 
 def _kind(maps: MapsOfModels, kind: str) -> list[Panel]:
     return [
-        replace(kind_panel(kind, localisation), title=f"{kind.capitalize()}: {role}")
+        replace(kind_panel(kind, localisation), title=model_panel(kind.capitalize(), role))
         for role, localisation in maps.models.items()
     ]
 
 
 def _family(maps: MapsOfModels, name: str) -> list[Panel]:
     return [
-        family_panel(name, localisation.families[name], f"{name}: {role}")
+        family_panel(name, localisation.families[name], model_panel(name, role))
         if name in localisation.families
-        else Panel(f"{name}: {role}", "", empty="not asked")
+        else Panel(model_panel(name, role), "", empty=NOT_ASKED)
         for role, localisation in maps.models.items()
     ]
 

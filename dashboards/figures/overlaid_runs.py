@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from strata.dashboards.figures.drawn import PlotlyObject
 from strata.dashboards.figures.palette import FONT, PALETTES, Palette, Theme, plain
 from strata.dashboards.figures.run_colours import DASHES, MARKERS, run_colours
-from strata.dashboards.sentences.places import blocks_words, cell_label, ends_words
+from strata.dashboards.sentences.figures.layers import BLOCK, DEPTH, FIRST_TO_LAST, at_layer
+from strata.dashboards.sentences.figures.stages import EFFECT_GAINED, PROFILE_HOVER, UNDETERMINED, place_of_run
+from strata.dashboards.sentences.places import cell_label
 from strata.experiments.results.kinds import Localisation, Located
 from strata.probes.interventions.cells import CELLS, at_span
 
@@ -65,14 +67,14 @@ def overlaid_places(runs: Sequence[NamedPlaces], theme: Theme = "light") -> go.F
             rows.append((at, plain(_short(run.name))))
             place = run.kinds[kind]
             if place is None:
-                notes.append(_note(0.01, at, "undetermined", palette.muted))
+                notes.append(_note(0.01, at, UNDETERMINED, palette.muted))
             else:
                 traces += _bar(place, run, at, colour)
         at += 1.4
     height = 70 + _ROW * at
     layout = _layout(palette, height)
     layout["annotations"] = notes
-    layout["xaxis"] = {**_axis(palette), "title": {"text": "depth (0: first block, 1: last)"}, "range": [0, 1]}
+    layout["xaxis"] = {**_axis(palette), "title": {"text": FIRST_TO_LAST}, "range": [0, 1]}
     layout["yaxis"] = {
         **_axis(palette), "range": [at - 0.2, -0.8], "tickvals": [row for row, _ in rows], "ticktext": [name for _, name in rows],
         "showgrid": False, "automargin": True,
@@ -125,21 +127,20 @@ def overlaid_profiles(runs: Sequence[NamedLocalisation], kind: str, theme: Theme
                 "type": "scatter", "mode": "lines+markers", "name": name, "legendgroup": str(place), "xaxis": f"x{axis}", "yaxis": f"y{axis}",
                 "showlegend": all(trace["legendgroup"] != str(place) for trace in traces),
                 "x": [round((block + 0.5) / n_layers, 4) for block in blocks], "y": [found.profile[block] for block in blocks],
-                "text": [f"block {block}" for block in blocks],
+                "text": [at_layer(BLOCK, block) for block in blocks],
                 "line": {"color": colour, "dash": DASHES[place % len(DASHES)], "width": 1.8},
                 "marker": {"symbol": MARKERS[place % len(MARKERS)], "size": 5, "color": colour},
-                "hovertemplate": f"{name}<br>%{{text}}, depth %{{x:.2f}}<br>gained here %{{y:.2f}}<extra></extra>",
+                "hovertemplate": f"{name}<br>{'<br>'.join(PROFILE_HOVER)}<extra></extra>",
             })  # fmt: skip
     for axis in ("3", "4"):
-        layout[f"xaxis{axis}"]["title"] = {"text": "depth"}
+        layout[f"xaxis{axis}"]["title"] = {"text": DEPTH}
     layout["annotations"] = notes
-    layout["yaxis"]["title"] = layout["yaxis3"]["title"] = {"text": "effect gained"}
+    layout["yaxis"]["title"] = layout["yaxis3"]["title"] = {"text": EFFECT_GAINED}
     return go.Figure({"data": traces, "layout": layout})
 
 
 def _bar(place: Located, run: NamedPlaces, at: float, colour: str) -> list[PlotlyObject]:
-    where = blocks_words(place.first, place.last, place.extent)
-    says = f"{plain(run.name)}<br>{cell_label(place.cell)} ({place.cell}), {where} {ends_words(place.interval)} of {run.n_layers}"
+    says = f"{plain(run.name)}<br>{place_of_run(place, run.n_layers)}"
     lines = ((place.interval, 2, 1.0), ((place.first, place.last), 11, 0.85))
     return [
         {

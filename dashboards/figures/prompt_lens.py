@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from strata.dashboards.figures.palette import FONT, PALETTES, Theme, plain
+from strata.dashboards.sentences.figures.interventions import BLOCK_HOVER, DIRECTIONS, MOVED
+from strata.dashboards.sentences.figures.layers import BLOCK, STREAM, at_layer
+from strata.dashboards.sentences.figures.read_outs import (
+    PROBABILITY,
+    STREAM_FROM_EMBEDDING,
+    TOKEN_READ,
+    after_token,
+    answer_rank,
+)
 from strata.dashboards.text import visible
 from strata.probes.public_api.lens_result import LensResult
 from strata.probes.public_api.patching_result import PatchingResult
@@ -42,7 +51,7 @@ def prompt_lens(result: LensResult, text: int = 0, theme: Theme = "light") -> go
     heat: PlotlyObject = {
         "type": "heatmap", "z": np.round(share, 4).tolist(), "text": hover, "hovertemplate": "%{text}<extra></extra>", "zmin": 0, "zmax": 1,
         "colorscale": [[0, palette.card], [1, palette.diverging[4]]] if theme == "light" else [[0, palette.card], [1, palette.diverging[3]]],
-        "colorbar": {"title": {"text": "probability"}, "thickness": 10, "tickfont": {"size": 11, "color": palette.muted}},
+        "colorbar": {"title": {"text": PROBABILITY}, "thickness": 10, "tickfont": {"size": 11, "color": palette.muted}},
     }  # fmt: skip
     streams = len(ids)
     notes: list[PlotlyObject] = []
@@ -61,8 +70,8 @@ def prompt_lens(result: LensResult, text: int = 0, theme: Theme = "light") -> go
     layout: PlotlyObject = {
         "paper_bgcolor": palette.card, "plot_bgcolor": palette.card, "font": {"family": FONT, "size": 12, "color": palette.text},
         "margin": {"l": 60, "r": 10, "t": 10, "b": 70}, "height": max(260, 90 + 17 * streams), "annotations": notes,
-        "xaxis": {**axis, "tickvals": list(range(len(tokens))), "ticktext": [plain(token) for token in tokens], "title": {"text": "token read"}},
-        "yaxis": {**axis, "title": {"text": "stream (0: embedding)"}, "dtick": max(1, streams // 10)},
+        "xaxis": {**axis, "tickvals": list(range(len(tokens))), "ticktext": [plain(token) for token in tokens], "title": {"text": TOKEN_READ}},
+        "yaxis": {**axis, "title": {"text": STREAM_FROM_EMBEDDING}, "dtick": max(1, streams // 10)},
     }  # fmt: skip
     return go.Figure({"data": [heat], "layout": layout})
 
@@ -72,8 +81,8 @@ def _hover(result: LensResult, text: int, stream: int, column: int, token: str, 
     best = [f"{plain(result.vocabulary.get(one, ''))} {np.exp(log):.3f}" for one, log in zip(ids, logs, strict=True)]
     answer = result.answers[text]
     rank = int(result.ranks[text, stream, column])
-    told = [] if answer is None else [f"answer {plain(answer)}: rank {rank:,}"]
-    return "<br>".join([f"<b>after {plain(token)}</b>, stream {stream}", *best, *told])
+    told = [] if answer is None else [plain(answer_rank(answer, rank))]
+    return "<br>".join([f"<b>{plain(after_token(token))}</b>, {at_layer(STREAM, stream)}", *best, *told])
 
 
 def patched_blocks(
@@ -96,12 +105,11 @@ def patched_blocks(
         colour, dash, symbol = (
             (palette.accent, "solid", "circle") if line.measure == "denoise" else ("#d55e00", "dash", "square")
         )
-        name = "clean into corrupted (denoise)" if line.measure == "denoise" else "corrupted into clean (noise)"
         effect = (shift[0] / (result.clean[0] - result.corrupted[0])).tolist()
         traces.append({
-            "type": "scatter", "mode": "lines+markers", "x": list(result.layers), "y": effect, "name": name,
+            "type": "scatter", "mode": "lines+markers", "x": list(result.layers), "y": effect, "name": DIRECTIONS["denoise" if line.measure == "denoise" else "noise"],
             "line": {"color": colour, "dash": dash}, "marker": {"symbol": symbol, "size": 6},
-            "hovertemplate": "block %{x}: %{y:.2f}<extra></extra>",
+            "hovertemplate": f"{BLOCK_HOVER}<extra></extra>",
         })  # fmt: skip
     axis: PlotlyObject = {
         "fixedrange": True,
@@ -112,7 +120,7 @@ def patched_blocks(
     layout: PlotlyObject = {
         "paper_bgcolor": palette.card, "plot_bgcolor": palette.card, "font": {"family": FONT, "size": 12, "color": palette.text},
         "margin": {"l": 60, "r": 10, "t": 36, "b": 40}, "height": 300, "title": {"text": plain(visible(words)), "font": {"size": 13}},
-        "legend": {"orientation": "h", "y": -0.22}, "xaxis": {**axis, "title": {"text": "block"}},
-        "yaxis": {**axis, "title": {"text": "share of the difference moved"}},
+        "legend": {"orientation": "h", "y": -0.22}, "xaxis": {**axis, "title": {"text": BLOCK}},
+        "yaxis": {**axis, "title": {"text": MOVED}},
     }  # fmt: skip
     return go.Figure({"data": traces, "layout": layout})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from strata.dashboards.figures.drawn import Drawn, PlotlyObject
 from strata.dashboards.figures.palette import Theme
 from strata.dashboards.figures.panel_grid import AGAINST, HINT, NOTE, Grid, Scale, grid_json, grid_table
+from strata.dashboards.sentences.figures.stages import FAMILY_LINES, KIND_LINES, map_title
 from strata.dashboards.view.stage_panels import family_panels, kind_panels, profiles
 from strata.experiments.results.kinds import Localisation
 
@@ -41,11 +42,7 @@ def stage_map(localisation: Localisation, family: str | None = None, theme: Them
 def stage_map_json(localisation: Localisation, family: str | None = None, theme: Theme = "light") -> PlotlyObject:
     """The same as plain values: `{"data": […], "layout": {…}}`, what a page embeds."""
     panels = kind_panels(localisation) if family is None else family_panels(localisation, family)
-    lines = (
-        "thick box: where the kind is made; thin: one family"
-        if family is None
-        else "solid box: made here; dashed: prepares; dotted: relays"
-    )
+    lines = KIND_LINES if family is None else FAMILY_LINES
     limit, signed = colour_limits(localisation)
     return grid_json(panels, _BESIDE_ITS_CONTROL, localisation.n_layers, Scale(limit, signed), lines, theme)
 
@@ -55,7 +52,7 @@ def drawn_stage_map(
 ) -> Drawn:
     """The same with its table and its words. `name`: what is shown; `aria`: where answers are made, as a sentence."""
     figure = stage_map_json(localisation, family, theme)
-    return Drawn(figure["data"], figure["layout"], f"Stage map: {name}", aria, NOTE, grid_table(figure), hint=HINT)
+    return Drawn(figure["data"], figure["layout"], map_title(name), aria, NOTE, grid_table(figure), hint=HINT)
 
 
 def colour_limits(localisation: Localisation) -> tuple[float, bool]:

@@ -10,6 +10,27 @@ from strata.dashboards.figures.groups import main_kinds
 from strata.dashboards.figures.line_panels import ROLE_STYLES, Column, Entry, Guide, PanelCell, Panels, Row, line_panels
 from strata.dashboards.figures.lines import LineStyle
 from strata.dashboards.figures.palette import Theme
+from strata.dashboards.sentences.figures.comparison import (
+    CKA,
+    CKA_WITHOUT,
+    CONTRASTS,
+    COSINE,
+    DIFFERENCE_OF_CKA,
+    EXCESS_WITHOUT,
+    MOST_FREQUENT,
+    NO_MORE,
+    NOT_MEASURED,
+    ONE_FAMILY,
+    PROBE_WAYS,
+    SIMILARITY,
+    THE_SAME,
+    TOO_FEW_ITEMS,
+    TRANSFER,
+    excess_of,
+    reasons_words,
+    with_base,
+    without_dominant,
+)
 from strata.dashboards.view.comparison.schema import ComparisonView
 from strata.dashboards.view.comparison.schema_lines import ContrastLine, DominatedLine, TransferLine
 
@@ -25,7 +46,6 @@ _PROBE_STYLES = {
     "direct": LineStyle("trained", "dash", "square", "trained"),
     "procrustes": LineStyle("accent", "dot", "triangle-up", "accent"),
 }
-_WAYS = {"forth": "base → model", "back": "model → base"}
 _FAMILIES = "families"
 
 
@@ -35,25 +55,27 @@ def similarity(view: ComparisonView, position: str, width: Width = "wide", theme
     lines = [line for line in part.lines if line.position == position]
     families = [line for line in part.family_lines if line.position == position]
     kinds = main_kinds([kind for kind in view.labels.kinds if any(line.kind == kind for line in lines)])
-    same = {kind: [Guide(1, "1: the same")] for kind in kinds}
-    rows = [Row(name, title, "CKA" if name == "cka" else "cosine", same) for name, title in part.measures.items()]
+    same = {kind: [Guide(1, THE_SAME)] for kind in kinds}
+    rows = [Row(name, title, CKA if name == "cka" else COSINE, same) for name, title in part.measures.items()]
     if families:
-        rows.insert(1, Row(_FAMILIES, "CKA without each family in turn", "CKA", same))
+        rows.insert(1, Row(_FAMILIES, CKA_WITHOUT, CKA, same))
     cells = {}
     for row in rows:
         of_row = families if row.id == _FAMILIES else [line for line in lines if line.measure == row.id]
-        reason = "All items are of one family." if row.id == _FAMILIES else "Too few items."
+        reason = ONE_FAMILY if row.id == _FAMILIES else TOO_FEW_ITEMS
         for kind in kinds:
             entries = [
                 Entry(
-                    line, _of_dimensions(line, ROLE_STYLES[line.contrast]), f"{line.contrast} with base{_without(line)}"
+                    line,
+                    _of_dimensions(line, ROLE_STYLES[line.contrast]),
+                    without_dominant(with_base(line.contrast), line.dimensions),
                 )
                 for line in of_row
                 if line.kind == kind
             ]
             cells[row.id, kind] = PanelCell(entries, reason)
     columns = [Column(kind, kind) for kind in kinds]
-    return line_panels(Panels("Similarity of streams", "stream", columns, rows, cells, 190), view.axes, width, theme)
+    return line_panels(Panels(SIMILARITY, "stream", columns, rows, cells, 190), view.axes, width, theme)
 
 
 def contrasts(view: ComparisonView, width: Width = "wide", theme: Theme = "light") -> Drawn:
@@ -61,55 +83,57 @@ def contrasts(view: ComparisonView, width: Width = "wide", theme: Theme = "light
     part = view.contrasts
     models = [model.key for model in view.models if any(line.model == model.key for line in part.lines)]
     kinds = main_kinds([kind for kind in view.labels.kinds if any(line.kind == kind for line in part.lines)])
-    zero = {kind: [Guide(0, "0: no more than another next token")] for kind in kinds}
-    rows = [Row("excess", "excess", "difference of CKA", zero)]
+    zero = {kind: [Guide(0, NO_MORE)] for kind in kinds}
+    rows = [Row("excess", "excess", DIFFERENCE_OF_CKA, zero)]
     if part.family_lines:
         rows.append(
             Row(
                 _FAMILIES,
-                "excess without each family in turn",
-                "difference of CKA",
+                EXCESS_WITHOUT,
+                DIFFERENCE_OF_CKA,
                 {kind: [Guide(0)] for kind in kinds},
             )
         )
-    rows += [Row(model, model, "CKA", ends=_ends(part.lines)) for model in models]
+    rows += [Row(model, model, CKA, ends=_ends(part.lines)) for model in models]
     cells = {}
     for row in rows:
         for kind in kinds:
             of_kind = [line for line in (part.family_lines if row.id == _FAMILIES else part.lines) if line.kind == kind]
             if row.id in models:
                 entries = [
-                    Entry(line, _of_dimensions(line, _CONTRAST_STYLES[name]), f"{said}{_without(line)}")
+                    Entry(line, _of_dimensions(line, _CONTRAST_STYLES[name]), without_dominant(said, line.dimensions))
                     for name, said in part.names.items()
                     for line in of_kind
                     if (line.contrast, line.model) == (name, row.id)
                 ]
             else:
                 entries = [
-                    Entry(line, _of_dimensions(line, ROLE_STYLES[model]), f"excess, {model}{_without(line)}")
+                    Entry(
+                        line,
+                        _of_dimensions(line, ROLE_STYLES[model]),
+                        without_dominant(excess_of(model), line.dimensions),
+                    )
                     for model in models
                     for line in of_kind
                     if (line.contrast, line.model) == ("excess", model)
                 ]
             cells[row.id, kind] = PanelCell(
-                entries, _why(view, kind, row.id if row.id in models else "") or "Not measured."
+                entries, _why(view, kind, row.id if row.id in models else "") or NOT_MEASURED
             )
     drawn = [kind for kind in kinds if any(cells[row.id, kind].lines for row in rows)]
-    absent = dict.fromkeys(
-        f"{', '.join(filter(None, (r.model, r.kind)))}: {r.text}"
+    absent = reasons_words(
+        (", ".join(filter(None, (r.model, r.kind))), r.text)
         for r in part.reasons
         if r.kind in drawn or r.kind not in kinds
     )
-    more = [f"{'; '.join(absent)}."] if absent else []
+    more = [f"{absent}."] if absent else []
     columns = [Column(kind, kind) for kind in kinds]
-    return line_panels(
-        Panels("Four contrasts", "stream", columns, rows, cells, 150, part.aria, more), view.axes, width, theme
-    )
+    return line_panels(Panels(CONTRASTS, "stream", columns, rows, cells, 150, part.aria, more), view.axes, width, theme)
 
 
 def _why(view: ComparisonView, kind: str, model: str) -> str:
     reasons = [r for r in view.contrasts.reasons if (not r.kind or r.kind == kind) and (not model or r.model == model)]
-    return "; ".join(dict.fromkeys(f"{r.model}: {r.text}" for r in reasons))
+    return reasons_words((r.model, r.text) for r in reasons)
 
 
 def _ends(lines: Sequence[ContrastLine]) -> tuple[float, float] | None:
@@ -126,7 +150,7 @@ def transfer(view: ComparisonView, family: str, width: Width = "wide", theme: Th
     part = view.transfer
     lines = [line for line in part.lines if line.family == family]
     roles = list(dict.fromkeys(line.contrast for line in lines))
-    rows = [Row(role, role, "accuracy", {way: _majority(lines, role, way) for way in _WAYS}) for role in roles]
+    rows = [Row(role, role, "accuracy", {way: _majority(lines, role, way) for way in PROBE_WAYS}) for role in roles]
     cells = {
         (role, way): PanelCell(
             [
@@ -137,15 +161,15 @@ def transfer(view: ComparisonView, family: str, width: Width = "wide", theme: Th
             "; ".join(dict.fromkeys(reason.text for reason in part.reasons if reason.contrast == role)),
         )
         for role in roles
-        for way in _WAYS
+        for way in PROBE_WAYS
     }
-    columns = [Column(way, title) for way, title in _WAYS.items()]
-    return line_panels(Panels("Probe transfer", "stream", columns, rows, cells, 190), view.axes, width, theme)
+    columns = [Column(way, title) for way, title in PROBE_WAYS.items()]
+    return line_panels(Panels(TRANSFER, "stream", columns, rows, cells, 190), view.axes, width, theme)
 
 
 def _majority(lines: Sequence[TransferLine], role: str, way: str) -> list[Guide]:
     return [
-        Guide(line.majority[0], "most frequent answer")
+        Guide(line.majority[0], MOST_FREQUENT)
         for line in lines
         if (line.contrast, line.direction, line.measure) == (role, way, "plain") and line.majority[0] is not None
     ]
@@ -156,7 +180,3 @@ def _of_dimensions(line: DominatedLine, style: LineStyle) -> LineStyle:
     if line.dimensions == "all":
         return style
     return replace(style, shade=None, dash="dot", symbol=f"{style.symbol.removesuffix('-open')}-open")
-
-
-def _without(line: DominatedLine) -> str:
-    return ", without dominant dimensions" if line.dimensions == "trimmed" else ""

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from strata.dashboards.figures.drawn import Drawn, Width
 from strata.dashboards.figures.groups import main_kinds
 from strata.dashboards.figures.line_panels import ROLE_STYLES, Column, Entry, Guide, PanelCell, Panels, Row, line_panels
 from strata.dashboards.figures.palette import Theme
+from strata.dashboards.sentences.exchanges import RECOVERY
+from strata.dashboards.sentences.figures.comparison import (
+    ANY_CONTRIBUTION,
+    CROSSED,
+    NOT_ASKED_THIS_WAY,
+    NOTHING_TO_RECOVER,
+    SHARE_BROUGHT,
+    SOURCE,
+    SWAPS,
+    TARGET,
+    no_recovery,
+    reasons_words,
+)
 from strata.dashboards.view.comparison.schema import ComparisonView
 from strata.dashboards.view.comparison.schema_lines import SwapLine
 
-WAYS: Mapping[str, str] = {"into_base": "into the base", "out_of_base": "from the base into the trained model"}
-"""Which way blocks or contributions go."""
 SCORES = ("recovery", "value")
 
 
@@ -24,17 +33,13 @@ def layer_swaps(
     made = [line for line in part.lines if (line.direction, line.measure) == (way, measure)]
     kinds = _kinds(view, [line.kind for line in made or part.lines])
     reasons = {
-        kind: "; ".join(
-            dict.fromkeys(
-                f"{r.contrast}: {r.text}"
-                for r in part.reasons
-                if (r.direction, r.measure, r.kind) == (way, measure, kind)
-            )
+        kind: reasons_words(
+            (r.contrast, r.text) for r in part.reasons if (r.direction, r.measure, r.kind) == (way, measure, kind)
         )
         for kind in kinds
     }
     sweeps = [sweep for sweep in part.sweeps if not made or any(line.sweep == sweep for line in made)]
-    otherwise = "Nothing to recover." if made else "Not asked this way."
+    otherwise = NOTHING_TO_RECOVER if made else NOT_ASKED_THIS_WAY
     cells = {
         (sweep, kind): PanelCell(
             [
@@ -48,19 +53,19 @@ def layer_swaps(
         for sweep in sweeps
         for kind in kinds
     }
-    unit = "recovery" if score == "recovery" else part.scores[measure].unit
+    unit = RECOVERY if score == "recovery" else part.scores[measure].unit
     guides = {kind: _guides(view, way, score, measure, kind) for kind in kinds}
     rows = [Row(sweep, part.sweeps[sweep], unit, guides) for sweep in sweeps]
     drawn = [kind for kind in kinds if any(cells[sweep, kind].lines for sweep in sweeps)]
-    absent = "; ".join(f"{kind}: {reasons[kind]}" for kind in drawn if reasons[kind])
-    more = [f"No recovery for {absent}."] if score == "recovery" and absent else []
+    absent = reasons_words((kind, reasons[kind]) for kind in drawn if reasons[kind])
+    more = [no_recovery(absent)] if score == "recovery" and absent else []
     columns = [Column(kind, kind) for kind in kinds]
-    return line_panels(Panels("Layer swaps", "block", columns, rows, cells, 190, more=more), view.axes, width, theme)
+    return line_panels(Panels(SWAPS, "block", columns, rows, cells, 190, more=more), view.axes, width, theme)
 
 
 def _guides(view: ComparisonView, way: str, score: str, measure: str, kind: str) -> list[Guide]:
     if score == "recovery":
-        return [Guide(0, "0: the target model"), Guide(1, "1: the source model")]
+        return [Guide(0, TARGET), Guide(1, SOURCE)]
     guides = []
     for whole in view.layer_swaps.whole:
         if (
@@ -79,11 +84,9 @@ def crossed(view: ComparisonView, way: str, width: Width = "wide", theme: Theme 
     """A row a contribution, a column a kind: the share of the difference in logits that it brings over."""
     part = view.crossed
     kinds = _kinds(view, [*(line.kind for line in part.lines), *(reason.kind for reason in part.reasons)])
-    parts = [(f"{one.component}|{one.position}", one.label) for one in part.parts] or [("", "any contribution")]
+    parts = [(f"{one.component}|{one.position}", one.label) for one in part.parts] or [("", ANY_CONTRIBUTION)]
     reasons = {
-        kind: "; ".join(
-            dict.fromkeys(f"{r.contrast}: {r.text}" for r in part.reasons if (r.direction, r.kind) == (way, kind))
-        )
+        kind: reasons_words((r.contrast, r.text) for r in part.reasons if (r.direction, r.kind) == (way, kind))
         for kind in kinds
     }
     cells = {
@@ -100,9 +103,9 @@ def crossed(view: ComparisonView, way: str, width: Width = "wide", theme: Theme 
         for name, _ in parts
         for kind in kinds
     }
-    rows = [Row(name, label, "share brought over", {kind: [Guide(0)] for kind in kinds}) for name, label in parts]
+    rows = [Row(name, label, SHARE_BROUGHT, {kind: [Guide(0)] for kind in kinds}) for name, label in parts]
     columns = [Column(kind, kind) for kind in kinds]
-    return line_panels(Panels("Cross-model patching", "block", columns, rows, cells, 150), view.axes, width, theme)
+    return line_panels(Panels(CROSSED, "block", columns, rows, cells, 150), view.axes, width, theme)
 
 
 def swap_measures(view: ComparisonView) -> list[str]:

@@ -5,6 +5,13 @@ from __future__ import annotations
 from strata.dashboards.figures.drawn import Block, Drawn, Table, Width
 from strata.dashboards.figures.heat_rows import Heat, HeatRow, heat_rows
 from strata.dashboards.figures.palette import Theme, plain
+from strata.dashboards.sentences.figures.comparison import (
+    map_aria,
+    matrix_at,
+    tensors_words,
+    weights_note,
+    weights_title,
+)
 from strata.dashboards.text import number
 from strata.dashboards.view.comparison.schema import ComparisonView
 from strata.dashboards.view.comparison.schema_lines import WeightMap, WeightsView
@@ -29,10 +36,10 @@ def weight_map(view: ComparisonView, measure: str, width: Width = "wide", theme:
         for shown in part.maps
         for m, matrix in enumerate(part.matrices)
     ]  # fmt: skip
-    note = f"Colour: {label}. Not an estimate from items: the weights themselves."
-    aria = f"{label}. {'. '.join(shown.aria for shown in part.maps)}."
+    note = weights_note(label)
+    aria = map_aria(label, (shown.aria for shown in part.maps))
     heat = Heat(
-        f"Weights: {label}",
+        weights_title(label),
         rows,
         part.blocks,
         "block",
@@ -51,6 +58,6 @@ def _says(part: WeightsView, axes: Axes, shown: WeightMap, m: int) -> list[str]:
         values = [
             f"{plain(measure.label)}: {number(shown.values[name][m][i], 4)}" for name, measure in part.measures.items()
         ]
-        head = f"<b>{plain(shown.contrast)}</b> {plain(part.matrices[m])}, block {block}, depth {number(axes.block.depth[block])}"
-        said.append("<br>".join([head, *values, f"{shown.n[m][i]} tensors"]))
+        head = f"<b>{plain(shown.contrast)}</b> {plain(matrix_at(part.matrices[m], block, axes.block.depth[block]))}"
+        said.append("<br>".join([head, *values, tensors_words(shown.n[m][i])]))
     return said

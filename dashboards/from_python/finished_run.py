@@ -122,11 +122,12 @@ class Run:
         return in_theme(widths["wide"], theme).figure(as_depth=as_depth)
 
     def lens_map(self, item: str, metric: str = "top1", theme: Theme = "light") -> go.Figure:
-        """What every stream would say after every token of an item's prompt. `metric`: a key of `figures.lens_map.METRICS`.
+        """What every stream would say after every token of an item's prompt. `metric`: a key of `sentences.figures.read_outs.METRICS`.
 
         Raises StrataError for an item whose map the run didn't keep and for a metric that the map doesn't hold.
         """
-        from strata.dashboards.figures.lens_map import METRICS, lens_map
+        from strata.dashboards.figures.lens_map import lens_map
+        from strata.dashboards.sentences.figures.read_outs import METRICS
         from strata.dashboards.view.build import axes_of
         from strata.dashboards.view.lens import read_lens_maps
         from strata.dashboards.view.tables import read_run

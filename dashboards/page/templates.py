@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from strata.dashboards.page import drawing_scales
+from strata.dashboards.page.captions import caption
 from strata.dashboards.page.escaping import esc, foreign, prose, token
 from strata.dashboards.sentences.places import ROLE_MEANS, ROLES
 from strata.dashboards.text import count, interval, number, stream_range, visible
@@ -33,7 +34,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(foreign=foreign, prose=prose, token=token, visible=visible)
-    made.globals.update(count=count, interval=interval, number=number, stream_range=stream_range, scales=drawing_scales)
+    made.globals.update(
+        caption=caption, count=count, interval=interval, number=number, stream_range=stream_range, scales=drawing_scales
+    )
     made.globals.update(
         ROLES=ROLES, ROLE_MEANS=ROLE_MEANS, ANSWERED_RIGHT=ANSWERED_RIGHT, USED=USED, BY_CHOICE=BY_CHOICE
     )

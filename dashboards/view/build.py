@@ -11,17 +11,12 @@ from strata.dashboards.sentences.framing import asked_words
 from strata.dashboards.sentences.page_parts import (
     BLOCK_AXIS,
     EMPTY_LENS_MAPS,
-    LIMITED,
     NO_LENS_MAPS,
-    QUICK,
-    SELF_TEST_FAILED,
     STREAM_AXIS,
-    THIS_MODEL,
     locate_title,
-    unfinished_stamp,
 )
+from strata.dashboards.sentences.provenance import items_words
 from strata.dashboards.sentences.read_out_measures import BASELINES
-from strata.dashboards.text import without_paths
 from strata.dashboards.view.behaviour import build_behaviour
 from strata.dashboards.view.causal import build_causal, is_causal, shown_measures
 from strata.dashboards.view.causal_labels import CAUSAL_INSTRUMENTS
@@ -34,9 +29,10 @@ from strata.dashboards.view.lens import pack_maps, read_lens_maps
 from strata.dashboards.view.maps import build_maps
 from strata.dashboards.view.provenance import build_provenance, framing_of
 from strata.dashboards.view.read_behind_starts import read_behind_starts
+from strata.dashboards.view.run_head import failed_self_test, model_label, stamps
 from strata.dashboards.view.schema import SCHEMA_NAME, Labels, ModelView, RunView, Sizes, View
 from strata.dashboards.view.schema_causal import CausalView
-from strata.dashboards.view.schema_parts import Axes, Coded, InstrumentLabel, LayerAxis, Stated
+from strata.dashboards.view.schema_parts import Axes, InstrumentLabel, LayerAxis, Stated
 from strata.dashboards.view.schema_readings import LensState
 from strata.dashboards.view.stages import build_stages
 from strata.dashboards.view.tables import RunTables, read_run
@@ -120,7 +116,7 @@ def build_report(run_dir: Path) -> Report:
         lens_index=tuple(p.entry for p in packed),
         lens_vocabulary=tuple(vocabulary),
         format_check=None if run.format_check is None else run.format_check.contrasts,
-        provenance=build_provenance(run),
+        provenance=build_provenance(run.manifest, items_words(run.manifest.items.n or len(run.behaviour), run.manifest.items.by_kind)),
         sources=SOURCES,
         sizes=Sizes(lens_bytes=sum(map(len, blobs.values())), lens_maps=len(packed)),
     )  # fmt: skip
@@ -154,38 +150,25 @@ def _instruments(causal: CausalView) -> dict[str, InstrumentLabel]:
 
 def _run(run: RunTables) -> RunView:
     m = run.manifest
-    badges = []
-    if run.summary.quick:
-        badges.append(Coded(code="quick", text=QUICK))
-    if m.limited:
-        badges.append(Coded(code="limited", text=LIMITED))
-    if any(not test.passed for test in m.self_tests):
-        badges.append(Coded(code="self_test", text=SELF_TEST_FAILED))
-    if m.status != "done":
-        badges.append(Coded(code="unfinished", text=unfinished_stamp(m.status)))
+    stamped = stamps(m, limited=m.limited, failed=failed_self_test(m), quick=run.summary.quick)
     return RunView(
         run_id=m.run_id,
         verb=m.verb or "locate",
-        title=locate_title(_label(run)),
+        title=locate_title(model_label(run.manifest)),
         started=m.started,
         ended=m.ended or "",
         status=m.status,
         limited=m.limited,
         asked=asked_words(framing_of(m.config or {})),
         read_at=read_behind_starts(run.behaviour),
-        badges=tuple(badges),
+        badges=stamped,
     )
-
-
-def _label(run: RunTables) -> str:
-    spec = str(without_paths(run.manifest.checkpoint.spec or THIS_MODEL))
-    return spec.removeprefix("…/")
 
 
 def _model(run: RunTables) -> ModelView:
     m, checkpoint = run.manifest, run.manifest.checkpoint
     return ModelView(
-        key="A", label=_label(run), n_layers=run.n_layers, d_model=checkpoint.d_model or None,
+        key="A", label=model_label(run.manifest), n_layers=run.n_layers, d_model=checkpoint.d_model or None,
         vocab_size=checkpoint.vocab_size or None, weights_sha256=checkpoint.weights_sha256 or None, dtype=m.dtype or None,
         device=m.device,
     )  # fmt: skip

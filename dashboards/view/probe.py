@@ -8,19 +8,17 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from strata.dashboards.sentences.page_parts import LIMITED, OTHER_LABELS, SELF_TEST_FAILED, THIS_MODEL, probe_title
+from strata.dashboards.sentences.page_parts import OTHER_LABELS, probe_title
 from strata.dashboards.sentences.probe import caveats, sentences
-from strata.dashboards.sentences.provenance import items_of_words, shape_words
-from strata.dashboards.text import significant, without_paths
+from strata.dashboards.sentences.provenance import items_of_words
+from strata.dashboards.text import significant
 from strata.dashboards.view.build import axes_of
-from strata.dashboards.view.provenance import code_words, from_manifest, shown_facts
-from strata.dashboards.view.schema_parts import Coded, Provenance
+from strata.dashboards.view.provenance import build_provenance
+from strata.dashboards.view.run_head import measured_model, model_label, run_head
 from strata.dashboards.view.schema_probe import (
     PROBE_VIEW_SCHEMA,
     HardItem,
-    ProbedModelView,
     ProbedPosition,
-    ProbeRunView,
     ProbeView,
     StreamLine,
 )
@@ -28,7 +26,6 @@ from strata.experiments.results.file_versions import PROBE_SCHEMA
 from strata.experiments.results.probe_summary import ProbeSummary
 from strata.experiments.results.probe_tables import ACCURACY, PREDICTIONS, PROBE_TABLES, AccuracyRow, PredictionRow
 from strata.experiments.run.files import check_run, read_manifest, read_object
-from strata.experiments.run.manifest import Manifest
 from strata.experiments.run.summary_file import probe_summary_of
 from strata.probes.errors import StrataError
 from strata.probes.foreign_files import decoded, file_bytes, parse_json
@@ -53,8 +50,8 @@ def build_probe_view(run_dir: Path) -> ProbeView:
     prompts = _prompts(run_dir / "items.jsonl")
     return ProbeView(
         schema=PROBE_VIEW_SCHEMA,
-        run=_run(manifest, summary),
-        models=(_model(manifest),),
+        run=run_head(manifest, probe_title(model_label(manifest), summary.target)),
+        models=(measured_model(manifest),),
         axes=axes_of(summary.checkpoint.n_layers),
         target=summary.target,
         positions=tuple(
@@ -68,54 +65,8 @@ def build_probe_view(run_dir: Path) -> ProbeView:
             for name in summary.positions
         ),
         warnings=tuple(caveats(summary)),
-        provenance=Provenance(facts=_facts(manifest, summary), **vars(from_manifest(manifest))),
+        provenance=build_provenance(manifest, items_of_words(summary.items, manifest.items.source), asked=False),
         sizes={},
-    )
-
-
-def _run(manifest: Manifest, summary: ProbeSummary) -> ProbeRunView:
-    badges = [Coded(code="limited", text=LIMITED)] if summary.limited else []
-    if any(not test.passed for test in manifest.self_tests):
-        badges.append(Coded(code="self_test", text=SELF_TEST_FAILED))
-    return ProbeRunView(
-        run_id=manifest.run_id,
-        title=probe_title(_label(manifest), summary.target),
-        started=manifest.started,
-        badges=tuple(badges),
-    )
-
-
-def _label(manifest: Manifest) -> str:
-    return str(without_paths(manifest.checkpoint.spec or THIS_MODEL)).removeprefix("…/")
-
-
-def _model(manifest: Manifest) -> ProbedModelView:
-    checkpoint = manifest.checkpoint
-    return ProbedModelView(
-        label=_label(manifest),
-        n_layers=checkpoint.n_layers,
-        d_model=checkpoint.d_model or None,
-        dtype=manifest.dtype or None,
-    )
-
-
-def _facts(manifest: Manifest, summary: ProbeSummary) -> tuple[tuple[str, str], ...]:
-    checkpoint, items = manifest.checkpoint, manifest.items
-    return shown_facts(
-        [
-            ("run", manifest.run_id),
-            ("started", manifest.started),
-            ("checkpoint", checkpoint.spec),
-            ("weights", checkpoint.weights_sha256),
-            ("tokenizer", checkpoint.tokenizer_sha256),
-            ("shape", shape_words(checkpoint.n_layers, checkpoint.d_model)),
-            ("device", manifest.device),
-            ("precision", manifest.dtype),
-            ("items", items_of_words(summary.items, items.source)),
-            ("items_sha256", items.sha256),
-            ("seed", summary.seed),
-            ("code", code_words(manifest)),
-        ]
     )
 
 

@@ -12,7 +12,6 @@ from strata.dashboards.sentences.provenance import (
     FactName,
     bytes_words,
     commit_words,
-    items_words,
     seconds_words,
     shape_words,
     tested_words,
@@ -20,7 +19,6 @@ from strata.dashboards.sentences.provenance import (
 from strata.dashboards.sentences.run_caveats import caveat_sentence
 from strata.dashboards.text import visible, without_paths
 from strata.dashboards.view.schema_parts import ManifestView, Provenance, SelfTestView
-from strata.dashboards.view.tables import RunTables
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.run.manifest import JsonObject, Manifest
 
@@ -28,9 +26,12 @@ Fact = tuple[FactName, str | int | None]
 """Which one, and what it is; an empty one isn't shown."""
 
 
-def build_provenance(run: RunTables) -> Provenance:
-    """Facts are [name, value] pairs in reading order; `command` can be pasted after its paths are put back."""
-    m, checkpoint, items = run.manifest, run.manifest.checkpoint, run.manifest.items
+def build_provenance(m: Manifest, items: str, *, asked: bool = True) -> Provenance:
+    """Of a run of one model. `items`: how many there were, in words; `asked`: whether they were questions.
+
+    Facts are [name, value] pairs in reading order; `command` can be pasted after its paths are put back.
+    """
+    checkpoint = m.checkpoint
     facts: list[Fact] = [
         ("run", m.run_id),
         ("status", m.status),
@@ -40,14 +41,14 @@ def build_provenance(run: RunTables) -> Provenance:
         ("source", checkpoint.source),
         ("weights", checkpoint.weights_sha256),
         ("tokenizer", checkpoint.tokenizer_sha256),
-        ("shape", shape_words(run.n_layers, checkpoint.d_model, checkpoint.vocab_size)),
+        ("shape", shape_words(checkpoint.n_layers, checkpoint.d_model, checkpoint.vocab_size or None)),
         ("device", m.device),
         ("precision", m.dtype),
         ("attention", m.attention),
         ("seed", m.seed),
-        ("items", items_words(items.n or len(run.behaviour), items.by_kind)),
-        ("items_sha256", items.sha256),
-        *framing_facts(m.config or {}, checkpoint.chat_template_sha256),
+        ("items", items),
+        ("items_sha256", m.items.sha256),
+        *(framing_facts(m.config or {}, checkpoint.chat_template_sha256) if asked else []),
         ("code", code_words(m)),
     ]
     return Provenance(facts=shown_facts(facts), **vars(from_manifest(m)))

@@ -21,6 +21,24 @@ class Coded(Record):
     text: str
 
 
+class RunHead(Record):
+    """Which run it is."""
+
+    run_id: str
+    title: str
+    started: str
+    badges: tuple[Coded, ...]
+
+
+class MeasuredModel(Record):
+    """Which model."""
+
+    label: str
+    n_layers: int
+    d_model: int | None
+    dtype: str | None
+
+
 class Stated(Record):
     """Whether a part of the page has something to show, and what is said where it hasn't."""
 

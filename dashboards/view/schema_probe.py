@@ -7,28 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from strata.dashboards.view.schema_parts import Axes, Coded, Numbers, Provenance
+from strata.dashboards.view.schema_parts import Axes, MeasuredModel, Numbers, Provenance, RunHead
 from strata.experiments.results.record import Record
 
 PROBE_VIEW_SCHEMA: Literal["strata.probe-view/1"] = "strata.probe-view/1"
-
-
-class ProbeRunView(Record):
-    """Which run it is."""
-
-    run_id: str
-    title: str
-    started: str
-    badges: tuple[Coded, ...]
-
-
-class ProbedModelView(Record):
-    """Which model."""
-
-    label: str
-    n_layers: int
-    d_model: int | None
-    dtype: str | None
 
 
 class StreamLine(Record):
@@ -81,8 +63,8 @@ class ProbeView(Record):
     """`view.json` of a `strata probe`."""
 
     schema_name: Literal["strata.probe-view/1"] = Field(default=PROBE_VIEW_SCHEMA, alias="schema")
-    run: ProbeRunView
-    models: tuple[ProbedModelView, ...]
+    run: RunHead
+    models: tuple[MeasuredModel, ...]
     axes: Axes
     target: str
     """Field of the items that is probed."""

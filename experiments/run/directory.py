@@ -36,13 +36,21 @@ from strata.experiments.run.files import (
     read_manifest,
     read_object,
 )
-from strata.experiments.run.manifest import CheckpointRecord, ItemsRecord, JsonObject, Manifest, SourceTree, StageCost
+from strata.experiments.run.manifest import (
+    DISTRIBUTION,
+    CheckpointRecord,
+    ItemsRecord,
+    JsonObject,
+    Manifest,
+    SourceTree,
+    StageCost,
+)
 from strata.experiments.run.summary_version_1 import is_first
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DamagedError, StrataError
 from strata.probes.files import remove_unfinished, whole_file, write_whole
 
-_LIBRARIES = ("torch", "transformers", "transformer-lens", "nnsight", "numpy", "plotly", "safetensors", "strata-probes")
+_LIBRARIES = ("torch", "transformers", "transformer-lens", "nnsight", "numpy", "plotly", "safetensors", DISTRIBUTION)
 _UNSEEN = object()
 _LONGEST = 80
 """Of a value in a message."""

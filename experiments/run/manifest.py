@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from strata.probes.checkpoints.checkpoint import Checkpoint
 
 JsonObject = dict[str, JsonValue]
+DISTRIBUTION = "strata-probes"
+"""What Strata is installed as, and called among a run's versions."""
 
 
 class _Entry(BaseModel):

@@ -1,7 +1,8 @@
-"""Is every word that a page shows formed in `dashboards/sentences`, none where its numbers are computed?
+"""Is every word that people read formed in `dashboards/sentences`, none where numbers are computed, drawn or laid out?
 
 A text counts as prose when two words stand beside each other in it, or when a number and a word are put together. Not looked
-at are docstrings, types of arrays, errors (what is wrong and the remedy are written where it is found out), and `NO_PROSE`.
+at are docstrings, types of arrays, names of styles, errors (what is wrong and the remedy are written where it is found out),
+what plotly, HTML and HTTP ask for, and `NO_PROSE`.
 """
 
 from __future__ import annotations
@@ -11,14 +12,31 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from source_tree import sources
+from source_tree import ROOT, sources
 
+FOLDERS = {"view": 40, "figures": 25, "app": 6}
+"""Of `dashboards/`: at least so many modules."""
 NO_PROSE = {
     "SOURCES": "fields of the view, and the tables and columns they come from",
     "_AGAIN": "the remedy of an error",
+    "INSTALL": "the remedy of an error",
+    "_NAMED": "what errors are about",
+    "FONT": "names of fonts",
+    "MONO": "names of fonts",
+    "_STYLE": "code",
+    "_INDEX": "code",
+    "_CSP": "a policy",
+    "_POLICY": "a policy",
+    "_POLICY_OF_A_RUN": "a policy",
+    "THEME_SCRIPT": "code",
 }
+STILL_OWN = {f"dashboards/figures/{name}.py" for name in ("confusion", "emergence", "panel_grid")}
+"""Some words of these stand in them still."""
+ASKED_FOR = {"x unified", "\0 domain"}
+"""By plotly."""
 WORDS = re.compile(r"[A-Za-z][A-Za-z’'-]+[,:;]? [A-Za-z][A-Za-z’'-]+")
 BESIDE_A_VALUE = re.compile(r"[A-Za-z][A-Za-z’'-]+[,:;]? ?\0|\0[,:;]? [A-Za-z][A-Za-z’'-]+")
+TAG = re.compile(r"<[^<>]*>")
 VALUE = "\0"
 TYPES = {"Bool", "Float", "Int"}
 
@@ -29,7 +47,9 @@ def prose(tree: ast.AST) -> Iterator[str]:
         return
     text = written(tree)
     if text is not None:
-        if WORDS.search(text) or (VALUE in text and " " in text and BESIDE_A_VALUE.search(text)):
+        bare = TAG.sub(" ", text)
+        said = WORDS.search(bare) or (VALUE in bare and " " in bare.strip() and BESIDE_A_VALUE.search(bare))
+        if said and text not in ASKED_FOR:
             yield text
         return
     for child in ast.iter_child_nodes(tree):
@@ -46,6 +66,10 @@ def is_none(node: ast.AST) -> bool:
             return name in TYPES
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
             return name in NO_PROSE
+        case ast.Assign(targets=[ast.Subscript(value=ast.Attribute(attr="headers"))]):
+            return True
+        case ast.keyword(arg="className"):
+            return True
         case _:
             return False
 
@@ -60,10 +84,12 @@ def written(node: ast.AST) -> str | None:
             return None
 
 
-def test_no_sentence_and_no_label_is_formed_in_the_view() -> None:
-    modules = {file: tree for file, tree in sources().items() if file.startswith("dashboards/view/")}
-    assert len(modules) > 40
-    found = {file: list(prose(tree)) for file, tree in modules.items()}
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_sentence_and_no_label_is_formed_elsewhere(folder: str) -> None:
+    trees = sources()
+    modules = [file for file in trees if file.startswith(f"dashboards/{folder}/") and file not in STILL_OWN]
+    assert len(modules) > FOLDERS[folder]
+    found = {file: list(prose(trees[file])) for file in modules}
     assert {file: texts for file, texts in found.items() if texts} == {}
 
 
@@ -76,6 +102,7 @@ def test_no_sentence_and_no_label_is_formed_in_the_view() -> None:
         "f'stream {n}, depth {depth}'",
         "f(word=f'{n} items')",
         "{'a': (1, 'nats an item')}",
+        "f'<b>{kind}</b> is made there'",
     ],
 )
 def test_words_are_seen(code: str) -> None:
@@ -93,7 +120,50 @@ def test_words_are_seen(code: str) -> None:
         "raise StrataError(f'{file} is not a run', 'Give the folder')",
         "x: Float[np.ndarray, 'stream token']",
         "SOURCES = {'maps[].low': 'curves.parquet mean, low'}",
+        "f'<span class=\"small print\">{words}</span>'",
+        "f'{axis} domain'",
+        "html.Div(className='plain runs')",
     ],
 )
 def test_codes_signs_and_errors_are_no_words(code: str) -> None:
     assert list(prose(ast.parse(code))) == []
+
+
+CAPTION = re.compile(r"""\bcaption\("([\w.]+)"(?: if \w+ else "([\w.]+)")?""")
+STILL_OWN_TEMPLATES = {
+    "behave/page.html", "calibration/page.html", "comparison/behaviour.html", "comparison/items.html", "comparison/problems.html", "report/by_kind.html",
+    "report/items.html",
+}  # fmt: skip
+NOT_TEXT = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<[^>]*>", re.DOTALL)
+A_SENTENCE = re.compile(r"(?:[A-Za-z][A-Za-z’'-]*[,:;]? ){9}[A-Za-z]")
+
+
+def templates() -> dict[str, str]:
+    folder = ROOT / "dashboards" / "page" / "templates"
+    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*.html")}
+
+
+def template_prose(template: str) -> list[str]:
+    """What a template says itself in ten words and more; heads and labels are fewer."""
+    texts = (" ".join(text.split()) for text in NOT_TEXT.sub("\0", template).split("\0"))
+    return [text for text in texts if A_SENTENCE.search(text)]
+
+
+def test_no_template_has_sentences_of_its_own() -> None:
+    assert len(templates()) > 20
+    own = {name: template_prose(text) for name, text in templates().items() if name not in STILL_OWN_TEMPLATES}
+    assert {name: texts for name, texts in own.items() if texts} == {}
+    assert template_prose("<p>A cell is one part of the model at one place, of {{ n }}</p>")
+    assert (
+        template_prose(
+            "<h2>Which parts of the model changed?</h2>{# a note of many words that nobody ever reads here #}"
+        )
+        == []
+    )
+
+
+def test_templates_have_the_captions_there_are() -> None:
+    from strata.dashboards.sentences.captions import CAPTIONS
+
+    used = {name for text in templates().values() for names in CAPTION.findall(text) for name in names if name}
+    assert used == set(CAPTIONS) and not any(sign in text for text in CAPTIONS.values() for sign in "<>&")

@@ -18,7 +18,6 @@ from strata.dashboards.sentences.confidence import (
     confidence_sentences,
     why_no_layers,
 )
-from strata.dashboards.sentences.page_parts import LIMITED, SELF_TEST_FAILED, THIS_MODEL
 from strata.dashboards.sentences.pressure import (
     AFTER,
     NEITHER,
@@ -27,14 +26,12 @@ from strata.dashboards.sentences.pressure import (
     pressure_sentences,
     why_no_pressure_layers,
 )
-from strata.dashboards.sentences.provenance import items_words, shape_words
-from strata.dashboards.text import without_paths
+from strata.dashboards.sentences.provenance import items_words
 from strata.dashboards.view.behave.carried import carried_rows
 from strata.dashboards.view.behave.chain_depth import chain_depth_view, chain_views
 from strata.dashboards.view.behave.lines import line_of
 from strata.dashboards.view.behave.schema import (
     BEHAVE_VIEW_SCHEMA,
-    BehaveRunView,
     BehaveView,
     ConfidenceView,
     LayerPanel,
@@ -42,15 +39,13 @@ from strata.dashboards.view.behave.schema import (
 )
 from strata.dashboards.view.behave.thinking import fast_slow_views, gain_views, index_views
 from strata.dashboards.view.build import axes_of
-from strata.dashboards.view.provenance import code_words, framing_facts, from_manifest, shown_facts
-from strata.dashboards.view.schema_parts import Coded, Provenance
-from strata.dashboards.view.schema_probe import ProbedModelView
+from strata.dashboards.view.provenance import build_provenance
+from strata.dashboards.view.run_head import measured_model, model_label, run_head
 from strata.experiments.items.schema import Kind
-from strata.experiments.results.behaviour_summary import BehaviourSummary, Confidence, Pressure
+from strata.experiments.results.behaviour_summary import Confidence, Pressure
 from strata.experiments.results.behaviour_tables import BEHAVIOUR_LAYERS, BEHAVIOUR_TABLES, BehaviourLayerRow
 from strata.experiments.results.file_versions import BEHAVE_SCHEMA
 from strata.experiments.run.files import check_run, read_manifest, read_object
-from strata.experiments.run.manifest import Manifest
 from strata.experiments.run.summary_file import behaviour_summary_of
 from strata.probes.errors import StrataError
 
@@ -67,15 +62,8 @@ def build_behave_view(run_dir: Path) -> BehaveView:
     rows = BEHAVIOUR_LAYERS.read(pq.read_table(run_dir / "behaviour_layers.parquet").to_pylist())
     return BehaveView(
         schema=BEHAVE_VIEW_SCHEMA,
-        run=_run(manifest, summary),
-        models=(
-            ProbedModelView(
-                label=_label(manifest),
-                n_layers=summary.n_layers,
-                d_model=manifest.checkpoint.d_model or None,
-                dtype=manifest.dtype or None,
-            ),
-        ),
+        run=run_head(manifest, behave_title(model_label(manifest))),
+        models=(measured_model(manifest),),
         axes=axes_of(summary.n_layers),
         confidence=tuple(
             _confidence(
@@ -100,7 +88,7 @@ def build_behave_view(run_dir: Path) -> BehaveView:
         information_gain=gain_views(summary.behaviour.thinking, summary.n_layers, rows),
         knowledge_index=index_views(summary.behaviour.thinking, summary.n_layers, rows),
         warnings=tuple(behaviour_caveats(summary)),
-        provenance=Provenance(facts=_facts(manifest, summary), **vars(from_manifest(manifest))),
+        provenance=build_provenance(manifest, items_words(summary.items, manifest.items.by_kind)),
         sizes={},
     )
 
@@ -149,37 +137,3 @@ def _pressure(kind: Kind, pressure: Pressure, n_layers: int, rows: Sequence[Beha
             )  # fmt: skip
     why = "" if pressure.why_no_layers is None else why_no_pressure_layers(pressure.why_no_layers)
     return PressureView(kind=kind, number=first, sentences=tuple(others), panels=tuple(panels), why_no_panels=why)
-
-
-def _label(manifest: Manifest) -> str:
-    return str(without_paths(manifest.checkpoint.spec or THIS_MODEL)).removeprefix("…/")
-
-
-def _run(manifest: Manifest, summary: BehaviourSummary) -> BehaveRunView:
-    badges = [Coded(code="limited", text=LIMITED)] if summary.limited else []
-    if any(not test.passed for test in manifest.self_tests):
-        badges.append(Coded(code="self_test", text=SELF_TEST_FAILED))
-    return BehaveRunView(
-        run_id=manifest.run_id, title=behave_title(_label(manifest)), started=manifest.started, badges=tuple(badges)
-    )
-
-
-def _facts(manifest: Manifest, summary: BehaviourSummary) -> tuple[tuple[str, str], ...]:
-    checkpoint, items = manifest.checkpoint, manifest.items
-    return shown_facts(
-        [
-            ("run", manifest.run_id),
-            ("started", manifest.started),
-            ("checkpoint", checkpoint.spec),
-            ("weights", checkpoint.weights_sha256),
-            ("tokenizer", checkpoint.tokenizer_sha256),
-            ("shape", shape_words(checkpoint.n_layers, checkpoint.d_model)),
-            ("device", manifest.device),
-            ("precision", manifest.dtype),
-            ("items", items_words(summary.items, items.by_kind)),
-            ("items_sha256", items.sha256),
-            *framing_facts(manifest.config or {}, checkpoint.chat_template_sha256),
-            ("seed", summary.seed),
-            ("code", code_words(manifest)),
-        ]
-    )

@@ -7,21 +7,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from strata.dashboards.view.schema_parts import Axes, Coded, Numbers, Provenance
-from strata.dashboards.view.schema_probe import ProbedModelView
+from strata.dashboards.view.schema_parts import Axes, MeasuredModel, Numbers, Provenance, RunHead
 from strata.experiments.results.behaviour_summary import CalibrationBin
 from strata.experiments.results.record import Record
 
 BEHAVE_VIEW_SCHEMA: Literal["strata.behave-view/1"] = "strata.behave-view/1"
-
-
-class BehaveRunView(Record):
-    """Which run it is."""
-
-    run_id: str
-    title: str
-    started: str
-    badges: tuple[Coded, ...]
 
 
 class BehaviourLine(Record):
@@ -157,8 +147,8 @@ class BehaveView(Record):
     """`view.json` of a `strata behave`."""
 
     schema_name: Literal["strata.behave-view/1"] = Field(default=BEHAVE_VIEW_SCHEMA, alias="schema")
-    run: BehaveRunView
-    models: tuple[ProbedModelView, ...]
+    run: RunHead
+    models: tuple[MeasuredModel, ...]
     axes: Axes
     confidence: tuple[ConfidenceView, ...]
     pressure: tuple[PressureView, ...]

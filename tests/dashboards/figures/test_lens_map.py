@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from synthetic_run import HOSTILE_TOKENS, write_synthetic_run
 
-from strata.dashboards.figures.lens_map import METRICS, lens_frames, lens_map
+from strata.dashboards.figures.lens_map import lens_frames, lens_map
+from strata.dashboards.sentences.figures.read_outs import METRICS
 from strata.dashboards.view.build import axes_of
 from strata.dashboards.view.lens import LensMap, read_lens_maps
 from strata.dashboards.view.tables import read_run

@@ -6,20 +6,20 @@ from strata.dashboards.text import visible
 
 BOTH = "spans+last"
 """Pooled spans above, the last token below."""
-_NAMES = {
+POSITIONS = {
     BOTH: "spans above, last below",
     "all": "all positions",
     "spans": "spans, pooled",
     "question": "whole question",
 }
-_PLACES = {"spans": "at the spans that differ, pooled", "all": "at every position"}
+PLACES = {"spans": "at the spans that differ, pooled", "all": "at every position"}
 
 
 def position_words(position: str) -> str:
     """`spans, pooled`; a name of the items' own stays as it is."""
-    return _NAMES.get(position) or visible(position)
+    return POSITIONS.get(position) or visible(position)
 
 
 def place_words(position: str) -> str:
     """`at the spans that differ, pooled`, `at last`."""
-    return _PLACES.get(position) or f"at {visible(position)}"
+    return PLACES.get(position) or f"at {visible(position)}"

@@ -1,0 +1,58 @@
+"""Words in stage maps, and where several runs' places and profiles lie on one axis."""
+
+from __future__ import annotations
+
+from strata.dashboards.sentences.figures.layers import NOT_COUNTED
+from strata.dashboards.sentences.places import blocks_words, cell_label, ends_words, one_or_span
+from strata.dashboards.text import interval, number
+from strata.experiments.results.kinds import Located
+from strata.experiments.results.record import Measured
+
+SCALE_WITH_CHANGE = "effect gained at a block (1: the whole answer), and its change, one scale"
+KIND_LINES = "thick box: where the kind is made; thin: one family"
+FAMILY_LINES = "solid box: made here; dashed: prepares; dotted: relays"
+NOT_MEASURED, NOT_ASKED, UNDETERMINED = "not measured", "not asked", "undetermined"
+NO_INTERVAL, NO_BLOCKS = "no interval", "no blocks"
+EFFECT_GAINED = "effect gained"
+PROFILE_HOVER = ("%{text}, depth %{x:.2f}", "gained here %{y:.2f}")
+
+
+def map_title(name: str) -> str:
+    """Of the map of a run."""
+    return f"Stage map: {name}"
+
+
+def maps_title(name: str) -> str:
+    """Of the maps of several models."""
+    return f"Stage maps: {name}"
+
+
+def model_panel(name: str, model: str) -> str:
+    """Above a panel: a kind or family, and whose."""
+    return f"{name}: {model}"
+
+
+def measured_words(measured: Measured | None) -> str:
+    """`0.81 [0.64, 0.95]`, or that it wasn't measured."""
+    if measured is None:
+        return NOT_MEASURED
+    ends = "" if measured.interval is None else f" {interval(*measured.interval)}"
+    return f"{number(measured.value)}{ends}"
+
+
+def gained_words(gain: float, whole: Measured, *, identity: bool) -> str:
+    """At a block; `identity`: there the token itself is replaced."""
+    if identity:
+        return f"{number(gain)}: {NOT_COUNTED}"
+    return f"gained here {number(gain)}, whole row {measured_words(whole)}"
+
+
+def handover_words(first: int, last: int) -> str:
+    """Beside the bar between span and last token."""
+    return f"handover {one_or_span(first, last)}"
+
+
+def place_of_run(place: Located, n_layers: int) -> str:
+    """At a bar: in which cell, which blocks of how many."""
+    where = blocks_words(place.first, place.last, place.extent)
+    return f"{cell_label(place.cell)} ({place.cell}), {where} {ends_words(place.interval)} of {n_layers}"
