@@ -37,7 +37,7 @@ class Elsewhere(torch.Tensor):
 
     @staticmethod
     def __new__(cls, here: torch.Tensor) -> Elsewhere:
-        made: Elsewhere = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]  # torch has no stub for it
+        made: Elsewhere = torch.Tensor._make_wrapper_subclass(
             cls, here.size(), strides=here.stride(), storage_offset=here.storage_offset(), dtype=here.dtype,
             layout=here.layout, device=torch.device(NAME, 0), requires_grad=False,
         )  # fmt: skip
@@ -146,14 +146,14 @@ def other_device() -> Iterator[None]:
         pytest.skip(f"torch {torch.__version__} has no devices in Python")
     _registered()
     overwritten = torch.__future__.get_overwrite_module_params_on_conversion()
-    lifted = torch._C._only_lift_cpu_tensors()  # type: ignore[attr-defined]  # torch has no stub for it
+    lifted = torch._C._only_lift_cpu_tensors()
     with ExitStack() as stack:
         # Copies to pinned memory are waited for by events of CUDA, whatever the device.
         stack.enter_context(patch.object(torch.cuda, "Event", _Event))
         stack.enter_context(patch.object(torch.cuda, "current_stream", lambda device=None: None))
         torch.__future__.set_overwrite_module_params_on_conversion(True)
         stack.callback(torch.__future__.set_overwrite_module_params_on_conversion, overwritten)
-        torch._C._set_only_lift_cpu_tensors(True)  # type: ignore[attr-defined]  # torch has no stub for it
-        stack.callback(torch._C._set_only_lift_cpu_tensors, lifted)  # type: ignore[attr-defined]
+        torch._C._set_only_lift_cpu_tensors(True)
+        stack.callback(torch._C._set_only_lift_cpu_tensors, lifted)
         stack.enter_context(_Mode())
         yield

@@ -177,6 +177,6 @@ def _at_writes(then: Callable[[int], None], *, after: bool = False) -> Callable[
             return renamed_path
 
         os.fsync = flushed
-        Path.replace = renamed  # type: ignore[method-assign]
+        Path.replace = renamed
 
     return install

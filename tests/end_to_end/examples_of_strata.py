@@ -26,7 +26,7 @@ _BLOCK = re.compile(r"^```(?:python|pycon)\n(.*?)^```", re.DOTALL | re.MULTILINE
 def modules_with_examples(package: Any) -> Iterator[Any]:
     """Modules of the package that hold a `>>>`, imported; the others are only read."""
     for module_info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        spec = module_info.module_finder.find_spec(module_info.name, None)  # type: ignore[call-arg]
+        spec = module_info.module_finder.find_spec(module_info.name, None)
         if spec and spec.origin and ">>> " in Path(spec.origin).read_text(encoding="utf-8"):
             yield import_module(module_info.name)
 

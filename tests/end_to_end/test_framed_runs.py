@@ -182,7 +182,7 @@ def test_a_prompt_prefix_belongs_to_a_framing() -> None:
     with pytest.raises(StrataError, match="no prompt prefix"):
         LocateConfig(prompt_prefix="the ")
     with pytest.raises(StrataError, match="--framing is 'caht'"):
-        LocateConfig(framing="caht")  # type: ignore[arg-type]  # the mistake that is tested
+        LocateConfig(framing="caht")  # the mistake that is tested
     assert LocateConfig(framing="chat", prompt_prefix="the ").prompt_prefix == "the "
 
 

@@ -235,7 +235,7 @@ def no_space_for_the_view() -> None:
             raise OSError(28, "No space left on device")
         return plain(self, data)
 
-    Path.write_bytes = write  # type: ignore[assignment, method-assign]  # the process ends with it
+    Path.write_bytes = write  # the process ends with it
 
 
 def test_a_disk_that_is_full_when_only_the_page_is_left_costs_only_the_page(

@@ -38,7 +38,7 @@ def test_a_length_split_is_called_one(folder: Path, capfd: pytest.CaptureFixture
 
 def test_items_are_written_by_kind_and_read_again(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     rows = made_rows(by_word, 80, labels=50)
-    write_rows(Path("q.jsonl"), items(rows))  # type: ignore[arg-type]
+    write_rows(Path("q.jsonl"), items(rows))
     assert main(["items", "split", "q.jsonl", *QUICK, "--out", "by-kind.jsonl", "--json", "--outcome", "correct"]) == 0
     found = ItemSplit.model_validate(json.loads(capfd.readouterr().out))
     written = read_items("by-kind.jsonl")
@@ -50,7 +50,7 @@ def test_items_are_written_by_kind_and_read_again(folder: Path, capfd: pytest.Ca
         for row, item in zip(rows, written, strict=True)
     ]
     assert all(right[:50]) and sum(right[50:]) > 15
-    assert all((item.extra["split_probability"] >= 0.5) == (item.kind == "reasoning") for item in written[50:])  # type: ignore[operator]
+    assert all((item.extra["split_probability"] >= 0.5) == (item.kind == "reasoning") for item in written[50:])
     assert main(["items", "split", "q.jsonl", "--out", "q.jsonl"]) == 2
     assert "is a file that is read" in capfd.readouterr().err
 

@@ -25,7 +25,7 @@ ROWS = [
 
 def printed(width: int, call: object, *arguments: object) -> list[str]:
     out = io.StringIO()
-    call(Console(file=out, width=width, highlight=False), *arguments)  # type: ignore[operator]
+    call(Console(file=out, width=width, highlight=False), *arguments)
     return out.getvalue().splitlines()
 
 

@@ -33,7 +33,7 @@ def always_block_three(checkpoint: Any, items: Path, *, seed: int = 0, max_pairs
 @pytest.fixture
 def localised(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("strata.experiments.locate.interventions_only")
-    module.localise_summary = always_block_three  # type: ignore[attr-defined]
+    module.localise_summary = always_block_three
     monkeypatch.setitem(sys.modules, module.__name__, module)
 
 

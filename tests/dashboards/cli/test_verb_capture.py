@@ -114,7 +114,7 @@ def test_a_signal_keeps_what_was_run_and_the_same_command_goes_on(
     monkeypatched(directory, "_SHARD_TEXTS", 3)
 
     def write_and_interrupt(*arguments: object, **options: object) -> None:
-        write(*arguments, **options)  # type: ignore[arg-type]
+        write(*arguments, **options)
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatched(directory.ActivationStore, "write", write_and_interrupt)

@@ -28,7 +28,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def moved():  # type: ignore[no-untyped-def]
+def moved():
     """The same with `capital` made one block later and a cell's effect 0.2 larger."""
     found = localisation(12)
     capital = found.families["capital"]

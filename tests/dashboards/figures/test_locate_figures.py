@@ -105,7 +105,7 @@ def test_hostile_names_are_text(figures: Figures) -> None:
 @pytest.mark.parametrize("theme", ["dark", "print"])
 def test_the_page_can_recolour_the_light_figure_into_any_theme(report: Report, theme: str) -> None:
     """By colours alone: what differs in a theme differs in the light one."""
-    light, other = PALETTES["light"], PALETTES[theme]  # type: ignore[index]
+    light, other = PALETTES["light"], PALETTES[theme]
     swap: dict[str, str] = {}
     for name in Palette.__dataclass_fields__:
         ours, theirs = getattr(light, name), getattr(other, name)
@@ -113,7 +113,7 @@ def test_the_page_can_recolour_the_light_figure_into_any_theme(report: Report, t
             assert swap.setdefault(a, b) == b, name
     shown = report.view.maps[0]
     drawn = family_map(shown, report.view.axes)
-    again = family_map(shown, report.view.axes, theme=theme)  # type: ignore[arg-type]
+    again = family_map(shown, report.view.axes, theme=theme)
     assert recoloured(drawn.as_json(), swap) == again.as_json()
 
 

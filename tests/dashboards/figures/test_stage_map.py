@@ -92,7 +92,7 @@ def test_the_place_of_the_kind_is_thick_those_of_families_thin_and_whiskers_are_
     figure = stage_map_json(made)
     thick = boxes(figure, 3.4)
     assert [(box["x0"] + 0.5, box["x1"] - 0.5) for box in thick] == [
-        (made.kinds[kind].located.first, made.kinds[kind].located.last) for kind in ("knowledge", "reasoning")  # type: ignore[union-attr]
+        (made.kinds[kind].located.first, made.kinds[kind].located.last) for kind in ("knowledge", "reasoning")
     ]  # fmt: skip
     thin = boxes(figure, 1.0)
     frames = 4 * len(CELLS)

@@ -112,7 +112,7 @@ def measured(
     for hop in range(5):
         hops[:, from_stream + hop :, hop] += 2.0
         hops[depth <= hop, :, hop] = np.nan
-    readings = ChainReadings(named, np.zeros(len(depth), dtype=bool), hops)  # type: ignore[arg-type]
+    readings = ChainReadings(named, np.zeros(len(depth), dtype=bool), hops)
     return measure_chain_depth(chains, readings, draws=400, null_draws=100, seed=seed)
 
 
@@ -123,7 +123,7 @@ def test_links_that_cost_are_told_with_where_each_is_readable(chains: list[Asked
     for hop in summary.hops:
         assert hop.stream is not None and abs(hop.stream - (2 + hop.hop - 1)) <= 1
     assert len(summary.hops) == 15 and len(found.layers) == 15 * STREAMS and len(found.items) == 2 * len(chains)
-    shares = {(row.links, row.condition): [] for row in found.items}  # type: ignore[var-annotated]
+    shares = {(row.links, row.condition): [] for row in found.items}
     for row in found.items:
         shares[row.links, row.condition].append(row.correct)
     assert [np.mean(shares[one.depth, "walked"]) for one in summary.depths] == [

@@ -49,7 +49,7 @@ def letters() -> list[Item]:
 
 
 def test_the_last_stream_is_the_model_whichever_way_options_are_scored(tiny_models: object, tmp_path: Path) -> None:
-    checkpoint = tiny_models("llama")  # type: ignore[operator]
+    checkpoint = tiny_models("llama")
     readings = readings_of(checkpoint, letters(), tmp_path)
     forms = {one.item.choice_ids is None for one in readings.sets}
     assert forms == {True, False} and readings.own.shape[1] == checkpoint.n_layers + 1
@@ -65,7 +65,7 @@ def test_the_last_stream_is_the_model_whichever_way_options_are_scored(tiny_mode
 
 
 def test_batches_change_nothing_and_what_is_kept_is_not_run_again(tiny_models: object, tmp_path: Path) -> None:
-    checkpoint = tiny_models("llama")  # type: ignore[operator]
+    checkpoint = tiny_models("llama")
     one = readings_of(checkpoint, letters(), tmp_path / "one", tokens=8)
     many = readings_of(checkpoint, letters(), tmp_path / "many", tokens=512)
     backwards = readings_of(checkpoint, letters()[::-1], tmp_path / "backwards")
@@ -114,7 +114,7 @@ def test_a_planted_sum_is_chosen_right_behind_its_block_and_its_confidence_is_to
 
 
 def test_random_weights_are_not_told_to_choose_anywhere(tiny_models: object, tmp_path: Path) -> None:
-    checkpoint = tiny_models("llama")  # type: ignore[operator]
+    checkpoint = tiny_models("llama")
     measured = measure_confidence(readings_of(checkpoint, letters(), tmp_path), draws=200, null_draws=100, seed=0)
     confidence = measured.kinds["knowledge"]
     assert confidence.layers is None and confidence.why_no_layers is not None

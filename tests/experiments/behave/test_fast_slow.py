@@ -129,7 +129,7 @@ def test_problems_are_built_in_with_steps_or_a_files_own() -> None:
 
 
 def test_tags_are_given_named_or_the_customary_ones(tiny_models: object) -> None:
-    checkpoint = tiny_models("llama")  # type: ignore[operator]
+    checkpoint = tiny_models("llama")
     assert think_tags(checkpoint, "") == TAGS and think_tags(checkpoint, "a, b") == ("a", "b")
     for given in ("<think>", "a,a", "a,", "a,b,c"):
         with pytest.raises(StrataError, match="think-tags"):

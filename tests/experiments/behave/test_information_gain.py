@@ -79,7 +79,7 @@ def letters(n: int) -> list[ThinkingProblem]:
 
 
 def test_gains_of_steps_add_up_and_are_the_models_own_whatever_the_batches(tiny_models: object, tmp_path: Path) -> None:
-    checkpoint, frame = tiny_models("llama"), ThinkFrame(LETTERS)  # type: ignore[operator]
+    checkpoint, frame = tiny_models("llama"), ThinkFrame(LETTERS)
     chained = with_written_steps(letters(9), "sentence")
     one = readings_of(checkpoint, frame, chained, tmp_path / "one", tokens=8)
     many = readings_of(checkpoint, frame, chained, tmp_path / "many", tokens=512)

@@ -59,7 +59,7 @@ def test_chains_that_were_not_closed_are_none() -> None:
 
 
 def test_the_result_of_a_true_step_is_read_where_it_was_written(tiny_models: object, tmp_path: Path) -> None:
-    checkpoint, frame = tiny_models("llama"), ThinkFrame(ThinkTags("x", "y"))  # type: ignore[operator]
+    checkpoint, frame = tiny_models("llama"), ThinkFrame(ThinkTags("x", "y"))
     asked = [
         ThinkingProblem(f"p{at}", "reasoning", "addition", f"c{at}", f"{at} + 1 =", str(at + 1)) for at in range(1, 9)
     ]

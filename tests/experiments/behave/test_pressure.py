@@ -22,7 +22,7 @@ N, STREAMS = 40, 9
 
 @pytest.fixture
 def encoded(tiny_models: object) -> tuple[Checkpoint, list[EncodedItem]]:
-    checkpoint = tiny_models("llama")  # type: ignore[operator]
+    checkpoint = tiny_models("llama")
     items = [item_from_dict(record, "here") for record in small_items()]
     return checkpoint, encode_items(items, checkpoint, checkpoint.max_context)[0]
 
@@ -74,7 +74,7 @@ def simulated(gains: dict[Prefill, float], at: int, seed: int = 0, neutral: floa
 def asked() -> list[Pressed]:
     item = item_from_dict(small_items()[0], "here")
     encoded = [
-        EncodedItem(replace(item, id=str(n), cluster=str(n), extra={}), None, None, 0, 1, (0,), (1,), 0, True, None, None, ())  # type: ignore[arg-type]
+        EncodedItem(replace(item, id=str(n), cluster=str(n), extra={}), None, None, 0, 1, (0,), (1,), 0, True, None, None, ())
         for n in range(N)
     ]  # fmt: skip
     return [Pressed(one, dict.fromkeys(PREFILLS, " 0"), {}) for one in encoded]

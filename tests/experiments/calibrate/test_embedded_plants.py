@@ -75,8 +75,8 @@ def test_truth_is_where_taking_the_window_away_takes_the_answers_away() -> None:
     facts = [("everywhere", 0.1, -3.0), ("span", 0.2, -2.0), ("last", 1.0, 4.5), ("elsewhere", 1.0, 5.0)]
     operations = [("everywhere", 0.2, -2.0), ("span", 1.0, 5.0), ("last", 0.3, -2.0), ("elsewhere", 1.0, 5.0)]
     rows = [answered("nothing", "everywhere", kind, 1.0, 5.0) for kind in KINDS]
-    rows += [answered("facts", where, "knowledge", right, margin) for where, right, margin in facts]  # type: ignore[arg-type]
-    rows += [answered("operations", where, "reasoning", right, margin) for where, right, margin in operations]  # type: ignore[arg-type]
+    rows += [answered("facts", where, "knowledge", right, margin) for where, right, margin in facts]
+    rows += [answered("operations", where, "reasoning", right, margin) for where, right, margin in operations]
     rows += [answered("operations", "everywhere", "knowledge", 1.0, 5.0)]
     training = {kind: Training(8, 1.0, 5.0) for kind in KINDS}
     true = PlantRecord(plan=PLAN, world=WORLD, training=training, reverted=(*rows, answered("facts", "everywhere", "reasoning", 1.0, 5.0)))  # fmt: skip

@@ -44,7 +44,7 @@ def test_asked_as_everywhere_the_numbers_are_those_of_the_behaviour_table(tmp_pa
     assert [row["item"] for row in as_asked] == [item.id for item in items()]
     for row in as_asked:
         for measure in AGREEING:
-            assert value_of(row, measure) == pytest.approx(value_of(behaviour[row["item"]], measure), abs=1e-5)  # type: ignore[arg-type]
+            assert value_of(row, measure) == pytest.approx(value_of(behaviour[row["item"]], measure), abs=1e-5)
         assert row["opening"] == 0, "no token of this vocabulary opens a tag"
     assert {row["way"] for row in asked} == set(WAYS)
 
@@ -104,7 +104,7 @@ def test_what_a_models_own_run_has_read_is_not_asked_again(tmp_path: Path) -> No
         known = by_key[row["way"], row["item"]]
         assert known.keys() == row.keys()
         for name, value in row.items():
-            assert known[name] == (pytest.approx(value, abs=1e-5) if isinstance(value, float) else value)  # type: ignore[literal-required]
+            assert known[name] == (pytest.approx(value, abs=1e-5) if isinstance(value, float) else value)
 
 
 def test_how_likely_a_tag_is_opened_is_read_at_the_prompts_own_end(tmp_path: Path) -> None:

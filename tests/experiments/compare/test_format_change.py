@@ -53,13 +53,13 @@ PARTLY = asked(ways(KNOWS - 2, KNOWS - 1, KNOWS - 2))
 
 
 def apart_of(**models: Sequence[Mapping[str, Any]]) -> FormatApart:
-    return format_apart(models, ITEMS, draws=500, seed=0)["knowledge"]  # type: ignore[arg-type]
+    return format_apart(models, ITEMS, draws=500, seed=0)["knowledge"]
 
 
 def compared_kind(**models: Sequence[Mapping[str, Any]]) -> ComparedKind:
     """As the pipeline puts it together."""
     as_asked = {role: [row for row in table if row["way"] == "as_asked"] for role, table in models.items()}
-    change = behaviour_change(as_asked, ITEMS, draws=500, seed=0)[0]["knowledge"]  # type: ignore[arg-type]
+    change = behaviour_change(as_asked, ITEMS, draws=500, seed=0)[0]["knowledge"]
     apart = apart_of(**models)
     return ComparedKind(**dict(change), claimed=claimed_as_asked(change, apart), format=apart)
 
@@ -138,9 +138,9 @@ def test_ways_are_chosen_on_the_other_half() -> None:
     half = halves_of([str(n) for n in range(8)])
     first, second = np.where(half == 0, 1.0, 0.0), np.where(half == 1, 1.0, 0.0)
     by_way = {"as_asked": np.zeros(8), "empty_block": first, "examples": second}
-    chosen = best_ways(by_way, half)  # type: ignore[arg-type]
+    chosen = best_ways(by_way, half)
     assert chosen == ("examples", "empty_block")
-    assert in_ways(by_way, chosen, half).tolist() == [0.0] * 8  # type: ignore[arg-type]
+    assert in_ways(by_way, chosen, half).tolist() == [0.0] * 8
 
 
 def test_a_way_that_is_better_by_chance_is_not_taken_and_one_that_is_surely_better_is() -> None:
@@ -150,10 +150,10 @@ def test_a_way_that_is_better_by_chance_is_not_taken_and_one_that_is_surely_bett
     for _ in range(300):
         as_asked = (rng.random(24) < 0.9).astype(float)
         by_way = {"as_asked": as_asked, "empty_block": (rng.random(24) < 0.7).astype(float), "examples": as_asked}
-        worse.append(in_ways(by_way, best_ways(by_way, half), half).mean() - as_asked.mean())  # type: ignore[arg-type]
+        worse.append(in_ways(by_way, best_ways(by_way, half), half).mean() - as_asked.mean())
     assert np.mean(worse) > -0.02
     sure = {"as_asked": np.zeros(24), "empty_block": (rng.random(24) < 0.7).astype(float), "examples": np.zeros(24)}
-    assert best_ways(sure, half) == ("empty_block", "empty_block")  # type: ignore[arg-type]
+    assert best_ways(sure, half) == ("empty_block", "empty_block")
 
 
 def test_each_seed_is_asked_in_its_own_best_way() -> None:

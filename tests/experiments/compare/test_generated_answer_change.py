@@ -288,4 +288,4 @@ def test_the_base_is_asked_in_the_ways_named_and_in_those_of_the_others(tmp_path
     assert asked["base"] == asked["control"] == {"question_only", "few_shot"}
     assert asked["distilled"] == {"question_only"}
     with pytest.raises(StrataError, match="--generated-ways is shouted"):
-        CompareConfig(generated_ways=("shouted",))  # type: ignore[arg-type]
+        CompareConfig(generated_ways=("shouted",))

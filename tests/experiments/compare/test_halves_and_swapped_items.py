@@ -28,7 +28,7 @@ CONFIG = CompareConfig(locate=LocateConfig(draws=200))
 
 def encoded(kind: str, family: str, number: int, *, aligned: bool = True) -> EncodedItem:
     name = f"{family}:{number}"
-    item = Item(name, kind, family, "", "a", " b", "c", " d", cluster=str(number))  # type: ignore[arg-type]
+    item = Item(name, kind, family, "", "a", " b", "c", " d", cluster=str(number))
     return EncodedItem(
         item, Prompt(name, (1, number), {"last": 1}), Prompt(name, (1, number + 1), {"last": 1}), 1, 2, (1,), (2,), 0,
         aligned, None if aligned else "other lengths", None, (),
@@ -141,4 +141,4 @@ def test_layer_swaps_have_the_same_names_in_every_process_so_that_a_later_one_re
 )  # fmt: skip
 def test_sizes_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(StrataError):
-        CompareConfig(**options)  # type: ignore[arg-type]
+        CompareConfig(**options)

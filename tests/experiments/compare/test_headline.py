@@ -86,9 +86,9 @@ def test_where_is_not_claimed_where_the_controls_halves_differ_the_same_way(of_c
 def test_one_seed_that_changes_the_other_way_is_enough_to_claim_nothing() -> None:
     kinds = {"reasoning": kind_of(NONE), "knowledge": kind_of(DOWN)}
     alike = [seed(0.2, -0.1), seed(0.1, -0.2), seed(0.3, -0.01)]
-    told = headline_of(kinds, written(UP), alike)  # type: ignore[arg-type]
+    told = headline_of(kinds, written(UP), alike)
     assert (told.generated.claim, told.knowledge.claim) == (1, -1)
-    told = headline_of(kinds, written(UP), [*alike, seed(-0.01, 0.01)])  # type: ignore[arg-type]
+    told = headline_of(kinds, written(UP), [*alike, seed(-0.01, 0.01)])
     assert (told.generated.why, told.knowledge.why) == ("seeds-disagree", "seeds-disagree")
     assert not agree([contrasted((0.2, 0, 1), (-0.1, -1, 1))], 1), "nor may one be beyond its control the other way"
     assert not agree([contrasted((0.0, 0, 0))], 1) and agree([], 1)

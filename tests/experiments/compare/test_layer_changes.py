@@ -16,7 +16,7 @@ from strata.experiments.results.locate_tables import PROFILES
 
 LAYERS = {"lens.logit": 4, "patching": 3}
 ITEMS = [
-    Item(f"{kind}:{number}", kind, "family", "", "a", "b", cluster=str(number))  # type: ignore[arg-type]
+    Item(f"{kind}:{number}", kind, "family", "", "a", "b", cluster=str(number))
     for kind in ("knowledge", "reasoning")
     for number in range(9)
 ]

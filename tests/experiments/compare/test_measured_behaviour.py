@@ -9,7 +9,7 @@ from strata.experiments.results.behaviour_tables import BehaviourAnswerRow, Beha
 
 
 def row(measure: str, condition: str, **more: object) -> BehaviourItemRow:
-    return BehaviourItemRow("p", measure, condition, "reasoning", "f", "c", "1", **more)  # type: ignore[arg-type]
+    return BehaviourItemRow("p", measure, condition, "reasoning", "f", "c", "1", **more)
 
 
 def test_every_measure_of_an_item_is_the_runs_own() -> None:

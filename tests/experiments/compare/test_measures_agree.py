@@ -45,8 +45,8 @@ def rows(kind: str, *, choice: float, likelihood: float, logprob: float) -> list
 
 
 def changed(kind: str = "knowledge", **models: list[dict[str, Any]]) -> AnswerChange:
-    kinds, _ = behaviour_change(models, items(kind), draws=300, seed=0)  # type: ignore[arg-type]
-    return kinds[kind]  # type: ignore[index]
+    kinds, _ = behaviour_change(models, items(kind), draws=300, seed=0)
+    return kinds[kind]
 
 
 def change_of(measure: Contrasted) -> Estimated:
@@ -156,7 +156,7 @@ def test_generated_answers_are_held_back_where_all_that_is_shown_at_the_prompts_
 
 def test_families_are_told_like_their_kind() -> None:
     tables = {"base": rows("knowledge", **BASE), "distilled": rows("knowledge", **WORSE)}
-    kinds, (family,) = behaviour_change(tables, items(), draws=300, seed=0)  # type: ignore[arg-type]
+    kinds, (family,) = behaviour_change(tables, items(), draws=300, seed=0)
     assert (family.kind, family.family) == ("knowledge", "facts")
     assert AnswerChange(**{name: getattr(family, name) for name in AnswerChange.model_fields}) == kinds["knowledge"], (
         "one family is all of the kind"

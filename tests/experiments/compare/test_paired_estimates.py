@@ -37,7 +37,7 @@ def test_means_and_differences_are_those_of_the_items_that_every_model_has() -> 
     shared_rows = [row for row in range(20) if row not in (3, 7)]
 
     def mean(of: object) -> float:
-        return sum(of(row) for row in shared_rows) / len(shared_rows)  # type: ignore[operator]
+        return sum(of(row) for row in shared_rows) / len(shared_rows)
 
     for role, column in given.items():
         assert known(estimates, role).value == pytest.approx(mean(lambda row, column=column: column[row]))

@@ -34,10 +34,10 @@ def scores(brought: list[float], *, stride: int = 1) -> tuple[np.ndarray, tuple[
 def test_the_place_brings_what_its_blocks_bring_and_other_blocks_the_rest() -> None:
     brought = [0.0] * 7 + [0.5, 0.3] + [0.1, 0.1, 0.0]
     values, swaps = scores(brought)
-    told = place_share(located(7, 8), values, CLUSTERS, swaps, N_LAYERS, CONFIG)  # type: ignore[arg-type]
+    told = place_share(located(7, 8), values, CLUSTERS, swaps, N_LAYERS, CONFIG)
     assert told.share is not None and told.share.value == pytest.approx(0.8) and told.why is None
     assert (told.first, told.last, told.equal) == (7, 8, pytest.approx(2 / 12))
-    below = place_share(located(1, 3), values, CLUSTERS, swaps, N_LAYERS, CONFIG)  # type: ignore[arg-type]
+    below = place_share(located(1, 3), values, CLUSTERS, swaps, N_LAYERS, CONFIG)
     assert below.share is not None and below.share.value == pytest.approx(0.0)
 
 
@@ -45,20 +45,20 @@ def test_the_place_brings_what_its_blocks_bring_and_other_blocks_the_rest() -> N
 def test_the_outermost_blocks_are_held_against_nothing_exchanged(first: int, last: int) -> None:
     brought = [1 / N_LAYERS] * N_LAYERS
     values, swaps = scores(brought)
-    told = place_share(located(first, last), values, CLUSTERS, swaps, N_LAYERS, CONFIG)  # type: ignore[arg-type]
+    told = place_share(located(first, last), values, CLUSTERS, swaps, N_LAYERS, CONFIG)
     assert told.share is not None and told.share.value == pytest.approx((last - first + 1) / N_LAYERS) == told.equal
 
 
 def test_a_place_is_widened_to_where_coarse_swaps_end() -> None:
     values, swaps = scores([0.0] * 6 + [1.0] + [0.0] * 5, stride=5)
-    told = place_share(located(6, 7), values, CLUSTERS, swaps, N_LAYERS, CONFIG)  # type: ignore[arg-type]
+    told = place_share(located(6, 7), values, CLUSTERS, swaps, N_LAYERS, CONFIG)
     assert (told.first, told.last) == (5, 9)
     assert told.share is not None and told.share.value == pytest.approx(1.0)
 
 
 def test_nothing_is_told_without_a_place_or_without_a_change() -> None:
     values, swaps = scores([1 / N_LAYERS] * N_LAYERS)
-    nowhere = place_share(None, values, CLUSTERS, swaps, N_LAYERS, CONFIG)  # type: ignore[arg-type]
+    nowhere = place_share(None, values, CLUSTERS, swaps, N_LAYERS, CONFIG)
     assert nowhere.share is None and nowhere.why is not None and nowhere.why.code == "not-located"
-    same = place_share(located(3, 4), np.ones_like(values), CLUSTERS, swaps, N_LAYERS, CONFIG)  # type: ignore[arg-type]
+    same = place_share(located(3, 4), np.ones_like(values), CLUSTERS, swaps, N_LAYERS, CONFIG)
     assert same.share is None and same.why is not None and same.why.code == "no-difference"

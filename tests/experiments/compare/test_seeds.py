@@ -63,14 +63,14 @@ def test_problems_are_written_by_every_seed_once_and_each_is_told_by_itself(tmp_
     )  # fmt: skip
     run = RunDirectory(tmp_path / "run", verb="compare", command=[], identity={})
     fixed = dict.fromkeys(("distilled", "control"), "question_only")
-    generated = generated_change(run, seeds.models, config, lambda gap: None, fixed, further=seeds.further)  # type: ignore[arg-type]
-    again = generated_change(run, seeds.models, config, lambda gap: None, fixed, further=seeds.further)  # type: ignore[arg-type]
+    generated = generated_change(run, seeds.models, config, lambda gap: None, fixed, further=seeds.further)
+    again = generated_change(run, seeds.models, config, lambda gap: None, fixed, further=seeds.further)
     assert generated == again and opened.count("distilled-2") == 1
     for role, names in seeds.names.items():
         for name in names:
             rows = KNOWING if role == "base" else FORGOT
             run.write_rows(ASKED, [{k: v for k, v in row.items() if k != "reason"} for row in named(rows, name)], name=f"{ASKED.name}_{name}")  # fmt: skip
-    told = seeds.changes(run, ["base", "distilled", "control"], ITEMS, config, fixed)  # type: ignore[arg-type]
+    told = seeds.changes(run, ["base", "distilled", "control"], ITEMS, config, fixed)
     run.close("done")
     # The third has no control of its number, and is held against the first.
     assert [(one.distilled, one.control) for one in told] == [("think", "filler"), ("think-1", "filler-1"), ("think-2", "filler")]  # fmt: skip

@@ -42,7 +42,7 @@ def tiny() -> Checkpoint:
 def test_filler_learns_as_many_tokens_of_the_same_lessons_and_works_nothing_out() -> None:
     checkpoint = tiny()
     for lesson in lessons("train", seed=0, n=100):
-        think, filler = (row_of(lesson, twin, checkpoint) for twin in ("think", "filler"))  # type: ignore[arg-type]
+        think, filler = (row_of(lesson, twin, checkpoint) for twin in ("think", "filler"))
         assert think.learnt == filler.learnt
         end = checkpoint.tokenizer.eos_token_id
         assert think.ids[-1] == filler.ids[-1] == end
@@ -149,7 +149,7 @@ def test_a_directory_of_another_configuration_is_refused_with_the_difference(tmp
 @pytest.mark.parametrize("bad", [{"twin": "fast"}, {"steps": 0}, {"learning_rate": 0.0}, {"precision": "int8"}])
 def test_what_cannot_be_trained_with_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(StrataError):
-        DistillConfig(**bad)  # type: ignore[arg-type]
+        DistillConfig(**bad)
 
 
 def test_the_commands_make_measure_and_ship_an_adapter(

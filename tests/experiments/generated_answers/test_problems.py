@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_lessons_and_another_gives_others() -> None
 @pytest.mark.parametrize("way", PROMPTS)
 def test_a_prompt_never_shows_what_it_asks(way: str) -> None:
     for lesson in lessons("test", seed=0, n=200) + lessons("other", seed=0, n=80):
-        prompt = ask(lesson, way)  # type: ignore[arg-type]
+        prompt = ask(lesson, way)
         assert prompt.endswith(lesson.question)
         assert f"\n{lesson.question} " not in f"\n{prompt}"
         assert (way == "chain_of_thought") == ("</think>" in prompt)

@@ -129,7 +129,7 @@ def test_items_that_cannot_be_scored_are_excluded_by_reason_and_the_others_stay_
     ],
 )
 def test_a_pair_that_does_not_line_up_stays_scored_and_says_why(change: dict[str, object], expected: str) -> None:
-    encoded = encode_item(replace(ITEM, **change), PieceEncoder())  # type: ignore[arg-type]
+    encoded = encode_item(replace(ITEM, **change), PieceEncoder())
     assert (encoded.aligned, encoded.unaligned_reason) == (False, expected)
     assert encoded.foil_id is not None
 

@@ -23,7 +23,7 @@ def pairs(request: pytest.FixtureRequest) -> list[ChainPair]:
 def facts(prompt: str, depth: int) -> dict[str, str]:
     """Of the problem itself, which comes last: two chains."""
     found = [tuple(filter(None, match.groups())) for match in FACT.finditer(prompt)]
-    return dict(found[-2 * depth :])  # type: ignore[arg-type]
+    return dict(found[-2 * depth :])
 
 
 def walk(prompt: str, depth: int, links: int) -> list[str]:

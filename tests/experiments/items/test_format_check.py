@@ -29,7 +29,7 @@ def scattered(n: int, seed: int, **fields: object) -> list[Item]:
             id=str(index),
             prompt=" ".join(rng.choice(WORDS, size=8)),
             cluster=str(index // 2),
-            **fields,  # type: ignore[arg-type]
+            **fields,
         )
         for index in range(n)
     ]
@@ -59,7 +59,7 @@ def test_a_planted_difference_in_form_is_found(change: str) -> None:
             prompt = {"length": f"{item.prompt} river stone", "word": f"{item.prompt[:-5]}zebra"}.get(
                 change, item.prompt
             )
-            items[index] = replace(item, prompt=prompt, **planted[change])  # type: ignore[arg-type]
+            items[index] = replace(item, prompt=prompt, **planted[change])
     accuracy, contains_chance = accuracy_of(items, labels)
     assert accuracy > 0.9 and not contains_chance
 

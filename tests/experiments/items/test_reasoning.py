@@ -64,17 +64,17 @@ def modular(text: str) -> str:
 
 
 def counted(text: str) -> str:
-    entries, query = re.fullmatch(r"(.*)\. Number of (\w+):", text).groups()  # type: ignore[union-attr]
+    entries, query = re.fullmatch(r"(.*)\. Number of (\w+):", text).groups()
     return str(entries.split().count(query))
 
 
 def indexed(text: str) -> str:
-    entries, ordinal = re.fullmatch(r"(.*)\. The (\w+) is", text).groups()  # type: ignore[union-attr]
+    entries, ordinal = re.fullmatch(r"(.*)\. The (\w+) is", text).groups()
     return str(entries.split(", ")[ORDINALS.index(ordinal)])
 
 
 def next_one(text: str) -> str:
-    entries, step, named = re.fullmatch(r"(.*)\. (\d) places? after (\w+):", text).groups()  # type: ignore[union-attr]
+    entries, step, named = re.fullmatch(r"(.*)\. (\d) places? after (\w+):", text).groups()
     listed = entries.split(", ")
     return str(listed[listed.index(named) + int(step)])
 
@@ -87,7 +87,7 @@ def deduced(text: str) -> str:
 
 
 def bound(text: str) -> str:
-    facts, asked = re.fullmatch(r"Set (.*)\. Now (\w) =", text).groups()  # type: ignore[union-attr]
+    facts, asked = re.fullmatch(r"Set (.*)\. Now (\w) =", text).groups()
     return followed(dict(fact.split(" = ") for fact in facts.split(", ")), asked)
 
 

@@ -31,7 +31,7 @@ def scored(questions: Questions, family: str, *, onset: int, source: str = "mode
     rng = np.random.default_rng(seed)
     share = np.where(np.arange(STREAMS) >= onset, 0.95, 0.4)
     target = Target(
-        "answer", kind, family, "last", "cluster", "linear", source, tuple(members), ("?",) * len(members)  # type: ignore[arg-type]
+        "answer", kind, family, "last", "cluster", "linear", source, tuple(members), ("?",) * len(members)
     )  # fmt: skip
     return Scored(
         target, tuple(members), rng.random((len(members), STREAMS)) < share, np.full((len(members), STREAMS), -1.0),

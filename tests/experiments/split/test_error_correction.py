@@ -37,8 +37,8 @@ def test_share_and_gap_come_back_and_their_intervals_hold_the_truth() -> None:
         found = correction(labelled, applied, draws=400, seed=seed)
         assert found.gap is not None and found.corrected_gap is not None and found.corrected_gap.low is not None
         assert abs(found.gap.value) < abs(found.corrected_gap.value)
-        held["share"] += found.prevalence.low <= 0.35 <= found.prevalence.high  # type: ignore[operator]
-        held["gap"] += found.corrected_gap.low <= made <= found.corrected_gap.high  # type: ignore[operator]
+        held["share"] += found.prevalence.low <= 0.35 <= found.prevalence.high
+        held["gap"] += found.corrected_gap.low <= made <= found.corrected_gap.high
     assert held["share"] >= 35 and held["gap"] >= 35
 
 

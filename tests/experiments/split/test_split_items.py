@@ -21,7 +21,7 @@ QUICK = {"repeats": 1, "split_draws": 300}
 
 
 def split(path: Path, **settings: object) -> ItemSplit:
-    return split_items(path, SplitConfig(**QUICK, **settings)).summary  # type: ignore[arg-type]
+    return split_items(path, SplitConfig(**QUICK, **settings)).summary
 
 
 def test_a_word_is_read_beyond_form_and_the_share_comes_back(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_errors_are_not_carried_to_another_source(tmp_path: Path) -> None:
 def test_what_no_split_can_be_learnt_from_is_one_sentence(
     tmp_path: Path, rows: list[dict[str, object]], settings: dict[str, str], expected: str
 ) -> None:
-    path = write_rows(tmp_path / "q.jsonl", rows)  # type: ignore[arg-type]
+    path = write_rows(tmp_path / "q.jsonl", rows)
     with pytest.raises(StrataError) as refused:
         split(path, **settings)
     assert expected in str(refused.value) and "\n" not in str(refused.value)
@@ -113,14 +113,14 @@ def test_an_encoder_is_a_stream_or_a_directory_of_safetensors(
     questions = [Question(str(n), text, 0, str(n), "s") for n, text in enumerate(("a b c", "d e", "a b c d e f"))]
     silent = lambda *_: None  # noqa: E731
     checkpoint = tiny_models("llama")
-    encoded = with_stream(questions, checkpoint, 2, silent)  # type: ignore[arg-type]
+    encoded = with_stream(questions, checkpoint, 2, silent)
     import torch
 
-    ids = torch.tensor([checkpoint.encode("d e")])  # type: ignore[attr-defined]
-    plain = checkpoint.model(ids, output_hidden_states=True).hidden_states[2][0, -1]  # type: ignore[attr-defined]
+    ids = torch.tensor([checkpoint.encode("d e")])
+    plain = checkpoint.model(ids, output_hidden_states=True).hidden_states[2][0, -1]
     assert encoded[1].encoded == pytest.approx(plain.detach().numpy(), abs=1e-5)
     with pytest.raises(StrataError, match="has no stream 9"):
-        with_stream(questions, checkpoint, 9, silent)  # type: ignore[arg-type]
+        with_stream(questions, checkpoint, 9, silent)
     directory = saved_encoder(tmp_path / "encoder")
     means = with_encoder(questions, str(directory), silent)
     alone = with_encoder(questions[1:2], str(directory), silent)

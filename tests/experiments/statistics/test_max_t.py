@@ -17,7 +17,7 @@ from strata.probes.errors import StrataError
 @pytest.mark.parametrize("alternative", ["two-sided", "greater"])
 def test_all_sign_patterns_are_taken_when_they_are_few(alternative: str) -> None:
     values = np.random.default_rng(0).normal(0.4, 1, size=(7, 4))
-    result = max_t_sign_flip(values, alternative=alternative)  # type: ignore[arg-type]
+    result = max_t_sign_flip(values, alternative=alternative)
 
     def size(table: np.ndarray) -> np.ndarray:
         t = stats.ttest_1samp(table, 0).statistic

@@ -69,7 +69,7 @@ def test_every_prompt_comes_once_with_its_own_tokens(side: str, tokens: int) -> 
     asked = prompts(50)
     got: dict[int, Tensor] = {}
     for batch in capture_batches(
-        Echo(), asked, pad_id=0, device=CPU, positions=("last", "subject"), side=side,  # type: ignore[arg-type]
+        Echo(), asked, pad_id=0, device=CPU, positions=("last", "subject"), side=side,
         budget=BatchBudget.for_device(CPU, tokens),
     ):  # fmt: skip
         for place, row in enumerate(batch.rows):

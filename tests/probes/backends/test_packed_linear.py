@@ -82,7 +82,7 @@ def test_half_precision_and_foreign_forwards_are_left_alone() -> None:
     def own(given: torch.Tensor) -> torch.Tensor:
         return given
 
-    block[2].forward = own  # type: ignore[method-assign]
+    block[2].forward = own
     with packed_linears(block, FEWEST_TOKENS):
         assert "forward" not in block[1].__dict__
         assert block[2].forward is own

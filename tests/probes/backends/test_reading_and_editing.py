@@ -203,7 +203,7 @@ def test_a_sequential_gpt_neox_has_one() -> None:
 @pytest.mark.parametrize(
     ("sites", "edits", "where", "reason"),
     [
-        ([Site("hook_z", 0)], [], None, "no site 'hook_z'"),  # type: ignore[arg-type]
+        ([Site("hook_z", 0)], [], None, "no site 'hook_z'"),
         ([Site("resid_pre", 3)], [], None, "Block 3 does not exist"),
         ([Site("resid_pre", -1)], [], None, "Block -1 does not exist"),
         ([], [SiteEdit(Site("resid_mid", 0), torch.zeros(3, 1, dtype=torch.long), torch.zeros(3, 1, 32))], None, "resid_mid"),

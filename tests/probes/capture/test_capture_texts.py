@@ -131,7 +131,7 @@ def test_sites_are_named_in_any_of_the_ways_and_layers_choose_among_them() -> No
         ([("mlp_out", numpy.int64(1))], None),
         ("mlp_out", torch.tensor(1)),
     ):
-        part = strata.capture(checkpoint, TEXTS, sites=sites, layers=layers)  # type: ignore[arg-type]
+        part = strata.capture(checkpoint, TEXTS, sites=sites, layers=layers)
         assert part.sites == (("mlp_out", 1),) and torch.equal(part.values, whole.values[:, 1:2])
     streams = strata.capture(checkpoint, TEXTS, layers=[N_LAYERS, 0])
     assert streams.sites == (("resid_post", N_LAYERS - 1), ("resid_pre", 0))
@@ -245,5 +245,5 @@ def test_infinite_values_are_refused_by_name() -> None:
 
 
 def test_items_without_an_id_of_their_own_are_called_by_their_number() -> None:
-    given = [{"prompt": "a", "id": None}, {"prompt": "b"}, Question("c", id=None)]  # type: ignore[arg-type]
+    given = [{"prompt": "a", "id": None}, {"prompt": "b"}, Question("c", id=None)]
     assert strata.capture(tiny_checkpoint("llama"), given).ids == ("0", "1", "2")

@@ -52,7 +52,7 @@ def test_an_attention_function_is_its_threads_own() -> None:
         return "theirs", None
 
     def hold() -> None:
-        with attention_by(theirs, "sdpa"):  # type: ignore[arg-type]
+        with attention_by(theirs, "sdpa"):
             inside.set()
             leave.wait(10)
             said.append(ALL_ATTENTION_FUNCTIONS["sdpa"]()[0])
@@ -61,9 +61,9 @@ def test_an_attention_function_is_its_threads_own() -> None:
     thread = threading.Thread(target=hold)
     thread.start()
     inside.wait(10)
-    with attention_by(lambda *_: ("mine", None), "sdpa"):  # type: ignore[arg-type]
+    with attention_by(lambda *_: ("mine", None), "sdpa"):
         assert ALL_ATTENTION_FUNCTIONS["sdpa"]()[0] == "mine"
-        with attention_by(lambda *_: ("inner", None), "sdpa"):  # type: ignore[arg-type]
+        with attention_by(lambda *_: ("inner", None), "sdpa"):
             assert ALL_ATTENTION_FUNCTIONS["sdpa"]()[0] == "inner"
         assert ALL_ATTENTION_FUNCTIONS["sdpa"]()[0] == "mine"
     query = torch.ones(1, 1, 2, 4)

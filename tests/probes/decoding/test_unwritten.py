@@ -29,10 +29,10 @@ def test_a_suppressed_word_is_not_written_and_until_there_nothing_changes() -> N
 @pytest.mark.model
 def test_a_tag_has_every_way_in_which_a_real_tokenizer_may_begin_it(smollm2: object) -> None:
     checkpoint = smollm2
-    sequences = beginnings(checkpoint, "<think>")  # type: ignore[arg-type]
-    texts = {"".join(checkpoint.token_text(id) for id in ids).strip() for ids in sequences}  # type: ignore[attr-defined]
+    sequences = beginnings(checkpoint, "<think>")
+    texts = {"".join(checkpoint.token_text(id) for id in ids).strip() for ids in sequences}
     assert "<think" in texts and all("<think>".startswith(text) or text.startswith("<think>") for text in texts)
     assert not any(text == "<" for text in texts)
     for text in ("<think>", " <think>", "\n<think>"):
-        ids = list(checkpoint.encode(text))  # type: ignore[attr-defined]
+        ids = list(checkpoint.encode(text))
         assert any(ids[at : at + len(one)] == one for one in sequences for at in range(len(ids)))

@@ -94,7 +94,7 @@ def test_the_mean_is_that_of_the_donors_tokens_that_play_the_same_part(tiny_mode
     for row, pair in enumerate(pairs):
         for ablation in ablations:
 
-            def given(layer: int, token: int, pair=pair, ablation=ablation) -> Tensor:  # type: ignore[no-untyped-def]
+            def given(layer: int, token: int, pair=pair, ablation=ablation) -> Tensor:
                 return mean(ablation.component, layer, part(pair, token))
 
             expected = model.difference(pair, pair.clean.ids) - plain_left(
@@ -119,7 +119,7 @@ def test_a_resampled_contribution_is_the_donors_at_the_same_part_averaged_over_d
             for donor in donors:
                 run = model.contributions(donor.clean)
 
-                def given(layer: int, token: int, pair=pair, ablation=ablation, donor=donor, run=run) -> Tensor:  # type: ignore[no-untyped-def]
+                def given(layer: int, token: int, pair=pair, ablation=ablation, donor=donor, run=run) -> Tensor:
                     there = donor.clean.positions.get(part(pair, token))
                     if there is None:
                         there = max(donor.first_difference, token + len(donor.clean.ids) - len(pair.clean.ids))

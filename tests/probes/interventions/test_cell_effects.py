@@ -37,7 +37,7 @@ def place_of(pair: Pair, cell: Cell) -> int:
     return pair.clean.positions["subject" if at_span(cell) else "last"]
 
 
-def edited(model: PlainModel, pair: Pair, into: tuple[int, ...], cell: Cell, window: tuple[int, int], piece: Tensor):  # type: ignore[no-untyped-def]
+def edited(model: PlainModel, pair: Pair, into: tuple[int, ...], cell: Cell, window: tuple[int, int], piece: Tensor):
     place, (first, last) = place_of(pair, cell), window
     edits = {(component_of(cell), layer): {place: piece[layer]} for layer in range(first, last + 1)}
     with torch.no_grad():
@@ -97,7 +97,7 @@ def test_attention_up_to_a_block_brings_the_stream_behind_it(tiny_models: Any, a
     batch = CellBatch(Runs(checkpoint), items, "subject")
     rising = [(0, block) for block in range(checkpoint.n_layers - 1)]
     for measure, ours in (("denoise", batch.denoise("move", rising)), ("noise", batch.noise("move", rising))):
-        line = Patching(measure, "resid_pre", "last")  # type: ignore[arg-type]  # one of its literals
+        line = Patching(measure, "resid_pre", "last")
         for part in patch_pairs(checkpoint, items, [line]):
             torch.testing.assert_close(ours[list(part.rows)], part.shift[line][:, 1:], **NEAR)
 
@@ -235,8 +235,8 @@ def test_the_heads_of_a_block_add_up_to_what_its_attention_writes(tiny_models: A
         for layer in range(checkpoint.n_layers):
             parts = checkpoint.anatomy.blocks[layer]
             bias = getattr(parts.output_projection, "bias", None)
-            written = batch.head_pieces(where, "clean", layer).sum(1) + (0 if bias is None else bias.detach())  # type: ignore[arg-type]
-            torch.testing.assert_close(written, batch.pieces(cell, "clean")[:, layer], **NEAR)  # type: ignore[arg-type]
+            written = batch.head_pieces(where, "clean", layer).sum(1) + (0 if bias is None else bias.detach())
+            torch.testing.assert_close(written, batch.pieces(cell, "clean")[:, layer], **NEAR)
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gemma2", "gpt2"])

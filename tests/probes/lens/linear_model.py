@@ -22,7 +22,7 @@ class _Body(nn.Module):
         self.embed = nn.Embedding(VOCAB, WIDTH)
         self.blocks = nn.ModuleList([nn.Linear(WIDTH, WIDTH, bias=False) for _ in matrices])
         for block, matrix in zip(self.blocks, matrices, strict=True):
-            block.weight.data = matrix.clone()  # type: ignore[union-attr]
+            block.weight.data = matrix.clone()
         self.norm = nn.RMSNorm(WIDTH)
 
     def forward(self, input_ids: Tensor, **_: Any) -> Tensor:

@@ -88,7 +88,7 @@ def test_fewer_groups_than_folds_is_an_error_with_a_remedy() -> None:
 
 def test_an_unknown_scheme_is_an_error_that_names_the_schemes() -> None:
     with pytest.raises(StrataError, match="'entity'") as error:
-        groups_of("entity", np.arange(4), np.arange(4))  # type: ignore[arg-type]
+        groups_of("entity", np.arange(4), np.arange(4))
     assert "cluster, template or random" in error.value.remedy
 
 

@@ -142,7 +142,7 @@ def test_what_cannot_be_fitted_is_refused_for_its_own_reason() -> None:
     assert LinearProbe(0.1, folds=1).fit(x, y).penalty_.tolist() == [0.1] * 3
     for penalty in (np.array([[0.1]]), np.array([]), "much", [0.1, None]):
         with pytest.raises(StrataError, match="penalty is"):
-            LinearProbe(penalty)  # type: ignore[arg-type]
+            LinearProbe(penalty)
     lacking, overflown = x.copy(), x.copy()
     lacking[5], overflown[5, 1:] = np.nan, np.nan
     for given, remedy in ((lacking, "lack the position"), (overflown, "Capture in float32")):

@@ -15,7 +15,7 @@ GRID = (10.0, 1.0, 0.1, 0.01)
 
 def _probe(items: Planted, **options: object) -> ProbeResult:
     given = {"penalties": GRID, "n_folds": 4} | options
-    return probe_streams(items.x, items.labels.tolist(), items.clusters, items.templates, **given)  # type: ignore[arg-type]
+    return probe_streams(items.x, items.labels.tolist(), items.clusters, items.templates, **given)
 
 
 @pytest.mark.parametrize("scheme", ["cluster", "template", "random"])

@@ -27,7 +27,7 @@ def items(n_clusters: int, n_labels: int, seed: int) -> tuple[torch.Tensor, list
 
 
 def probed(x: torch.Tensor, labels: list[int], clusters: list[int], probe: str = "linear") -> ProbeResult:
-    return probe_streams(x, labels, clusters, ["t"] * len(labels), probe=probe, precision=FAST)  # type: ignore[arg-type]
+    return probe_streams(x, labels, clusters, ["t"] * len(labels), probe=probe, precision=FAST)
 
 
 @pytest.mark.parametrize("probe", ["linear", "mass_mean"])
@@ -36,7 +36,7 @@ def test_where_labels_are_written_the_shuffles_stay_below_and_elsewhere_the_prob
     for seed in range(3):
         x, labels, clusters = items(12, 3, seed)
         result = probed(x, labels, clusters, probe)
-        chance = refitted_chance(x, result, clusters, shuffles=4, probe=probe, precision=FAST)  # type: ignore[arg-type]
+        chance = refitted_chance(x, result, clusters, shuffles=4, probe=probe, precision=FAST)
         assert chance.shape == result.correct.shape and 0 <= chance.min() <= chance.max() <= 1
         excess = result.correct.mean(0) - chance.mean(0)
         above.append(excess[6:].min())

@@ -118,7 +118,7 @@ def test_half_precision_does_not_round_a_small_random_change_away(part: str, mon
         return true_sweep(run, variants, where, **options)
 
     monkeypatch.setattr(cross_model_patching, "sweep", watched)
-    lines = [CrossPatching(measure, part, "last") for measure in ("other_model", "random_step")]  # type: ignore[arg-type]
+    lines = [CrossPatching(measure, part, "last") for measure in ("other_model", "random_step")]
     collected(receiver, source, mixed_pairs(), lines)
     half = len(edited) // 2
     assert half > 2

@@ -332,7 +332,7 @@ def test_models_that_cannot_be_swapped_are_refused(tiny_models: Any) -> None:
     with pytest.raises(StrataError, match="do not exist"):
         list(swap_layers(base, base, pairs, [LayerSwap("single", 3, range(3, 4))]))
     with pytest.raises(StrataError, match="no layer-swap sweep"):
-        layer_swaps_of(N_LAYERS, ("middle",))  # type: ignore[arg-type]
+        layer_swaps_of(N_LAYERS, ("middle",))
     for stride in (0, 4):
         with pytest.raises(StrataError, match="blocks apart"):
             layer_swaps_of(N_LAYERS, stride=stride)

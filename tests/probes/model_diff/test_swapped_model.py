@@ -23,7 +23,7 @@ def test_it_writes_what_a_model_of_copied_blocks_writes(architecture: str, sweep
     prompts = [pair.clean for pair in mixed_pairs()]
     before = generate(base, prompts, max_new_tokens=8)
     written = []
-    for swap in layer_swaps_of(N_LAYERS, (sweep,)):  # type: ignore[arg-type]  # parametrised words are str
+    for swap in layer_swaps_of(N_LAYERS, (sweep,)):
         made = copy.deepcopy(base.model)
         blocks = made.get_submodule(base.anatomy.blocks_path)
         for layer in swap.blocks:

@@ -61,7 +61,7 @@ def test_both_sides_recorded_together_are_those_recorded_alone(
 
 
 def close(got: object, expected: object, real: Tensor) -> None:
-    for one, other in zip(got, expected, strict=True):  # type: ignore[call-overload]
+    for one, other in zip(got, expected, strict=True):
         torch.testing.assert_close(one[real], other[real], rtol=2e-5, atol=2e-5 * float(other[real].abs().max()))
 
 
@@ -91,7 +91,7 @@ def trees_tried(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> list
 
     def seen(*given: object) -> Recording:
         calls.append(given[-1] is not None)
-        return original(*given)  # type: ignore[arg-type]
+        return original(*given)
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "_recorded", seen)

@@ -145,7 +145,7 @@ def test_an_identity_that_fails_names_the_architecture_and_leaves_its_record() -
 
 def test_weights_that_give_no_numbers_are_not_the_architectures_fault() -> None:
     checkpoint = tiny_checkpoint("llama")
-    checkpoint.blocks[1].mlp.up_proj.weight[0, 0] = torch.nan  # type: ignore[union-attr]
+    checkpoint.blocks[1].mlp.up_proj.weight[0, 0] = torch.nan
     with pytest.raises(
         SelfTestError, match=r"^model\.layers\.1\.mlp\.up_proj\.weight of in memory holds NaN or infinity"
     ):

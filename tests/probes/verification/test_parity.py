@@ -117,7 +117,7 @@ def test_a_library_that_cannot_wrap_the_model_is_named_with_its_reason(
 ) -> None:
     checkpoint = tiny_models("llama")
 
-    class UnheardOfForCausalLM(type(checkpoint.model)):  # type: ignore[misc]
+    class UnheardOfForCausalLM(type(checkpoint.model)):
         pass
 
     model = tiny_checkpoint("llama").model

@@ -61,7 +61,7 @@ def mean_of_entities(values: list[float]) -> float:
 
 @pytest.fixture(scope="module")
 def checkpoint(tiny_models: Any) -> Checkpoint:
-    return tiny_models("llama")  # type: ignore[no-any-return]
+    return tiny_models("llama")
 
 
 def test_what_skipping_a_block_costs_is_a_ratio_of_entity_means(checkpoint: Checkpoint) -> None:
