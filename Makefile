@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.t
 RUN ?= runs/demo
 SEEDS ?= 0
 
-.PHONY: demo comparison test check lint audit bench campaign clean help
+.PHONY: demo comparison test check lint audit bench campaign docs clean help
 
 help:
 	@echo "make demo   compare the embedded model with its reasoning-trained twin and a control that learnt the same form without reasoning; prints the page to open"
@@ -15,6 +15,7 @@ help:
 	@echo "make check  ruff, strict type checking, known holes in dependencies and all tests"
 	@echo "make campaign  damaged files, kills and full disks, drawn by SEEDS=0,1,2; five times as many with FULL=1; WRITE=docs/security.md keeps the table"
 	@echo "make bench  speed and memory against what you would otherwise write"
+	@echo "make docs   the pages of docs/ as a site with search: .make/site/index.html"
 
 demo: $(VENV)/.core
 	$(BIN)/strata compare smollm2 smollm2+think --control smollm2+filler --quick --out $(RUN)
@@ -40,6 +41,9 @@ check: lint audit test
 bench: $(VENV)/.test
 	$(BIN)/strata bench
 
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 campaign: $(VENV)/.test
 	PYTHONPATH=tests:tests/probes/checkpoints:tests/dashboards $(BIN)/python -m campaign --seeds $(SEEDS) $(if $(FULL),--trials 200) $(if $(WRITE),--write $(WRITE))
 
@@ -62,6 +66,10 @@ $(VENV)/.test: $(DECLARED) | $(BIN)/python
 $(VENV)/.check: $(DECLARED) | $(BIN)/python
 	$(PIP) -e '.[check]'
 	touch $(VENV)/.core $(VENV)/.test $@
+
+$(VENV)/.docs: $(DECLARED) | $(BIN)/python
+	$(PIP) -e '.[docs]'
+	touch $(VENV)/.core $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

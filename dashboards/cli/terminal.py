@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -23,6 +24,16 @@ class PlainConsole(Console):
         super().__init__(
             file=file, stderr=file is None, highlight=False, markup=False, emoji=False, soft_wrap=soft_wrap, width=width
         )
+
+    def sentence(self, text: str, style: str = "") -> None:
+        """A line of its own; on a terminal cut between words, what follows set in. Words that are too long stay whole."""
+        lines = [text]
+        if self.is_terminal:
+            lines = textwrap.wrap(
+                text, self.width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+            )
+        for line in lines:
+            self.print(Text(escaped(line), style), soft_wrap=True)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """What strings become, in lines as in cells and titles."""

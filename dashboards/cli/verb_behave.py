@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from strata.dashboards.cli.before_loading import refuse_what_is_missing
 from strata.dashboards.cli.common_options import (
     CHECKPOINT_HELP,
     DisplayOptions,
@@ -74,6 +75,7 @@ def _behave(spec: str, options: Options, out: Path, command: list[str], display:
     from strata.dashboards.page import write_pages
     from strata.experiments.behave.pipeline import behave
 
+    refuse_what_is_missing([spec], items=options.items, families=options.config.families)
     summary = behave(
         open_from(spec, options.model, display),
         options.config,
@@ -95,7 +97,7 @@ def _tell(summary: BehaviourSummary, out: Path, page_line: str, options: Options
     console = PlainConsole(stdout, soft_wrap=True)
     for part in behaviour_sentences(summary):
         for sentence in part:
-            console.print(sentence)
+            console.sentence(sentence)
     for caveat in behaviour_caveats(summary):
-        console.print(f"caveat: {caveat}")
+        console.sentence(f"caveat: {caveat}", "yellow")
     console.print(page_line)

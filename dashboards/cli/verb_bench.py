@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -30,7 +31,8 @@ EXAMPLES = """examples:
   strata bench patching --repeats 3
   strata bench --device cuda --models Qwen2.5-1.5B,Llama-3.1-8B
 """
-PARTS = ("startup", "listing", "capture", "probes", "lens", "patching")
+PARTS = ("startup", "listing", "page", "capture", "probes", "lens", "patching")
+_WITHOUT_MODEL = {"startup", "listing", "page"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     parts = tuple(arguments.parts) or PARTS
     for part in parts:
         if part not in PARTS:
-            raise StrataError(f"There is no benchmark {part!r}", f"Choose among: {', '.join(PARTS)}")
+            near = get_close_matches(part, PARTS, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"Choose among: {', '.join(PARTS)}"
+            raise StrataError(f"There is no benchmark {part!r}", hint)
     options = chosen_options(Options, arguments)
     display = options.shown.made()
     with only_results_on_stdout() as stdout, display.listening():
@@ -77,6 +81,7 @@ def _rows(parts: tuple[str, ...], options: Options, display: Display) -> Iterato
     from strata.dashboards.benchmarks.family_edits import family_benchmark
     from strata.dashboards.benchmarks.lens import lens_benchmark
     from strata.dashboards.benchmarks.model_shapes import SHAPES, shaped_checkpoint
+    from strata.dashboards.benchmarks.page import browser, page_benchmark
     from strata.dashboards.benchmarks.patching import patching_benchmark
     from strata.dashboards.benchmarks.patching_sweep import sweep_benchmark
     from strata.dashboards.benchmarks.probes import captured_probe_benchmark
@@ -93,7 +98,12 @@ def _rows(parts: tuple[str, ...], options: Options, display: Display) -> Iterato
     if "listing" in parts:
         for row in listing_benchmark(repeats=repeats, seed=seed):
             yield "no model", row
-    for name in names if set(parts) - {"startup", "listing"} else ():
+    if "page" in parts:
+        if browser() is None:
+            display.note("no Chromium on PATH: pages are made and not opened")
+        for row in page_benchmark(repeats=min(repeats, 5), seed=seed, progress=display):
+            yield "planted models", row
+    for name in names if set(parts) - _WITHOUT_MODEL else ():
         if on_gpu:
             device = torch.device("cuda" if options.device == "auto" else options.device)
             checkpoint = shaped_checkpoint(name, device, seed=seed)

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from strata.dashboards.cli.before_loading import refuse_what_is_missing
 from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, RunningOptions, open_from, run_controls
 from strata.dashboards.cli.display import Display
 from strata.dashboards.cli.measured_run import measured_run
@@ -88,6 +89,9 @@ def _compare(
     controls = run_controls(options, options.running, command, display, one_at_a_time=options.one_at_a_time)
     further = {DISTILLED: options.distilled_seeds, CONTROL: options.control_seeds}
     specs = Specs(arguments.base, arguments.distilled, options.control, further)
+    locate = options.config.locate
+    named = [spec for _, spec in specs.every()]
+    refuse_what_is_missing(named, items=options.items, families=locate.families, text=locate.text)
     comparison = compare(
         specs,
         {name: partial(open_from, spec, options.model, display) for name, spec in named_specs(specs).items()},
@@ -101,7 +105,11 @@ def _compare(
 
 
 def _tell(comparison: Comparison, out: Path, page_line: str, options: Options, stdout: TextIO) -> None:
+    from strata.dashboards.cli.stage_characters import print_stage_maps
+    from strata.dashboards.figures.model_maps import model_panels
+    from strata.dashboards.sentences.comparison_caveats import caveats
     from strata.dashboards.sentences.comparison_terminal import told
+    from strata.dashboards.view.comparison.cells import maps_of_models
     from strata.dashboards.view.comparison.files import read_comparison
 
     page = out / "report.html"
@@ -110,6 +118,31 @@ def _tell(comparison: Comparison, out: Path, page_line: str, options: Options, s
         write_json(stdout, printed)
         return
     console = PlainConsole(stdout, soft_wrap=True)
-    for line in told(comparison, read_comparison(out).failed_self_tests):
-        console.print(line)
+    run = read_comparison(out)
+    _tell_headline(comparison, console)
+    maps = maps_of_models(run)
+    if maps is not None and maps.kinds:
+        print_stage_maps(console, model_panels(maps), maps.n_layers)
+    for line in told(comparison):
+        console.sentence(line)
+    for caveat in caveats(comparison, run.failed_self_tests):
+        console.sentence(f"caveat: {caveat.text}", "yellow")
     console.print(page_line)
+
+
+def _tell_headline(comparison: Comparison, console: PlainConsole) -> None:
+    """One sentence, three numbers with their bars, what each seed says alone."""
+    from strata.dashboards.cli.interval_bars import interval_bar
+    from strata.dashboards.sentences.headline import headline_numbers, headline_sentence, number_line, seeds_sentence
+    from strata.dashboards.text import path_free
+
+    console.sentence(path_free(headline_sentence(comparison)), "bold")
+    headline = comparison.headline
+    measured = (headline.generated, headline.knowledge, headline.where)
+    for shown, number in zip(headline_numbers(comparison), measured, strict=True):
+        console.sentence(path_free(number_line(shown)))
+        bar = interval_bar(number.change, points=number.about != "where")
+        if bar is not None:
+            console.print(bar)
+    if seeds := seeds_sentence(comparison):
+        console.sentence(path_free(seeds))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from strata.dashboards.cli.before_loading import refuse_what_is_missing
 from strata.dashboards.cli.common_options import (
     CHECKPOINT_HELP,
     DisplayOptions,
@@ -74,9 +75,11 @@ def locate_into(
     from strata.dashboards.page import write_pages
     from strata.experiments.locate.pipeline import locate
 
+    config = options.config
+    refuse_what_is_missing([spec], items=options.items, families=config.families, text=config.text)
     summary = locate(
         open_from(spec, options.model, display),
-        options.config,
+        config,
         out,
         items=Path(options.items) if options.items else None,
         shards=shards,
@@ -87,10 +90,12 @@ def locate_into(
 
 
 def _tell(summary: Summary, out: Path, page_line: str, options: Options, stdout: TextIO) -> None:
+    from strata.dashboards.cli.stage_characters import print_stage_maps
     from strata.dashboards.cli.terminal_tables import Column, print_table
     from strata.dashboards.sentences.onsets import answered_words, onset_words
     from strata.dashboards.sentences.summary import compact_table, said_words
     from strata.dashboards.view.schema_places import VerdictView
+    from strata.dashboards.view.stage_panels import kind_panels
 
     page = out / "report.html"
     if options.shown.json:
@@ -98,18 +103,20 @@ def _tell(summary: Summary, out: Path, page_line: str, options: Options, stdout:
         return
     console = PlainConsole(stdout, soft_wrap=True)
     for sentence in said_words(summary):
-        console.print(sentence)
+        console.sentence(sentence, "bold")
+    if not summary.withdrawn:
+        print_stage_maps(console, kind_panels(summary.localisation), summary.n_layers)
     columns, rows, whys = compact_table(summary)
     if rows:
         print_table(PlainConsole(stdout), "Family by family:", [Column(name) for name in columns], rows)
     for why in whys:
-        console.print(f"  {why}")
+        console.sentence(f"  {why}")
     for kind, kind_summary in summary.kinds.items():
-        console.print(f"{kind}: {kind_summary.items} items, {answered_words(kind_summary)}")
+        console.sentence(f"{kind}: {kind_summary.items} items, {answered_words(kind_summary)}")
         for name, instrument in kind_summary.instruments.read.items():
-            console.print(f"  {name:<11} {onset_words(instrument)}")
+            console.sentence(f"  {name:<11} {onset_words(instrument)}")
     # The page's own: some are read off its tables.
     verdict = VerdictView.model_validate(json.loads((out / "view.json").read_text(encoding="utf-8"))["verdict"])
     for caveat in verdict.caveats:
-        console.print(f"caveat: {caveat.text}")
+        console.sentence(f"caveat: {caveat.text}", "yellow")
     console.print(page_line)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from strata.dashboards.cli.before_loading import refuse_what_is_missing
 from strata.dashboards.cli.common_options import (
     CHECKPOINT_HELP,
     DisplayOptions,
@@ -72,11 +73,15 @@ def _probe(
     arguments: argparse.Namespace, options: Options, out: Path, command: list[str], display: Display
 ) -> ProbeSummary:
     from strata.dashboards.page import write_pages
+    from strata.experiments.probe.labelled import labelled_items
     from strata.experiments.probe.pipeline import probe
 
+    source = ",".join(arguments.items)
+    refuse_what_is_missing([arguments.checkpoint])
+    labelled_items(source, options.config)  # a misspelt file or field is told before the model is opened
     summary = probe(
         open_from(arguments.checkpoint, options.model, display),
-        ",".join(arguments.items),
+        source,
         options.config,
         out,
         controls=run_controls(options, options.running, command, display),
@@ -95,7 +100,7 @@ def _tell(summary: ProbeSummary, out: Path, page_line: str, options: Options, st
     console = PlainConsole(stdout, soft_wrap=True)
     for position in summary.positions:
         for sentence in sentences(summary, position):
-            console.print(sentence)
+            console.sentence(sentence)
     for caveat in caveats(summary):
-        console.print(f"caveat: {caveat}")
+        console.sentence(f"caveat: {caveat}", "yellow")
     console.print(page_line)

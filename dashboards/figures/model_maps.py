@@ -46,7 +46,7 @@ def model_maps(
     largest gain in any model, or change of one. Raises KeyError for a family without a panel of changes.
     """
     if family is None:
-        rows = [[*_kind(maps, kind), maps.differences[kind]] for kind in maps.kinds]
+        rows = model_panels(maps)
         lines = KIND_LINES
     else:
         rows = [[*_family(maps, family), maps.differences[f"family:{family}"]]]
@@ -64,6 +64,11 @@ def _scale(maps: MapsOfModels) -> Scale:
     gains = [gain for localisation in maps.models.values() for gain in profiles(localisation)]
     gains += [gain for panel in maps.differences.values() for gain in _changes(panel)]
     return Scale(max([0.1, *map(abs, gains)]), any(gain < AGAINST for gain in gains), SCALE_WITH_CHANGE)
+
+
+def model_panels(maps: MapsOfModels) -> list[list[Panel]]:
+    """A row a kind: its map in every model, then what changed from base to distilled."""
+    return [[*_kind(maps, kind), maps.differences[kind]] for kind in maps.kinds]
 
 
 def _kind(maps: MapsOfModels, kind: str) -> list[Panel]:

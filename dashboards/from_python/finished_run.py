@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """A finished run of `locate`, `compare`, or of `strata probe`, `behave` or `sweep`; a notebook shows its verdict, its kinds of items and a link to its page."""
+    """A finished run of `locate`, `compare`, or of `strata probe`, `behave` or `sweep`; a notebook shows its verdict, its stage map, its families and kinds, and a link to its page."""
 
     directory: Path
     """Where it lies; copy or share it whole."""
@@ -120,6 +120,14 @@ class Run:
             choices[0] if choice is None else _one_of(choice, choices, f"figure of {view}")
         ]
         return in_theme(widths["wide"], theme).figure(as_depth=as_depth)
+
+    @cached_property
+    def mapped_items(self) -> tuple[str, ...]:
+        """Items whose lens map the run kept: those that `lens_map` draws."""
+        from strata.dashboards.view.lens import read_lens_maps
+        from strata.dashboards.view.tables import read_run
+
+        return tuple(one.item for one in read_lens_maps(read_run(self.directory)))
 
     def lens_map(self, item: str, metric: str = "top1", theme: Theme = "light") -> go.Figure:
         """What every stream would say after every token of an item's prompt. `metric`: a key of `sentences.figures.read_outs.METRICS`.

@@ -28,6 +28,8 @@ from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.pipeline import compare as compare_into
 from strata.experiments.compare.seeds import named_specs
+from strata.experiments.items.builtin import chosen
+from strata.experiments.items.jsonl import read_items
 from strata.experiments.items.load import is_file_name
 from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
@@ -173,6 +175,7 @@ def _asked(items: Asked | None) -> tuple[dict[str, OptionValue], Source | None]:
     if items is None:
         return {}, None
     if isinstance(items, Path) or (isinstance(items, str) and is_file_name(items)):
+        read_items(items)  # what is wrong with it is told before a model is opened
         return {"items": str(items)}, Path(items)
     several: list[Item | str] = [items] if isinstance(items, str) else list(items)
     if not several:
@@ -181,7 +184,9 @@ def _asked(items: Asked | None) -> tuple[dict[str, OptionValue], Source | None]:
             "Give items of strata.load_items, the names of families or the path of a JSON Lines file, or leave items out",
         )
     if all(isinstance(item, str) for item in several):
-        return {"families": tuple(map(str, several))}, None
+        names = tuple(map(str, several))
+        chosen(names)
+        return {"families": names}, None
     if not all(isinstance(item, Item) for item in several):
         odd = next(item for item in several if not isinstance(item, Item))
         raise StrataError(

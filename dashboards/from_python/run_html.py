@@ -1,13 +1,16 @@
-"""How does a run show itself in a notebook? A verdict as a sentence, its kinds of items in a table, a link to the page."""
+"""How does a run show itself in a notebook? A verdict in sentences, its stage map in small, its families and kinds in tables, a link to the page."""
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from strata.dashboards.figures.small_picture import small_picture
+from strata.dashboards.figures.stage_map import stage_map_json
 from strata.dashboards.page.templates import render
 from strata.dashboards.sentences.behaviour import behaviour_sentences
 from strata.dashboards.sentences.comparison import verdict_sentences
@@ -20,6 +23,7 @@ from strata.dashboards.text import interval, number, path_free
 from strata.experiments.results.answer_measures import ANSWERED_RIGHT
 from strata.experiments.results.comparison import Comparison
 from strata.experiments.results.estimates import Estimated
+from strata.experiments.results.locate_summary import Summary
 from strata.experiments.results.sweep import SweepResult
 from strata.experiments.run.finished import FinishedRun
 from strata.experiments.run.manifest import JsonObject
@@ -35,6 +39,7 @@ def run_html(run: FinishedRun, report: Path | None) -> str:
         "notebook/run.html",
         title=told.title,
         paragraphs=told.paragraphs,
+        picture=told.picture,
         tables=told.tables,
         directory=run.directory,
         report=report,
@@ -55,6 +60,8 @@ class Told:
     title: str
     paragraphs: Sequence[str]
     tables: Sequence[Table]
+    picture: str = ""
+    """A data URL; empty where nothing was intervened on."""
 
 
 def _located(content: JsonObject) -> Told:
@@ -68,7 +75,14 @@ def _located(content: JsonObject) -> Told:
         rows.append([kind, str(of_kind.items), answered_words(of_kind), *cells])
     table = _table(["kind", "items", "answers", *map(instrument_label, instruments)], rows)
     title = _stamped(summary.checkpoint.spec, quick=summary.quick, limited=summary.limited)
-    return Told(title, said_words(summary), _table(columns, places) + table)
+    return Told(title, said_words(summary), _table(columns, places) + table, _stage_map(summary))
+
+
+def _stage_map(summary: Summary) -> str:
+    if summary.withdrawn or not any(family.cells for family in summary.localisation.families.values()):
+        return ""
+    drawn = small_picture(stage_map_json(summary.localisation))
+    return f"data:image/svg+xml;base64,{base64.b64encode(drawn.encode()).decode()}"
 
 
 def _compared(content: JsonObject) -> Told:

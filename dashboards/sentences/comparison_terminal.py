@@ -1,4 +1,4 @@
-"""What a terminal says of a comparison: the sentences and caveats of the page, and the shares of right generated answers."""
+"""What a terminal says of a comparison between its headline and its caveats: the sentences of the page, and the shares of right generated answers."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ from collections.abc import Iterator
 
 from strata.dashboards.sentences.compared_behaviour import behaviour_lines
 from strata.dashboards.sentences.comparison import verdict_sentences
-from strata.dashboards.sentences.comparison_caveats import FailedSelfTests, caveats
 from strata.dashboards.sentences.comparison_reasons import ALL, split_words
-from strata.dashboards.sentences.headline import headline_lines
 from strata.dashboards.text import path_free
 from strata.experiments.results.answer_measures import GENERATED
 from strata.experiments.results.comparison import Comparison
 
 
-def told(comparison: Comparison, failed_self_tests: FailedSelfTests) -> Iterator[str]:
+def told(comparison: Comparison) -> Iterator[str]:
     """Line by line."""
     for role, check in comparison.pair_check.items():
         yield f"{role}: is the base its base? {check.verdict}"
-    yield from (path_free(line) for line in headline_lines(comparison))
     yield from (path_free(sentence) for sentence in verdict_sentences(comparison))
     generated = comparison.generated
     for split, answers in {
@@ -31,4 +28,3 @@ def told(comparison: Comparison, failed_self_tests: FailedSelfTests) -> Iterator
         without = f"; texts without an answer: {silent}" if silent else ""
         yield f"{GENERATED}, {split_words(split)}: {shares or 'not measured'}{without}"
     yield from behaviour_lines(comparison)
-    yield from (f"caveat: {caveat.text}" for caveat in caveats(comparison, failed_self_tests))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from strata.dashboards.sentences.changes_and_intervals import points
@@ -78,13 +78,9 @@ def headline_numbers(comparison: Comparison) -> tuple[ToldNumber, ...]:
     return tuple(_told(number) for number in (told.generated, told.knowledge, told.where))
 
 
-def headline_lines(comparison: Comparison) -> Iterator[str]:
-    """As a terminal prints them: the sentence, a line a number, a line for the seeds."""
-    yield headline_sentence(comparison)
-    for number in headline_numbers(comparison):
-        yield f"{number.label}: {number.value}{f' ({number.note})' if number.note else ''}"
-    if seeds := seeds_sentence(comparison):
-        yield seeds
+def number_line(told: ToldNumber) -> str:
+    """As a terminal prints one of them."""
+    return f"{told.label}: {told.value}{f' ({told.note})' if told.note else ''}"
 
 
 def seeds_sentence(comparison: Comparison) -> str:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import html
+import os
+import re
 import shutil
+import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from synthetic_run import write_synthetic_run
@@ -45,13 +51,84 @@ def test_without_kaleido_it_says_what_to_install(
     assert "strata-probes[figures]" in str(told.value) and not (tmp_path / "figures").exists()
 
 
-def test_files_of_every_format_are_written(run: FiguresOfRun, tmp_path: Path) -> None:
-    pytest.importorskip("kaleido")
+VIEWS = ("stages", "emergence", "curves")
+
+
+@pytest.fixture(scope="module")
+def written(run: FiguresOfRun, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Three views' first figures in every format, by name; each with what it was made from."""
+    pytest.importorskip("kaleido", reason="kaleido isn't installed: pip install 'strata-probes[figures]'")
     if not any(map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))):
-        pytest.skip("no Chromium on PATH")
-    few = FiguresOfRun({"emergence": run.figures["emergence"]}, run.named)
-    files = write_images(few, tmp_path / "figures")
-    assert [file.suffix[1:] for file in files] == list(FORMATS)
-    starts = {".svg": b"<svg", ".pdf": b"%PDF", ".png": b"\x89PNG"}
-    assert all(file.read_bytes().startswith(starts[file.suffix]) for file in files)
-    assert "synthetic-12" in files[0].read_text() and "never" in files[0].read_text()
+        if os.environ.get("CI") == "true":
+            pytest.fail("no Chromium: apt-get install chromium")
+        pytest.skip("no Chromium on PATH: kaleido draws with one")
+    few = FiguresOfRun({view: dict(list(run.figures[view].items())[:1]) for view in VIEWS}, run.named)
+    folder = tmp_path_factory.mktemp("written") / "figures"
+    files = write_images(few, folder)
+    drawn = {name: on_paper(one, run.named) for name, one in for_paper(few)}
+    assert {file.name for file in files} == {f"{name}.{kind}" for name in drawn for kind in FORMATS}
+    assert all(file.is_relative_to(folder) for file in files) and len(drawn) == len(VIEWS)
+    return {name: ({file.suffix[1:]: file for file in files if file.stem == name}, figure) for name, figure in drawn.items()}  # fmt: skip
+
+
+@pytest.mark.browser
+def test_every_format_is_what_its_name_says_and_has_the_figures_size(written: dict[str, Any]) -> None:
+    for files, figure in written.values():
+        width, height = figure["layout"]["width"], figure["layout"]["height"]
+        picture = files["png"].read_bytes()
+        assert picture.startswith(b"\x89PNG") and struct.unpack(">II", picture[16:24]) == (2 * width, 2 * height)
+        paper = files["pdf"].read_bytes()
+        assert paper.startswith(b"%PDF") and b"/Font" in paper, "text stays text"
+        assert files["svg"].read_text(encoding="utf-8").startswith("<svg")
+
+
+@pytest.mark.browser
+def test_a_vector_figure_holds_every_label_whole(written: dict[str, Any]) -> None:
+    for name, (files, figure) in written.items():
+        drawn = squeezed(" ".join(re.findall(r"<text[^>]*>(.*?)</text>", files["svg"].read_text("utf-8"), re.S)))
+        labels = list(labels_of(figure))
+        assert len(labels) > 5, name
+        assert [label for label in labels if squeezed(label) not in drawn] == [], name
+        assert "synthetic-12" in drawn and "run3f9c2ab17d04" in drawn
+
+
+def labels_of(figure: Any) -> Iterator[str]:
+    """Whatever a reader is to read: the title line by line, names of axes, ticks with texts, annotations, the legend."""
+    layout = figure["layout"]
+    yield from layout["title"]["text"].split("<br>")
+    for name, part in layout.items():
+        if re.fullmatch(r"[xy]axis\d*", name):
+            yield from part.get("ticktext", ())
+            yield part.get("title", {}).get("text", "")
+    for annotation in layout.get("annotations", ()):
+        yield from annotation["text"].split("<br>")
+    yield from (trace["name"] for trace in figure["data"] if trace.get("showlegend", True) and trace.get("name"))
+
+
+def squeezed(text: str) -> str:
+    """Without marks and blanks: plotly cuts a label into pieces."""
+    return re.sub(r"\s", "", html.unescape(re.sub(r"<[^>]+>", "", text)))
+
+
+@pytest.mark.browser
+def test_no_label_reaches_over_the_edge(written: dict[str, Any]) -> None:
+    from playwright.sync_api import sync_playwright
+
+    path = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))))
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        for name, (files, figure) in written.items():
+            size = {"width": figure["layout"]["width"], "height": figure["layout"]["height"]}
+            tab = chromium.new_page(viewport=size)
+            tab.goto(files["svg"].resolve().as_uri())
+            boxes = tab.evaluate(
+                "[...document.querySelectorAll('text')].map((t) => [t.textContent, t.getBoundingClientRect()]).filter(([, b]) => b.width)"
+                ".map(([text, b]) => [text, b.left, b.right, b.top, b.bottom])"
+            )
+            over = [
+                text
+                for text, left, right, top, bottom in boxes
+                if left < -1 or right > size["width"] + 1 or top < -1 or bottom > size["height"] + 1
+            ]
+            assert len(boxes) > 10 and over == [], name
+        chromium.close()
