@@ -6,8 +6,10 @@ import string
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import PreTrainedTokenizerFast
 
+from strata.probes.checkpoints.block_steps import Added, Source
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import checkpoint_from
 
@@ -123,3 +125,8 @@ def counts_from_its_mask(checkpoint: Checkpoint) -> None:
         return args, {**kwargs, "position_ids": (mask.cumsum(-1) - 1).clamp(min=0)}
 
     checkpoint.body.register_forward_pre_hook(counted, with_kwargs=True)
+
+
+def adds(module: nn.Module) -> Added:
+    """The step of a block that adds what `module` returns."""
+    return Added(("attention",), (Source(module),))

@@ -31,18 +31,22 @@ def architecture_page(verdicts: Sequence[Verdict], *, seed: int, versions: Seque
         "",
         "One tiny random model of every causal type that transformers can build is saved, opened like any checkpoint and sent",
         "through the gate that every command has, with prompts of 3 and 9 tokens. What passes is compared with plain Hugging Face",
-        "(a fresh model for each prompt, one prompt at a time, no padding) on prompts of up to 40 tokens: streams, what attention",
-        "and MLP add, the final norm, logits and lens in batches padded on either side, streams captured in other batch sizes,",
-        "logits after an edit in whole and in restarted runs, and six generated tokens. Random weights say that the numbers are",
+        "(a fresh model for each prompt, one prompt at a time, no padding) on prompts of up to 40 tokens: streams, what the two",
+        "steps of each block add, the final norm, logits and lens in batches padded on either side, streams captured in other",
+        "batch sizes, logits after an edit in one pass and in a sweep, and six generated tokens. Random weights say that the numbers are",
         "read rightly, not that a trained model of the type has nothing special; `strata verify CHECKPOINT` looks at that one.",
         "",
         *(f"- *{status}*: {_MEANING[status]}." for status, _ in _counted(verdicts)),
-        "- *restarts*: whether runs can be restarted from the middle. Without that there are no interventions.",
+        "- *mixer*, *channel part*: what the blocks have, each kind once. What a mixer adds is the site `attn_out`, what a channel part",
+        "  adds is `mlp_out`; a block without one adds nothing there. A *whole block* can be replaced as a whole only.",
+        "- *edits*: *restarted* runs begin at the edited block and columns; *whole* ones are a forward pass each, with the same numbers,",
+        "  more slowly, and without single heads.",
         "",
-        "| type | verdict | restarts | why |",
-        "|---|---|---|---|",
+        "| type | verdict | mixer | channel part | edits | why |",
+        "|---|---|---|---|---|---|",
         *(
-            f"| {verdict.name} | {verdict.status} | {_restarts(verdict)} | {_cell(verdict.why)} |"
+            f"| {verdict.name} | {verdict.status} | {', '.join(verdict.mixers)} | {', '.join(verdict.channels)} | "
+            f"{_edits(verdict)} | {_cell(verdict.why)} |"
             for verdict in verdicts
         ),
     ]
@@ -75,8 +79,8 @@ def _counted(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:
     return [(status, count) for status, count in counts if count]
 
 
-def _restarts(verdict: Verdict) -> str:
-    return "" if verdict.restarts is None else "yes" if verdict.restarts else "no"
+def _edits(verdict: Verdict) -> str:
+    return "" if verdict.restarts is None else "restarted" if verdict.restarts else "whole"
 
 
 def _cell(text: str) -> str:

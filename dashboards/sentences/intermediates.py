@@ -25,7 +25,7 @@ def intermediates_words(found: Intermediates) -> str:
 
 def _why(why: WhyNoIntermediates) -> str:
     match why.code:
-        case "no-interventions-asked" | "no-interventions-possible":
+        case "no-interventions-asked":
             return caveat_sentence(Caveat(code=why.code, text=why.text)).rstrip(".")
         case "no-bridge":
             return "no usable pair names an intermediate entity (`bridge`)"

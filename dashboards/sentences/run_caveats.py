@@ -30,8 +30,11 @@ def _words(caveat: Caveat) -> str:
             return f"{were} given another counterfactual prompt of the same number of tokens: only such prompts can be swapped"
         case "no-interventions-asked":
             return "No intervention was made (--causal-map none): what is decodable or readable need not be used"
-        case "no-interventions-possible":
-            return f"No intervention was made: {caveat.text}"
+        case "whole-forward":
+            return (
+                f"Every edited run was a whole forward pass, since {caveat.text}: the same numbers, more slowly; single heads, and what "
+                "they read of the span, were not measured"
+            )
         case "memory-ran-out":
             return f"Memory ran out in the interventions on {caveat.family}: they were begun again in smaller batches"
         case "no-matched-control":

@@ -65,7 +65,7 @@ def subsampled_power(  # nine parameters: the settings of a command, each with i
 
     `families`: built-in families, kinds or domains; empty: the default selection. `items`: a JSON Lines file instead. Every
     finished family is a line of `directory/results.jsonl` and isn't measured again. Raises StrataError for a name or a file that
-    can't be asked, NoRestartError where the architecture can't be run from the middle.
+    can't be asked.
     """
     names = tuple(family.name for family in chosen(families) if family.kind in _KINDS) if items is None else ()
     config = LocateConfig(families=names, seed=seed, positions=("last",), random_init=False, lens_maps=0)

@@ -28,7 +28,6 @@ from strata.probes.interventions.cell_effects import cell_batches
 from strata.probes.interventions.cells import CELLS, at_span
 from strata.probes.lens.logit import read_lens
 from strata.probes.memory import free_host_memory
-from strata.probes.rerun.shared_prefix import NoRestartError
 from strata.probes.rerun.shared_recordings import Runs
 from strata.probes.rerun.tree_reads import TreeReads
 from strata.probes.verification.before_measuring import admit
@@ -233,15 +232,12 @@ def _edit_seconds(checkpoint: Checkpoint, encoded: Sequence[EncodedItem]) -> flo
     cells = [cell for cell in CELLS if span is not None or not at_span(cell)]
     windows = curve_windows(0, checkpoint.n_layers)
     seconds = 0.0
-    try:
-        for tried in (windows[:1], windows):  # the first time warms up
-            began = time.perf_counter()
-            for _, batch in cell_batches(Runs(checkpoint), pairs, span):
-                for cell in cells:
-                    batch.denoise(cell, tried)
-            seconds = time.perf_counter() - began
-    except NoRestartError:
-        return 0.0  # a run makes no interventions either
+    for tried in (windows[:1], windows):  # the first time warms up
+        began = time.perf_counter()
+        for _, batch in cell_batches(Runs(checkpoint), pairs, span):
+            for cell in cells:
+                batch.denoise(cell, tried)
+        seconds = time.perf_counter() - began
     edits_at_span = len(windows) * sum(map(at_span, cells))
     edits_at_last = len(windows) * len(cells) - edits_at_span
     return seconds / sum(edited_tokens(pair, span, edits_at_span, edits_at_last) for pair in pairs)

@@ -16,7 +16,7 @@ CaveatCode = Literal[
     "position-nowhere",  # position: no item has it
     "rematched",  # items: given another counterfactual prompt
     "no-interventions-asked",  # the run was told to make none
-    "no-interventions-possible",  # text: why the model can't be restarted at a block
+    "whole-forward",  # text: why every edited run was a whole forward pass: heads and the edge to the span are not measured
     "memory-ran-out",  # family: its interventions were begun again in smaller batches
     "no-matched-control",  # kind: no family of its matched control is answered
     "no-span",  # families: interventions at the last position only

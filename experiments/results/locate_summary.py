@@ -163,7 +163,6 @@ class WhyNoIntermediates(Record):
 
     code: Literal[
         "no-interventions-asked",
-        "no-interventions-possible",  # text: why the model can't be restarted at a block
         "no-bridge",  # no usable pair names one
         "said",  # text: what an earlier version wrote
     ]

@@ -34,17 +34,21 @@ def picker(where: Int[Tensor, "item position"] | None) -> Pick:
 def replaced(
     h: Float[Tensor, "item token d_model"],
     edits: Sequence[SiteEdit],
-    added_to: Float[Tensor, "item token d_model"] | None = None,
+    *,
+    beside: Float[Tensor, "item token d_model"] | None = None,
     scale: float = 1.0,
+    nothing: bool = False,
 ) -> Float[Tensor, "item token d_model"]:
-    """A copy of `h` with every edit's values in their places, on top of `added_to` there if it is given.
+    """A copy of `h` with (values − `beside`) / `scale` in the places of every edit; zeros there where `nothing`.
 
-    `scale`: what the block will multiply `h` by before adding it, so the values are divided by it.
+    `scale`: what the block will multiply `h` by before adding it; `beside`: what it adds besides.
     """
     h = h.clone()
     for edit in edits:
         columns = edit.where.to(h.device)
         rows = torch.arange(len(columns), device=h.device)[:, None]
-        values = edit.values.to(h) / scale if scale != 1 else edit.values.to(h)
-        h[rows, columns] = values if added_to is None else added_to[rows, columns] + values
+        values = torch.zeros_like(edit.values).to(h) if nothing else edit.values.to(h)
+        if beside is not None:
+            values = values - beside[rows, columns]
+        h[rows, columns] = values / scale if scale != 1 else values
     return h

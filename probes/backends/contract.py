@@ -24,8 +24,9 @@ class Site(NamedTuple):
     """A place on the residual stream of one block."""
 
     name: SiteName
-    """`resid_pre` enters the block, `resid_mid` lies between attention and MLP, `resid_post` leaves it; `attn_out` and
-    `mlp_out` are what the two add (after any post-norm); `block_out` is their sum."""
+    """`resid_pre` enters the block, `resid_mid` lies between its two steps, `resid_post` leaves it; `attn_out` is what its mixer
+    adds (attention, or what a block has instead: `checkpoints.block_steps`) and `mlp_out` what its channel part adds (MLP or
+    experts), after any post-norm, and nothing where a block has no such step; `block_out` is their sum."""
     layer: int
     """Block index, 0-based."""
 
@@ -44,7 +45,7 @@ class SiteEdit:
     """Columns in the padded rows."""
     values: Float[Tensor, "item position d_model"]
     """What stands there afterwards; zeros remove a contribution. `block_out` := v means `resid_post` := `resid_pre` + v,
-    and a later reading of `block_out` still gives what attention and MLP wrote."""
+    and a later reading of `block_out` still gives what the two steps wrote."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def check_request(
             raise StrataError(f"Block {site.layer} does not exist", f"This model has blocks 0 to {n_layers - 1}")
         if site.name == "resid_mid" and checkpoint.anatomy.parallel:
             raise StrataError(
-                "This architecture runs attention and MLP side by side, so it has no resid_mid",
+                "This architecture runs its two steps side by side, so it has no resid_mid",
                 "Ask for resid_pre or block_out",
             )
     for edit in edits:
@@ -182,6 +183,9 @@ def check_request(
                 f"An edit of shape {tuple(edit.values.shape)} at {tuple(edit.where.shape)} places does not fit {rows} rows",
                 f"Give one value of width {d_model} for each place",
             )
+        if _adds_to_nothing(checkpoint, edit):
+            what = "mixer" if edit.site.name == "attn_out" else "channel part"
+            raise StrataError(f"Block {edit.site.layer} has no {what} to replace", "Edit resid_post or block_out")
         if not _inside(edit.where, columns):
             raise StrataError(f"An edit lies outside the {columns} columns of the batch", "Check the positions")
     if where is not None and (where.shape[0] != rows or not _inside(where, columns)):
@@ -189,6 +193,15 @@ def check_request(
             f"Places of shape {tuple(where.shape)} lie outside the batch of {rows} rows and {columns} columns",
             "Give one row of columns for every prompt",
         )
+
+
+def _adds_to_nothing(checkpoint: Checkpoint, edit: SiteEdit) -> bool:
+    """Whether something is to stand where a block has no step. Nothing stands there anyway."""
+    lacks = (
+        edit.site.name in ("attn_out", "mlp_out")
+        and checkpoint.anatomy.blocks[edit.site.layer].step(edit.site.name) is None
+    )
+    return lacks and bool(edit.values.any())
 
 
 def _inside(where: Int[Tensor, "item position"], columns: int) -> bool:

@@ -14,11 +14,14 @@ from torch import Tensor
 
 from strata.probes.backends.contract import Activations, OneRun, Site, SiteEdit
 from strata.probes.backends.second_module_tree import second_tree
+from strata.probes.checkpoints.block_steps import Source, sole_source
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.errors import StrataError
 from strata.probes.prompts.batching import Batch
 
 _ORDER = {name: index for index, name in enumerate(("resid_pre", "attn_out", "mlp_out", "resid_post"))}
 """A trace meets a block's values in this order and may not go back."""
+_STEPS = ("attn_out", "mlp_out")
 
 
 class _Step(NamedTuple):
@@ -105,21 +108,25 @@ class NNsightBackend(OneRun):
         return steps
 
     def _module(self, site: Site) -> Any:
-        parts = self.checkpoint.anatomy.blocks[site.layer]
-        by_name = {
-            "resid_pre": parts.block,
-            "resid_post": parts.block,
-            "attn_out": parts.attention,
-            "mlp_out": parts.mlp,
-        }
-        path = next(path for path, module in self.checkpoint.model.named_modules() if module is by_name[site.name])
+        block = self.checkpoint.blocks[site.layer]
+        wanted = self._source(site).module if site.name in _STEPS else block
+        path = next(path for path, module in self.checkpoint.model.named_modules() if module is wanted)
         envoy = self._model
         for name in path.split("."):
             envoy = envoy[int(name)] if name.isdigit() else getattr(envoy, name)
         return envoy
 
     def _scale(self, site: Site) -> float:
-        return self.checkpoint.anatomy.contribution_scale if site.name in ("attn_out", "mlp_out") else 1.0
+        return self._source(site).scale if site.name in _STEPS else 1.0
+
+    def _source(self, site: Site) -> Source:
+        source = sole_source(self.checkpoint.anatomy.blocks[site.layer].step(site.name))
+        if source is None:
+            raise StrataError(
+                f"The backend nnsight reads one module's output, and {site.name} of block {site.layer} isn't that of one",
+                "Use the default backend, torch, or ask for streams only",
+            )
+        return source
 
 
 def _trace(

@@ -14,12 +14,15 @@ from torch import Tensor, nn
 
 from strata.probes.backends.batch_positions import Pick, picker, replaced
 from strata.probes.backends.body_inputs import body_inputs
-from strata.probes.backends.contract import Activations, OneRun, Site, SiteEdit
+from strata.probes.backends.contract import Activations, OneRun, Site, SiteEdit, SiteName
+from strata.probes.backends.right_aligned import edits_right_aligned, right_aligned, rolled_back, where_right_aligned
+from strata.probes.backends.step_hooks import Handle, edit_step, hook_place, read_step
+from strata.probes.checkpoints.block_steps import BlockParts, Place
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.foreign_types import ForeignKwargs
 from strata.probes.prompts.batching import Batch
 
-Change = Callable[[Tensor], Tensor]
+_STEPS: tuple[SiteName, ...] = ("attn_out", "mlp_out")
+_ORDER = {name: index for index, name in enumerate(("resid_pre", "attn_out", "mlp_out", "resid_post", "block_out"))}
 
 
 class _LastNeededBlockReached(Exception):
@@ -40,7 +43,12 @@ class TorchHooks(OneRun):
         logits: bool,
     ) -> Activations:
         batch = batch.to(self.checkpoint.device)
-        return self._forward(body_inputs(self.checkpoint, batch), edits, picker(where), sites, logits)
+        if not self.checkpoint.anatomy.pads_right or not bool(batch.start.any()):
+            return self._forward(body_inputs(self.checkpoint, batch), edits, picker(where), sites, logits)
+        moved, edits = right_aligned(batch), edits_right_aligned(batch, edits)
+        pick = picker(None if where is None else where_right_aligned(batch, where))
+        found = self._forward(body_inputs(self.checkpoint, moved), edits, pick, sites, logits)
+        return found if where is not None else rolled_back(batch, found)
 
     def _forward(
         self,
@@ -53,94 +61,122 @@ class TorchHooks(OneRun):
         """One call of the body, up to the last block that is asked for; `pick`: what is kept of a stream."""
         model = self.checkpoint
         by_site: dict[Site, Tensor] = {}
+        wanted = _with_parts(model, sites)
         last = max((site.layer for site in sites), default=-1)
         final: list[Tensor] = []
         with ExitStack() as hooks, torch.no_grad():
-            _place_edits(model, edits, hooks)
-            _place_reads(model, _with_parts(sites), by_site, pick, hooks)
-            if logits:  # the last call counts: nanochat norms the embedding with the same module
-                hooks.enter_context(
-                    _handle(model.final_norm.register_forward_hook(lambda m, i, o: final.append(pick(o))))
-                )
+            # A block's output is read as its steps made it before an edit of `block_out` takes their place.
+            _place_edits(model, [edit for edit in edits if edit.site.name in ("resid_pre", *_STEPS)], hooks)
+            _place_reads(model, [site for site in wanted if site.name != "resid_post"], by_site, pick, hooks)
+            _place_edits(model, [edit for edit in edits if edit.site.name in ("resid_post", "block_out")], hooks)
+            _place_reads(model, [site for site in wanted if site.name == "resid_post"], by_site, pick, hooks)
+            if logits:
+                _keep_last(model, final, pick, hooks)
             else:
                 _place_stop(model, last, hooks)
             with suppress(_LastNeededBlockReached):
                 model.body(use_cache=False, **inputs)
-            _derive(sites, by_site)
+            _derive(model, sites, by_site)
             values = {site: by_site[site].to(model.device) for site in sites}
             return Activations(values, self._unembed(final[-1]) if logits else None)
 
-    def _unembed(self, normed: Float[Tensor, "item position d_model"]) -> Float[Tensor, "item position vocab"]:
-        head: nn.Module = self.checkpoint.model.get_output_embeddings()
+    def _unembed(self, last: Float[Tensor, "item position d_model"]) -> Float[Tensor, "item position vocab"]:
+        model = self.checkpoint
+        head: nn.Module = model.model.get_output_embeddings()
+        normed = last if _norms_in_body(model) else model.readout.normed(last)
         device = next(head.parameters()).device
-        readout = self.checkpoint.readout
-        return readout.transform(head(normed.to(device))[..., : readout.vocab_size])
+        return model.readout.transform(head(normed.to(device))[..., : model.readout.vocab_size])
 
 
-def _with_parts(sites: Sequence[Site]) -> list[Site]:
+def _norms_in_body(model: Checkpoint) -> bool:
+    """Whether the head reads what the final norm returns while the body runs."""
+    return model.final_norm is not None and model.readout.norm is model.final_norm
+
+
+def _keep_last(model: Checkpoint, final: list[Tensor], pick: Pick, hooks: ExitStack) -> None:
+    """What logits are made from. The last call counts: nanochat norms the embedding with the same module."""
+    last = model.final_norm if _norms_in_body(model) else None
+
+    def keep(h: Tensor) -> Tensor:
+        final.append(pick(h))
+        return h
+
+    place = model.anatomy.blocks[-1].leaving if last is None else Place(last, "output")
+    hooks.enter_context(hook_place(place, keep, changes=False))
+
+
+def _with_parts(model: Checkpoint, sites: Sequence[Site]) -> list[Site]:
     """The sites to hook: `resid_mid` and `block_out` are sums of things that are read anyway."""
     parts: dict[Site, None] = {}
     for site in sites:
-        if site.name == "resid_mid":
-            parts |= dict.fromkeys((Site("resid_pre", site.layer), Site("attn_out", site.layer)))
-        elif site.name == "block_out":
-            parts |= dict.fromkeys((Site("attn_out", site.layer), Site("mlp_out", site.layer)))
-        else:
-            parts[site] = None
+        parts |= dict.fromkeys(_summands(site))
+    for site in [site for site in parts if _is_lacking(model, site)]:
+        del parts[site]
+        parts[Site("resid_pre", site.layer)] = None
     return list(parts)
 
 
-def _derive(sites: Sequence[Site], by_site: dict[Site, Tensor]) -> None:
+def _summands(site: Site) -> tuple[Site, ...]:
+    if site.name == "resid_mid":
+        return Site("resid_pre", site.layer), Site("attn_out", site.layer)
+    if site.name == "block_out":
+        return Site("attn_out", site.layer), Site("mlp_out", site.layer)
+    return (site,)
+
+
+def _is_lacking(model: Checkpoint, site: Site) -> bool:
+    return site.name in _STEPS and model.anatomy.blocks[site.layer].step(site.name) is None
+
+
+def _derive(model: Checkpoint, sites: Sequence[Site], by_site: dict[Site, Tensor]) -> None:
     for site in sites:
-        if site.name == "resid_mid":
-            by_site[site] = by_site[Site("resid_pre", site.layer)] + by_site[Site("attn_out", site.layer)]
-        elif site.name == "block_out":
-            by_site[site] = by_site[Site("attn_out", site.layer)] + by_site[Site("mlp_out", site.layer)]
+        first, *others = _summands(site)
+        for part in (first, *others):
+            if _is_lacking(model, part):  # what a block hasn't got adds nothing
+                by_site[part] = torch.zeros_like(by_site[Site("resid_pre", site.layer)])
+        if others:
+            by_site[site] = by_site[first] + by_site[others[0]]
 
 
 def _place_reads(
     model: Checkpoint, sites: Sequence[Site], by_site: dict[Site, Tensor], pick: Pick, hooks: ExitStack
 ) -> None:
     for site in sites:
-        parts, scale = model.anatomy.blocks[site.layer], model.anatomy.contribution_scale
-
-        def keep(h: Tensor, site: Site = site) -> Tensor:
-            by_site[site] = pick(h)
-            return h
-
-        def keep_scaled(h: Tensor, site: Site = site, scale: float = scale) -> Tensor:
-            by_site[site] = pick(h) * scale
-            return h
-
-        if site.name == "resid_pre":
-            hooks.enter_context(hook_input(parts.block, keep, changes=False))
-        elif site.name == "resid_post":
-            hooks.enter_context(hook_output(parts.block, keep, changes=False))
+        parts, keep = model.anatomy.blocks[site.layer], partial(by_site.__setitem__, site)
+        if site.name in _STEPS:
+            step = parts.step(site.name)
+            assert step is not None
+            read_step(step, pick, keep, hooks)
         else:
-            module = parts.attention if site.name == "attn_out" else parts.mlp
-            hooks.enter_context(hook_output(module, keep if scale == 1 else keep_scaled, changes=False))
+            place = parts.entering if site.name == "resid_pre" else parts.leaving
+            hooks.enter_context(hook_place(place, partial(_noted, pick, keep), changes=False))
+
+
+def _noted(pick: Pick, keep: Callable[[Tensor], None], h: Tensor) -> Tensor:
+    keep(pick(h))
+    return h
 
 
 def _place_edits(model: Checkpoint, edits: Sequence[SiteEdit], hooks: ExitStack) -> None:
     by_site: dict[Site, list[SiteEdit]] = defaultdict(list)
-    # What enters a block is edited first, so that `block_out` adds to what the block really receives.
-    for edit in sorted(edits, key=lambda edit: edit.site.name != "resid_pre"):
+    # In the order in which a block runs, so that what comes later is added to what the block really has by then.
+    for edit in sorted(edits, key=lambda edit: _ORDER[edit.site.name]):
         by_site[edit.site].append(edit)
     for site, group in by_site.items():
-        parts, scale = model.anatomy.blocks[site.layer], model.anatomy.contribution_scale
-        change = partial(replaced, edits=group)
+        parts, put = model.anatomy.blocks[site.layer], partial(replaced, edits=group)
         if site.name == "resid_pre":
-            hooks.enter_context(hook_input(parts.block, change, changes=True))
+            hooks.enter_context(hook_place(parts.entering, put, changes=True))
         elif site.name == "resid_post":
-            hooks.enter_context(hook_output(parts.block, change, changes=True))
+            hooks.enter_context(hook_place(parts.leaving, put, changes=True))
         elif site.name == "block_out":
-            _replace_contribution(parts.block, group, hooks)
+            _replace_contribution(parts, group, hooks)
         else:
-            module = parts.attention if site.name == "attn_out" else parts.mlp
-            hooks.enter_context(hook_output(module, partial(change, scale=scale), changes=True))
+            step = parts.step(site.name)
+            if step is not None:
+                edit_step(step, put, hooks)
 
 
-def _replace_contribution(block: nn.Module, edits: list[SiteEdit], hooks: ExitStack) -> None:
+def _replace_contribution(parts: BlockParts, edits: list[SiteEdit], hooks: ExitStack) -> None:
     """`block_out` := values, that is `resid_post` := `resid_pre` + values."""
     entering: list[Tensor] = []
 
@@ -149,10 +185,10 @@ def _replace_contribution(block: nn.Module, edits: list[SiteEdit], hooks: ExitSt
         return h
 
     def change(h: Tensor) -> Tensor:
-        return replaced(h, edits, added_to=entering[0])
+        return replaced(h, edits, beside=-entering[0])
 
-    hooks.enter_context(hook_input(block, remember, changes=False))
-    hooks.enter_context(hook_output(block, change, changes=True))
+    hooks.enter_context(hook_place(parts.entering, remember, changes=False))
+    hooks.enter_context(hook_place(parts.leaving, change, changes=True))
 
 
 def _place_stop(model: Checkpoint, last: int, hooks: ExitStack) -> None:
@@ -162,49 +198,4 @@ def _place_stop(model: Checkpoint, last: int, hooks: ExitStack) -> None:
     def stop(_module: nn.Module, _inputs: Any, _output: Any) -> None:
         raise _LastNeededBlockReached
 
-    hooks.enter_context(_handle(model.blocks[last].register_forward_hook(stop)))
-
-
-def hook_input(module: nn.Module, fn: Change, *, changes: bool) -> Any:
-    def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: ForeignKwargs) -> Any:
-        h = args[0] if args else kwargs["hidden_states"]
-        h = fn(h)
-        if not changes:
-            return None
-        return ((h, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": h})
-
-    return _handle(module.register_forward_pre_hook(hook, with_kwargs=True))
-
-
-def hook_output(module: nn.Module, fn: Change, *, changes: bool) -> Any:
-    def hook(_module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
-        is_tuple = isinstance(output, tuple)
-        own = output[0] if is_tuple else output
-        h = fn(by_rows(own, inputs))
-        if not changes:
-            return None
-        h = h.view_as(own)
-        return (h, *output[1:]) if is_tuple else h
-
-    return _handle(module.register_forward_hook(hook))
-
-
-def by_rows(output: Tensor, inputs: tuple[Any, ...]) -> Float[Tensor, "row token d_model"]:
-    """What a module returned, in the shape of what it was given: Llama 4's experts lay the tokens of all rows in one line."""
-    given = inputs[0] if inputs else None
-    if isinstance(given, Tensor) and given.ndim == 3 and output.ndim == 2 and output.numel() == given.numel():
-        return output.view_as(given)
-    return output
-
-
-class _handle:
-    """A hook as a context manager."""
-
-    def __init__(self, handle: Any) -> None:
-        self.handle = handle
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        self.handle.remove()
+    hooks.enter_context(Handle(model.blocks[last].register_forward_hook(stop)))

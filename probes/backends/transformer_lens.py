@@ -137,7 +137,7 @@ def _replace_contribution(layer: int, edits: list[SiteEdit]) -> list[tuple[str, 
         entering[:] = [h]
 
     def change(h: Tensor, hook: Any) -> Tensor:
-        return replaced(h, edits, added_to=entering[0])
+        return replaced(h, edits, beside=-entering[0])
 
     return [
         (_hook_name(Site("resid_pre", layer)), remember),

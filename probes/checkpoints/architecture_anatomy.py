@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
+from strata.probes.checkpoints.block_description import parts_of
+from strata.probes.checkpoints.block_steps import BlockParts
+from strata.probes.checkpoints.several_streams import joining, n_streams_of
+from strata.probes.checkpoints.unsuited import why_unsuited
 from strata.probes.errors import NotSupportedError
 
-_ATTENTION = ("self_attn", "attn", "attention", "self_attention")
-_MLP = ("mlp", "feed_forward", "ffn", "block_sparse_moe")
-_OUTPUT_PROJECTION = ("o_proj", "c_proj", "out_proj", "dense", "wo")
-_FINAL_NORM = ("norm", "ln_f", "final_layer_norm", "final_layernorm")
-_LAST_WRITERS = (
-    ("post_self_attn_layernorm", "post_mlp_layernorm"),  # GLM-4
-    ("post_norm1", "post_norm2"),  # HyperCLOVA X
-    ("attn_sconv", "mlp_sconv"),  # Inkling
+_FINAL_NORM: tuple[str, ...] = (
+    "norm",
+    "ln_f",
+    "final_layer_norm",
+    "final_layernorm",
+    "embedding_norm",
+    "norm_f",
+    "final_norm",
+    "out_norm",
 )
-"""What stands between attention or MLP and the stream, where it has names that say so."""
+_FINAL_NORM += ("ln_out", "layer_norm", "layernorm", "output_layernorm", "LayerNorm", "ln")
 _PARALLEL_TYPES = frozenset({"gptj", "codegen", "phi", "cohere", "cohere2"})
-
-
-@dataclass(frozen=True)
-class BlockParts:
-    block: nn.Module
-    """Reads stream l, returns stream l+1."""
-    attention: nn.Module
-    """Its output (the first element of a tuple) is what attention adds to the stream: a post-norm where there is one."""
-    mlp: nn.Module
-    """Its output is what the MLP adds to the stream: a post-norm where there is one."""
-    output_projection: nn.Module | None = None
-    """Reads the heads' outputs side by side; None where it has no known name."""
+_COUNTS_COLUMNS = frozenset({"llama4_text", "roberta", "camembert", "data2vec-text", "roberta-prelayernorm", "xmod"})
+_COUNTS_COLUMNS |= {"xlm-roberta", "xlm-roberta-xl", "git"}
+"""Types whose chunks of attention begin at columns of a batch, or whose positions are counted past pads by the body itself."""
+_OF_IMAGES = re.compile(r"vision|image|audio")
+_OTHER_FINAL_NORM = {"bigbird_pegasus": "layernorm_embedding"}
+_TOKEN_ID = "the token's id"
+_BESIDE_BY_MODULE = (
+    (_TOKEN_ID, ("per_layer_input_gate", "ple")),
+    ("stream 0", ("shared_transf", "shared_transformer")),
+)
+_BESIDE_BY_SETTING = (("keys and values of earlier blocks", "num_kv_shared_layers"), (_TOKEN_ID, "num_hash_layers"))
+_BESIDE_BY_TYPE = (
+    ("what the router of the block before computed", frozenset({"zaya"})),
+    ("what attention of an earlier block chose", frozenset({"hy_v4"})),
+)
 
 
 @dataclass(frozen=True)
@@ -40,37 +51,65 @@ class Anatomy:
     """The decoder without the language-model head."""
     blocks: tuple[BlockParts, ...]
     """In depth order."""
-    final_norm: nn.Module
-    """Applied once, after the last block."""
+    final_norm: nn.Module | None
+    """Applied once, after the last block; None where the head reads the last stream as it is (BART)."""
     parallel: bool
-    """Attention and MLP read the same stream, so there is no `resid_mid`."""
+    """Mixer and channel part read the same stream, so there is no `resid_mid`."""
     body_path: str
     """Dotted path of the body inside the model."""
     blocks_path: str
     """Dotted path of the list of blocks inside the model."""
-    contribution_scale: float = 1.0
-    """What the block multiplies both modules' outputs by before adding them to the stream (Granite, MiniCPM 3)."""
+    pads_right: bool = False
+    """A pad in front of a prompt would change its numbers: a state or a convolution goes over it, or the body counts it."""
+    n_streams: int = 1
+    """Of a token; several are read as one of their joint width."""
+    joins: nn.Module | None = None
+    """Makes one stream of several before the final norm."""
+    beside_stream: str | None = None
+    """What blocks read beside the stream, if anything: replacing a stream at every position doesn't replace that."""
+
+    @property
+    def only_attention(self) -> bool:
+        """Whether attention is all that brings in other tokens."""
+        return has_only_attention(self.blocks)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every contribution that is read and put back is the same to the last bit."""
+        return all(step.is_exact for parts in self.blocks for step in (parts.mixer, parts.channel) if step is not None)
 
 
 def anatomy_of(model: nn.Module) -> Anatomy:
     """Finds the parts of a Hugging Face causal language model. Raises NotSupportedError for a shape it doesn't know."""
     config: Any = model.config
     text_config = config.get_text_config()
+    _refuse_unsuited(model, why_unsuited(text_config))
     blocks_path, blocks = _blocks_of(model, text_config)
-    body_path = blocks_path.rpartition(".")[0]
+    above = blocks_path.rpartition(".")[0]
+    body_path = next((path for path in _upwards(above) if _takes(model.get_submodule(path), "input_ids")), above)
     body = model.get_submodule(body_path)
-    final_norm = _first(body, _FINAL_NORM)
-    if final_norm is None:
-        raise NotSupportedError(name_of(model), f"{type(body).__name__} has no final norm under any known name")
+    described = tuple(_parts(model, block, text_config) for block in blocks)
+    _refuse_unsuited(model, why_unsuited(text_config, described))
+    n_streams = n_streams_of(text_config, described[0].block)
     return Anatomy(
         body=body,
-        blocks=tuple(_parts(model, block) for block in blocks),
-        final_norm=final_norm,
+        blocks=described,
+        final_norm=_final_norm(model.get_submodule(above), text_config) or _final_norm(body, text_config),
         parallel=_is_parallel(text_config),
         body_path=body_path,
         blocks_path=blocks_path,
-        contribution_scale=_contribution_scale(blocks[0], text_config),
+        pads_right=not has_only_attention(described)
+        or not _takes(body, "position_ids")
+        or text_config.model_type in _COUNTS_COLUMNS,
+        beside_stream=_beside_stream(text_config, described),
+        n_streams=n_streams,
+        joins=joining(body, n_streams),
     )
+
+
+def _refuse_unsuited(model: nn.Module, reason: str | None) -> None:
+    if reason is not None:
+        raise NotSupportedError(name_of(model), reason)
 
 
 def name_of(model: nn.Module) -> str:
@@ -81,60 +120,64 @@ def name_of(model: nn.Module) -> str:
 
 def _blocks_of(model: nn.Module, text_config: Any) -> tuple[str, Any]:
     """(dotted path, list) of the text decoder's blocks."""
-    n_layers = getattr(text_config, "num_hidden_layers", None)
-    if n_layers is None:
+    names = ("decoder_layers", "num_hidden_layers", "num_layers")
+    counts = [count for count in (getattr(text_config, name, None) for name in names) if isinstance(count, int)]
+    if not counts:
         raise NotSupportedError(name_of(model), "its configuration doesn't say how many blocks it has")
-    if n_layers == 0:
+    if max(counts) == 0:
         raise NotSupportedError(name_of(model), "it has no blocks (num_hidden_layers is 0)")
     candidates = [
         (path, module)
+        for count in dict.fromkeys(counts)
         for path, module in model.named_modules()
-        if isinstance(module, nn.ModuleList) and len(module) == n_layers and _first(module[0], _MLP) is not None
+        if isinstance(module, nn.ModuleList) and len(module) == count > 0 and parts_of(module[0], text_config)
     ]
     if not candidates:
         raise NotSupportedError(
-            name_of(model), f"no list of {n_layers} blocks, each with an MLP under a known name, was found in it"
+            name_of(model), f"no list of {counts[0]} blocks whose parts have known names was found in it"
         )
     # A vision tower may have as many blocks as the text decoder.
+    candidates = [entry for entry in candidates if not _OF_IMAGES.search(entry[0])] or candidates
     of_text: Any = getattr(model, "get_decoder", None)
     decoder = of_text() if of_text is not None else None
     inside = {id(module) for module in decoder.modules()} if isinstance(decoder, nn.Module) else set()
     return next(((path, module) for path, module in candidates if id(module) in inside), candidates[0])
 
 
-def _parts(model: nn.Module, block: Any) -> BlockParts:
-    attention, mlp = _first(block, _ATTENTION), _first(block, _MLP)
-    if attention is None or mlp is None:
-        lacks = "attention" if attention is None else "MLP"
-        raise NotSupportedError(name_of(model), f"{type(block).__name__} has no {lacks} under any known name")
-    projection = _output_projection(attention)
-    for names in _LAST_WRITERS:
-        if all(hasattr(block, name) for name in names):
-            return BlockParts(block, getattr(block, names[0]), getattr(block, names[1]), projection)
-    # Gemma norms before and after, OLMo 2 only after; in Llama `post_attention_layernorm` comes *before* the MLP.
-    norms_after = hasattr(block, "pre_feedforward_layernorm") or not hasattr(block, "input_layernorm")
-    if norms_after and hasattr(block, "post_attention_layernorm") and hasattr(block, "post_feedforward_layernorm"):
-        return BlockParts(block, block.post_attention_layernorm, block.post_feedforward_layernorm, projection)
-    if all(hasattr(block, name) for name in ("post_attention_layernorm", "pre_mlp_layernorm", "post_mlp_layernorm")):
-        return BlockParts(block, block.post_attention_layernorm, block.post_mlp_layernorm, projection)  # AFMoE
-    return BlockParts(block, attention, mlp, projection)
+def _parts(model: nn.Module, block: Any, config: Any) -> BlockParts:
+    parts = parts_of(block, config)
+    if parts is None:
+        raise NotSupportedError(name_of(model), f"{type(block).__name__} has no parts under any known name")
+    return parts
 
 
-def _output_projection(attention: nn.Module) -> nn.Module | None:
-    """The module of that name nearest to the top: GPT-Neo has one attention inside another."""
-    named = [
-        (path.count("."), module)
-        for path, module in attention.named_modules()
-        if path.rpartition(".")[2] in _OUTPUT_PROJECTION
+def _upwards(path: str) -> Iterator[str]:
+    """A dotted path, and those of all modules around it, the nearest first."""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+
+
+def has_only_attention(blocks: Sequence[BlockParts]) -> bool:
+    return all(parts.mixer is None or parts.mixer.kinds == ("attention",) for parts in blocks)
+
+
+def _takes(module: nn.Module, argument: str) -> bool:
+    return argument in inspect.signature(module.forward).parameters
+
+
+def _beside_stream(config: Any, blocks: Sequence[BlockParts]) -> str | None:
+    found = [
+        what for what, names in _BESIDE_BY_MODULE if any(_first(parts.block, names) is not None for parts in blocks)
     ]
-    return min(named, key=lambda entry: entry[0])[1] if named else None
+    found += [what for what, name in _BESIDE_BY_SETTING if getattr(config, name, None)]
+    found += [what for what, types in _BESIDE_BY_TYPE if config.model_type in types]
+    return " and ".join(dict.fromkeys(found)) or None
 
 
-def _contribution_scale(block: Any, config: Any) -> float:
-    own = getattr(block, "residual_scale", None)  # MiniCPM 3
-    if isinstance(own, float):
-        return own
-    return float(getattr(config, "residual_multiplier", None) or 1.0)
+def _final_norm(module: nn.Module, config: Any) -> nn.Module | None:
+    other = _OTHER_FINAL_NORM.get(config.model_type)
+    return _first(module, _FINAL_NORM if other is None else (other,))
 
 
 def _is_parallel(config: Any) -> bool:
@@ -145,5 +188,6 @@ def _is_parallel(config: Any) -> bool:
     return config.model_type in _PARALLEL_TYPES
 
 
-def _first(module: nn.Module, names: tuple[str, ...]) -> Any:
-    return next((getattr(module, name) for name in names if hasattr(module, name)), None)
+def _first(module: nn.Module, names: tuple[str, ...]) -> nn.Module | None:
+    found = (getattr(module, name, None) for name in names)
+    return next((part for part in found if isinstance(part, nn.Module)), None)

@@ -85,8 +85,13 @@ class Checkpoint:
         return tuple(parts.block for parts in self.anatomy.blocks)
 
     @property
-    def final_norm(self) -> nn.Module:
+    def final_norm(self) -> nn.Module | None:
         return self.anatomy.final_norm
+
+    @property
+    def is_attributable(self) -> bool:
+        """Whether nothing but a norm stands before the unembedding, so that parts of a stream can be read out by themselves."""
+        return self.readout.norm is self.final_norm or isinstance(self.readout.norm, nn.Identity)
 
     @property
     def n_layers(self) -> int:
@@ -94,7 +99,8 @@ class Checkpoint:
 
     @cached_property
     def d_model(self) -> int:
-        return int(self.model.get_input_embeddings().weight.shape[1])
+        """Width of the stream: of all streams of a token together, where a model has several."""
+        return int(self.model.get_input_embeddings().weight.shape[1]) * self.anatomy.n_streams
 
     @property
     def vocab_size(self) -> int:

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 
 from strata.probes.checkpoints.architecture_anatomy import anatomy_of
+from strata.probes.checkpoints.architecture_caveats import architecture_caveats
+from strata.probes.checkpoints.before_unembedding import before_unembedding
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.embedded import embedded_directory
 from strata.probes.checkpoints.gguf_file import alone, check_gguf, hash_gguf, load_gguf
@@ -188,7 +190,10 @@ def checkpoint_from(
         )
     embed_row_by_row(model)
     anatomy = anatomy_of(model)
-    return Checkpoint(model, tokenizer, anatomy, readout_of(model, anatomy.final_norm), identity, caveats)
+    caveats = (*caveats, *architecture_caveats(anatomy))
+    return Checkpoint(
+        model, tokenizer, anatomy, readout_of(model, before_unembedding(model, anatomy)), identity, caveats
+    )
 
 
 def _check_ends(model: Any) -> None:

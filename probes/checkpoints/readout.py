@@ -34,12 +34,15 @@ _DIVIDES = {
 }
 
 
+_SOFTCAPS = ("final_logit_softcapping", "logits_soft_cap", "output_logit_soft_cap")
+
+
 @dataclass(frozen=True, eq=False)
 class Readout:
     """`logits = transform(norm(h) Wᵀ + bias)`, exactly as the model computes them from stream L."""
 
     norm: nn.Module
-    """The model's own final norm, called in the model's dtype."""
+    """The model's own final norm (or what it has instead), called in the model's dtype."""
     weight: Float[Tensor, "vocab d_model"]
     """The unembedding; shares its memory with the model."""
     bias: Float[Tensor, " vocab"] | None
@@ -94,8 +97,8 @@ class Readout:
         return digest.hexdigest()
 
 
-def readout_of(model: nn.Module, final_norm: nn.Module) -> Readout:
-    """The read-out of a Hugging Face causal language model.
+def readout_of(model: nn.Module, norm: nn.Module) -> Readout:
+    """The read-out of a Hugging Face causal language model, `norm` being all that stands before its unembedding.
 
     Raises NotSupportedError when there is no language-model head, or when it isn't one linear map from the stream.
     """
@@ -116,9 +119,9 @@ def readout_of(model: nn.Module, final_norm: nn.Module) -> Readout:
     # Inkling leaves out the logits of the rows that pad its vocabulary.
     size = min(int(getattr(config, "unpadded_vocab_size", None) or weight.shape[0]), weight.shape[0])
     bias: Any = head.bias
-    cap = getattr(config, "final_logit_softcapping", None)
+    cap = next((cap for cap in (getattr(config, name, None) for name in _SOFTCAPS) if cap), None)
     return Readout(
-        norm=final_norm,
+        norm=norm,
         weight=weight.detach()[:size],
         bias=None if bias is None else bias.detach()[:size],
         scale=_scale(model, config),

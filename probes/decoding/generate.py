@@ -135,8 +135,10 @@ def _company(checkpoint: Checkpoint, n_tokens: int, max_new_tokens: int) -> tupl
     # Phi-3 begins its cache anew there, whatever its position embeddings do.
     named = getattr(settings, "original_max_position_embeddings", None)
     limits = (*checkpoint.thresholds, *([int(named)] if named else []))
+    # Nor may a state or a convolution go over pads.
     takes_positions = "position_ids" in inspect.signature(checkpoint.model.forward).parameters
-    if not takes_positions or any(n_tokens <= limit < n_tokens + max_new_tokens for limit in limits):
+    takes_pads = takes_positions and not checkpoint.anatomy.pads_right
+    if not takes_pads or any(n_tokens <= limit < n_tokens + max_new_tokens for limit in limits):
         return n_tokens
     return tuple(n_tokens > limit for limit in limits)
 

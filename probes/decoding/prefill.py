@@ -45,6 +45,8 @@ def prefilled(checkpoint: Checkpoint, prompts: Sequence[Prompt]) -> Any | None:
             input_ids=batch.ids[:, :-1], attention_mask=batch.mask[:, :-1], position_ids=batch.position_ids[:, :-1],
             past_key_values=cache, use_cache=True, logits_to_keep=1,
         )  # fmt: skip
+        if any(layer.keys is None for layer in cache.layers):  # the model keeps nothing (GPT)
+            return None
         parts.append(cache.layers)
     width = len(prompts[0].ids) - 1
     whole = [

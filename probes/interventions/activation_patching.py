@@ -64,7 +64,7 @@ def patch_pairs(  # nine parameters: items and edits, and what every batched mea
     A pair without a line's position, or whose two prompts are still the same there, has no value on that line. Controls
     exist for contributions at named positions only. `layers`: first blocks of the windows, ascending; None: all of them.
     `runs`: where other measurements of the same pairs find their recordings.
-    Raises NoRestartError where the architecture can't be run from the middle, StrataError for edits that don't fit.
+    Raises StrataError for edits that don't fit.
     """
     runs = runs or Runs(checkpoint)
     tokens = tokens_a_batch(batch_tokens, checkpoint.device, BATCH_TOKENS)

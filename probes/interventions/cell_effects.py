@@ -38,6 +38,7 @@ from strata.probes.rerun.run_edits import (
     values_do_not_fit,
 )
 from strata.probes.rerun.shared_recordings import Runs
+from strata.probes.rerun.why_whole import why_whole
 
 Side = Literal["clean", "foil"]
 Where = Literal["span", "last"]
@@ -59,7 +60,7 @@ class CellBatch:
 
     `span`: named position that is replaced between the two prompts of every pair; None: only the last position is edited.
     Memory grows with the batch, not with the number of edits. Nothing runs before it is asked for. Raises StrataError for a
-    pair without the span, and whatever is asked for raises NoRestartError where the architecture can't be run from the middle.
+    pair without the span, and what is asked of heads raises NoRestartError where the architecture can't be run from the middle.
     """
 
     def __init__(self, runs: Runs, pairs: Sequence[Pair], span: str | None) -> None:
@@ -144,6 +145,11 @@ class CellBatch:
         """
         sources = self._where("enrich")[:, None]
         return self._fall([Knockout(_blocks(window), sources) for window in windows], self._where("move"), unrelated)
+
+    @property
+    def has_heads(self) -> bool:
+        """Whether single heads, and what they read, can be told apart: only in models that can be restarted from the middle."""
+        return self._run("clean").restarts and why_whole(self.checkpoint) is None
 
     def head_outputs(self, where: Where, side: Side) -> Float[Tensor, "pair layer head d_head"]:
         """What each query head hands to the output projection, in float32 on the CPU."""

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from strata.probes.backends.torch_hooks import hook_output
+from strata.probes.backends.step_hooks import given_beside, hook_output, stream_given
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.foreign_types import ForeignKwargs
@@ -33,10 +33,9 @@ def run_body(checkpoint: Checkpoint, layout: Layout) -> BodyRun:
     streams: list[Tensor] = []
     calls: list[BlockCall] = []
 
-    def enter(_module: nn.Module, args: tuple[Any, ...], kwargs: ForeignKwargs) -> None:
-        h = args[0] if args else kwargs["hidden_states"]
-        streams.append(h.clone())
-        calls.append(BlockCall(args[1:], {name: value for name, value in kwargs.items() if name != "hidden_states"}))
+    def enter(module: nn.Module, args: tuple[Any, ...], kwargs: ForeignKwargs) -> None:
+        streams.append(stream_given(module, args, kwargs).clone())
+        calls.append(BlockCall(*given_beside(module, args, kwargs)))
 
     def keep_last(h: Tensor) -> Tensor:
         streams.append(h.clone())
@@ -78,4 +77,4 @@ def run_block(
     device = h.device if own.device.type == "meta" else own.device
     with torch.no_grad():
         output = block(h.to(device), *call.args, **call.kwargs)
-    return output[0] if isinstance(output, tuple) else output
+    return output[0] if isinstance(output, (tuple, list)) else output

@@ -81,7 +81,7 @@ class _ModelRun:
 
 
 def source_of(checkpoint: Checkpoint) -> SourceModel:
-    """A source that runs `checkpoint`. Raises NoRestartError where its blocks can't be recorded."""
+    """A source that runs `checkpoint`."""
 
     def run(pairs: Sequence[Pair]) -> SourceRun:
         recording = record(checkpoint, [pair.clean for pair in pairs])
@@ -109,8 +109,8 @@ def cross_patch(
     """Yields the effects of `lines` batch by batch; memory does not depend on the number of pairs.
 
     Exchange the two models for the other direction; take a control model as source for the control. `Pair.swapped()` measures the foil
-    prompts instead. A random line's directions depend on the seed, the pair, the block and the token. Raises NoRestartError where the receiver can't be run from the middle, StrataError for models
-    or sites that don't fit.
+    prompts instead. A random line's directions depend on the seed, the pair, the block and the token. Raises StrataError for models or
+    sites that don't fit.
     """
     for line in lines:
         if line.component not in CONTRIBUTIONS:

@@ -37,7 +37,7 @@ def store_contributions(
 
     `all` is every token. In the model's dtype: 2 × blocks × tokens × d_model values a pair. Pairs that are in the store
     already are not run again; the store's signature must name the checkpoint and the positions.
-    Raises NoRestartError where the blocks can't be recorded, StrataError for values that are not finite.
+    Raises StrataError for values that are not finite.
     """
     if not pairs:
         return

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from strata.probes.backends.packed_linear import packed_linears
-from strata.probes.backends.torch_hooks import Change, hook_input, hook_output
+from strata.probes.backends.step_hooks import Change, edit_step, hook_input
+from strata.probes.errors import StrataError
 from strata.probes.rerun.head_outputs import output_projection_of
 from strata.probes.rerun.held_streams import HeldStems, StemsOfSweep
 from strata.probes.rerun.recording import Recording
@@ -31,7 +33,10 @@ from strata.probes.rerun.run_edits import (
     check_edits,
     of_rows,
 )
+from strata.probes.rerun.shared_prefix import NoRestartError
 from strata.probes.rerun.sweep_plan import Run, plan_of, rows_of_like_reach, shares_of
+from strata.probes.rerun.whole_runs import sweep_whole
+from strata.probes.rerun.why_whole import remember_whole, why_whole
 
 _CHUNK_TOKENS = {"cpu": 1024, "cuda": 65_536}
 _HELD_TOKENS = {"cpu": 65_536, "cuda": 1_048_576}
@@ -52,9 +57,26 @@ def sweep(
     in the order of the edits' values. Nothing is recomputed before the first of them. Memory: as many runs at a time as
     it is for, since many at a time are faster. `stems`: what earlier sweeps of this recording left off at, of donors that are always
     edited at the same columns; this one goes on from there, and adds its own.
-    Raises StrataError, before any model time is spent, for blocks, heads or columns that don't exist or don't fit.
+    Raises StrataError, before any model time is spent, for blocks, heads or columns that don't exist or don't fit; NoRestartError for
+    heads and Knockouts in a model that can't be restarted from the middle, where every other edit is a whole forward pass.
     """
     check_edits(recording, edits, where, keep)
+    checkpoint = recording.checkpoint
+    if why_whole(checkpoint) is None and recording.restarts:
+        try:
+            return _sweep_restarted(recording, edits, where, keep, stems)
+        except NoRestartError as error:
+            remember_whole(checkpoint, error)
+    return sweep_whole(recording, edits, where, keep)
+
+
+def _sweep_restarted(
+    recording: Recording,
+    edits: Sequence[RunEdit],
+    where: Int[Tensor, "item position"],
+    keep: int,
+    stems: HeldStems | None,
+) -> Float[Tensor, "edit item token d_model"]:
     last = recording.streams[-1]
     ends = last.new_empty(len(edits), len(where), keep, last.shape[-1])
     held = _HELD_TOKENS.get(recording.checkpoint.device.type, _HELD_TOKENS["cuda"])
@@ -162,10 +184,12 @@ class _Sweep:
         parts = self.checkpoint.anatomy.blocks[layer]
         here = [(row, self.edits[run.edit]) for row, run in enumerate(runs) if layer in run.blocks]
         with ExitStack() as hooks:
-            for component, module in (("attn_out", parts.attention), ("mlp_out", parts.mlp)):
+            for component, step in (("attn_out", parts.mixer), ("mlp_out", parts.channel)):
                 groups = _by_values(here, component)
-                if groups:
-                    hooks.enter_context(hook_output(module, self._put(layer, len(h), groups), changes=True))
+                if groups and step is None:
+                    _require_nothing(layer, component, [values for _, values in groups])
+                elif groups and step is not None:
+                    edit_step(step, partial(self._put, layer, len(h), groups), hooks)
             heads = [
                 (row, head, edit)
                 for row, edit in here
@@ -188,17 +212,25 @@ class _Sweep:
         return at if rows is None else (torch.tensor(rows, device=device)[:, None, None], *at)
 
     # Outputs are edited in place: the module has just computed them for nobody else.
-    def _put(self, layer: int, n_runs: int, groups: Sequence[tuple[list[int], Values]]) -> Change:
-        scale = self.checkpoint.anatomy.contribution_scale
-
-        def change(output: Tensor) -> Tensor:
-            output = output.contiguous()
-            by_run = output.view(n_runs, self.n_items, self.n_queries, -1)
-            for rows, values in groups:
-                by_run[self._at(output.device, rows)] = (values(layer) / scale).to(output)
-            return output
-
-        return change
+    def _put(  # nine parameters: three of an `Overwrite`
+        self,
+        layer: int,
+        n_runs: int,
+        groups: Sequence[tuple[list[int], Values]],
+        output: Tensor,
+        *,
+        beside: Tensor | None = None,
+        scale: float = 1.0,
+        nothing: bool = False,
+    ) -> Tensor:
+        output = output.contiguous()
+        by_run = output.view(n_runs, self.n_items, self.n_queries, -1)
+        for rows, values in groups:
+            at, new = self._at(output.device, rows), values(layer)
+            if beside is not None:
+                new = new.to(beside) - beside.view_as(by_run)[at]
+            by_run[at] = 0.0 if nothing else (new / scale).to(output)
+        return output
 
     def _put_heads(self, layer: int, n_runs: int, at: Sequence[tuple[int, int, HeadReplacement]]) -> Change:
         values = torch.stack([edit.values[:, layer, head, None] for _, head, edit in at])
@@ -232,3 +264,10 @@ def _by_values(here: Sequence[tuple[int, RunEdit]], component: Component | str) 
         if isinstance(edit, Replacement) and edit.component == component:
             groups.setdefault(id(edit.values), ([], edit.values))[0].append(row)
     return list(groups.values())
+
+
+def _require_nothing(layer: int, component: str, values: Sequence[Values]) -> None:
+    """Raises StrataError where something is to stand in the place of a step that the block hasn't got."""
+    if any(bool(of_edit(layer).any()) for of_edit in values):
+        what = "mixer" if component == "attn_out" else "channel part"
+        raise StrataError(f"Block {layer} has no {what} to replace", "Edit block_out or a stream")

@@ -12,6 +12,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from strata.probes.backends.step_hooks import given_beside, stream_given
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.foreign_types import ForeignKwargs
 from strata.probes.prompts.batching import Batch
@@ -36,12 +37,13 @@ class RowsOfTree:
         added = torch.zeros(allowed.shape, dtype=torch.float32).masked_fill(~allowed, torch.finfo(torch.float32).min)
         self.mask: Float[Tensor, "item one token token"] = added[:, None]
 
-    def entered(self, _block: nn.Module, args: tuple[Any, ...], kwargs: ForeignKwargs) -> None:
+    def entered(self, block: nn.Module, args: tuple[Any, ...], kwargs: ForeignKwargs) -> None:
         """A hook of the first block. Raises NoTreeError where it is given other things for a token because of where in its row it stands."""
-        stream = args[0] if args else kwargs["hidden_states"]
+        stream = stream_given(block, args, kwargs)
         self._require_alike("hidden_states", stream[0])
-        self.arguments(args[1:])
-        self.named_arguments({name: value for name, value in kwargs.items() if name != "hidden_states"})
+        beside, named = given_beside(block, args, kwargs)
+        self.arguments(beside)
+        self.named_arguments(named)
 
     def arguments(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """What a block was given beside the stream, as if for the rectangle."""
@@ -72,12 +74,16 @@ class RowsOfTree:
 
 
 def rows_of_tree(checkpoint: Checkpoint, batch: Batch) -> RowsOfTree | None:
-    """The batch as a tree; None where there is none, or where rows of its length are embedded otherwise than short ones.
+    """The batch as a tree; None where there is none, where tokens meet elsewhere than in attention, or where rows of its length are embedded otherwise than short ones.
 
     Nodes share one row, and so one position embedding: long rope and dynamic scaling ask for the length of each prompt by itself.
     """
     tree = tree_of(batch)
-    if tree is None or checkpoint.is_stretched(max(batch.ids.shape[1], tree.ids.shape[1])):
+    if (
+        tree is None
+        or not checkpoint.anatomy.only_attention
+        or checkpoint.is_stretched(max(batch.ids.shape[1], tree.ids.shape[1]))
+    ):
         return None
     return RowsOfTree(tree, batch.mask)
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from strata.probes.backends.contract import Site, streams_of
 from strata.probes.backends.packed_linear import packed_linears
-from strata.probes.backends.torch_hooks import hook_output
+from strata.probes.backends.step_hooks import given_beside, hook_output, read_step, stream_given
+from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.foreign_types import ForeignKwargs
 from strata.probes.prompts.batching import Batch, pad
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.recorded_tree import NoTreeError, RowsOfTree, TreeRecorder, rows_of_tree
 from strata.probes.rerun.shared_prefix import NoRestartError, RecordedAttention, Recorder, attention_by
+from strata.probes.rerun.why_whole import remember_whole, why_whole
 
 
 @dataclass(frozen=True)
@@ -44,14 +48,21 @@ class Recording:
     streams: tuple[Float[Tensor, "item token d_model"], ...]
     """Stream 0 to stream L."""
     attn_out: tuple[Float[Tensor, "item token d_model"], ...]
-    """What attention adds, by block."""
+    """What the mixer adds, by block."""
     mlp_out: tuple[Float[Tensor, "item token d_model"], ...]
     attention: tuple[RecordedAttention, ...]
+    """Of every block; empty where runs can't be restarted from the middle."""
     calls: tuple[BlockCall, ...]
+    """Of every block; empty likewise."""
 
     @property
     def n_layers(self) -> int:
-        return len(self.calls)
+        return self.checkpoint.n_layers
+
+    @property
+    def restarts(self) -> bool:
+        """Whether it holds what edited runs need to start from its middle."""
+        return bool(self.attention)
 
     @property
     def n_columns(self) -> int:
@@ -133,16 +144,21 @@ class Recording:
 def record(checkpoint: Checkpoint, prompts: Sequence[Prompt], *, keep: int | None = None) -> Recording:
     """Runs `prompts` once. `keep`: how many columns, counted from the end, streams and contributions are kept for.
 
-    Tokens that prompts share from their beginning on are computed once, and pads not at all, where a body allows it.
-    Raises NoRestartError when the model's blocks can't be called from outside.
+    Tokens that prompts share from their beginning on are computed once, and pads not at all, where a body allows it. A model that
+    can't be restarted from the middle is recorded without what restarts need.
     """
     batch = _left_padded(prompts, checkpoint.pad_id)
     first = 0 if keep is None else max(0, batch.ids.shape[1] - keep)
-    tree = rows_of_tree(checkpoint, batch)
-    if tree is not None:
-        with suppress(NoTreeError):
-            return _recorded(checkpoint, prompts, batch, first, tree)
-    return _recorded(checkpoint, prompts, batch, first, None)
+    if why_whole(checkpoint) is None:
+        tree = rows_of_tree(checkpoint, batch)
+        try:
+            if tree is not None:
+                with suppress(NoTreeError):
+                    return _recorded(checkpoint, prompts, batch, first, tree)
+            return _recorded(checkpoint, prompts, batch, first, None)
+        except NoRestartError as error:
+            remember_whole(checkpoint, error)
+    return _recorded_whole(checkpoint, prompts, batch, first)
 
 
 def record_each(
@@ -152,51 +168,57 @@ def record_each(
     together = [prompt for prompts in lists for prompt in prompts]
     batch = _left_padded(together, checkpoint.pad_id)
     first = 0 if keep is None else max(0, batch.ids.shape[1] - keep)
-    tree = rows_of_tree(checkpoint, batch)
+    tree = rows_of_tree(checkpoint, batch) if why_whole(checkpoint) is None else None
     if tree is not None:
-        with suppress(NoTreeError):
+        with suppress(NoTreeError, NoRestartError):
             whole = _recorded(checkpoint, together, batch, first, tree)
             rows = torch.split(torch.arange(len(together)), [len(prompts) for prompts in lists])
             return [whole.select(of_list) for of_list in rows]
     return [record(checkpoint, prompts, keep=keep) for prompts in lists]
 
 
+def _recorded_whole(checkpoint: Checkpoint, prompts: Sequence[Prompt], batch: Batch, first: int) -> Recording:
+    streams = streams_of(checkpoint.n_layers)
+    attn_out, mlp_out = (
+        [Site(name, layer) for layer in range(checkpoint.n_layers)] for name in ("attn_out", "mlp_out")
+    )  # fmt: skip
+    where = torch.arange(first, batch.ids.shape[1]).expand(len(prompts), -1)
+    values = TorchHooks(checkpoint).read(batch, [*streams, *attn_out, *mlp_out], where).values
+    kept, mixed, channelled = (tuple(values[site] for site in sites) for sites in (streams, attn_out, mlp_out))
+    return Recording(checkpoint, tuple(prompts), batch, first, kept, mixed, channelled, attention=(), calls=())
+
+
 def _recorded(
     checkpoint: Checkpoint, prompts: Sequence[Prompt], batch: Batch, first: int, tree: RowsOfTree | None
 ) -> Recording:
     streams: list[Tensor] = []
-    parts: dict[str, list[Tensor]] = {"attn_out": [], "mlp_out": []}
+    parts: dict[str, dict[int, Tensor]] = {"attn_out": {}, "mlp_out": {}}
     calls: list[BlockCall] = []
     recorder = Recorder() if tree is None else TreeRecorder(tree)
-    scale = checkpoint.anatomy.contribution_scale
 
     def kept(h: Tensor) -> Tensor:
         return h[:, first:].clone() if tree is None else tree.tree.laid_out(h[0], first)
 
-    def enter(_module: nn.Module, args: tuple[Any, ...], kwargs: ForeignKwargs) -> None:
-        h = args[0] if args else kwargs["hidden_states"]
+    def enter(block: nn.Module, args: tuple[Any, ...], kwargs: ForeignKwargs) -> None:
         if tree is not None and not streams:
-            tree.entered(_module, args, kwargs)
-        streams.append(kept(h))
-        call = BlockCall(args[1:], {name: value for name, value in kwargs.items() if name != "hidden_states"})
-        calls.append(call if tree is None else BlockCall(tree.arguments(call.args), tree.named_arguments(call.kwargs)))
-
-    def keeper(name: str) -> Any:
-        def keep_part(h: Tensor) -> Tensor:
-            parts[name].append(kept(h) * scale if scale != 1 else kept(h))
-            return h
-
-        return keep_part
+            tree.entered(block, args, kwargs)
+        streams.append(kept(stream_given(block, args, kwargs)))
+        beside, named = given_beside(block, args, kwargs)
+        calls.append(
+            BlockCall(beside, named) if tree is None else BlockCall(tree.arguments(beside), tree.named_arguments(named))
+        )
 
     def keep_last(h: Tensor) -> Tensor:
         streams.append(kept(h))
         return h
 
     with ExitStack() as hooks, torch.no_grad():
-        for block in checkpoint.anatomy.blocks:
+        for layer, block in enumerate(checkpoint.anatomy.blocks):
             hooks.callback(block.block.register_forward_pre_hook(enter, with_kwargs=True).remove)
-            hooks.enter_context(hook_output(block.attention, keeper("attn_out"), changes=False))
-            hooks.enter_context(hook_output(block.mlp, keeper("mlp_out"), changes=False))
+            for name, of_blocks in parts.items():
+                step = block.step(name)
+                if step is not None:
+                    read_step(step, kept, partial(of_blocks.__setitem__, layer), hooks)
         hooks.enter_context(hook_output(checkpoint.blocks[-1], keep_last, changes=False))
         hooks.enter_context(attention_by(recorder, checkpoint.attention))
         given = batch if tree is None else tree.tree
@@ -204,19 +226,15 @@ def _recorded(
         ids, mask, position_ids = (part.to(checkpoint.device) for part in (given.ids, given.mask, given.position_ids))
         checkpoint.body(input_ids=ids, attention_mask=mask, position_ids=position_ids, use_cache=False)
     n_layers = checkpoint.n_layers
-    if len(recorder.blocks) != n_layers or {len(calls), *map(len, parts.values())} != {n_layers}:
+    if len(recorder.blocks) != n_layers or len(calls) != n_layers:
         raise NoRestartError(f"{len(recorder.blocks)} of its {n_layers} blocks have an attention that can be recorded")
+    for of_blocks in parts.values():  # what a block hasn't got adds nothing
+        of_blocks |= {layer: torch.zeros_like(streams[layer]) for layer in range(n_layers) if layer not in of_blocks}
+    attn_out, mlp_out = (tuple(of_blocks[layer] for layer in range(n_layers)) for of_blocks in parts.values())
     return Recording(
-        checkpoint,
-        tuple(prompts),
-        batch,
-        first,
-        tuple(streams),
-        tuple(parts["attn_out"]),
-        tuple(parts["mlp_out"]),
-        tuple(recorder.blocks),
-        tuple(calls),
-    )
+        checkpoint, tuple(prompts), batch, first, tuple(streams), attn_out, mlp_out,
+        attention=tuple(recorder.blocks), calls=tuple(calls),
+    )  # fmt: skip
 
 
 def _left_padded(prompts: Sequence[Prompt], pad_id: int) -> Batch:

@@ -13,6 +13,7 @@ from strata.probes.checkpoints.quiet_libraries import first_line
 from strata.probes.foreign_types import ForeignKwargs
 from strata.probes.rerun.recording import Recording
 from strata.probes.rerun.shared_prefix import AttentionFunction, NoRestartError, SharedPrefix, Watch, attention_by
+from strata.probes.rerun.why_whole import why_whole
 
 
 def rerun_block(
@@ -27,6 +28,7 @@ def rerun_block(
 
     `blocked` is added to the attention scores; `watch` is shown the attention weights. Raises NoRestartError for a block whose arguments can't be cut.
     """
+    _require_restarts(recording)
     n = len(h)
     recorded = recording.attention[layer]
     attention = SharedPrefix(
@@ -50,6 +52,11 @@ def rerun_last_column(
         n, recorded.keys[:, :, :start], recorded.values[:, :, :start], recorded.mask[:, :, last:], own=own
     )
     return _called(recording, layer, h[:, :, -1:], last, recording.n_columns, attention)
+
+
+def _require_restarts(recording: Recording) -> None:
+    if not recording.restarts:
+        raise NoRestartError(why_whole(recording.checkpoint) or "it was recorded without what restarts need")
 
 
 class _Known(Exception):
@@ -91,7 +98,7 @@ def _called(
             raise NoRestartError(
                 f"{type(block).__name__} needs more than stream and position ({first_line(error)})"
             ) from error
-    output = output[0] if isinstance(output, tuple) else output
+    output = output[0] if isinstance(output, (tuple, list)) else output
     return rearrange(output, "(e b) q d -> e b q d", e=n)
 
 

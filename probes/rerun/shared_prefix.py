@@ -34,6 +34,7 @@ class NoRestartError(StrataError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"Runs can't be restarted from the middle in this model: {reason}", "Use full forward passes")
+        self.reason = reason
 
 
 @contextmanager

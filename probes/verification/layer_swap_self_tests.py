@@ -43,17 +43,14 @@ def run_layer_swap_self_tests(base: Checkpoint, donor: Checkpoint, pairs: Sequen
 def run_own_swap_self_tests(base: Checkpoint, pairs: Sequence[Pair]) -> tuple[SelfTest, ...]:
     """Two identities of the model that receives, whatever the donor. Costs about 20 small forward passes and 3 a block from the middle.
 
-    Raises StrataError for a model that can't be taken apart, NoRestartError where it can't be run from the middle.
+    Raises StrataError for a model that can't be taken apart.
     """
     chosen = _chosen(pairs)
     return _itself(base, [chosen[0], chosen[-1]]), _put_back(base, chosen)
 
 
 def run_patch_self_tests(model: Checkpoint, pairs: Sequence[Pair]) -> tuple[SelfTest, ...]:
-    """The identity that patching rests on, which needs one model only. Costs about 3 small forward passes a block.
-
-    Raises NoRestartError where the model can't be run from the middle.
-    """
+    """The identity that patching rests on, which needs one model only. Costs about 3 small forward passes a block."""
     return (_put_back(model, _chosen(pairs)),)
 
 

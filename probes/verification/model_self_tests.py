@@ -188,17 +188,21 @@ def _clean_into_clean(bench: _Bench) -> Iterator[SelfTest]:
     sites = [Site(name, layer) for layer in layers for name in ("resid_pre", "attn_out", "mlp_out")]
     patched = bench.logits_after([bench.put(site, bench.clean.values[site]) for site in sites])
     change = differences(patched, bench.logits, torch.ones(len(patched), device=patched.device))[0]
-    # Where the block rescales a contribution (Granite) the way in and out again rounds.
-    scaled = bench.checkpoint.anatomy.contribution_scale != 1
+    # Where a block rescales a contribution (Granite), or it is told from the stream around it, the way in and out rounds.
+    exact = bench.checkpoint.anatomy.is_exact
     yield _result(
         "patching a run into itself changes nothing",
         change,
-        bench.tolerance.logits * float(bench.logits.abs().max()) if scaled else 0.0,
-        f"largest change of a logit; stream, attention and MLP of blocks {', '.join(map(str, layers))} at once",
+        0.0 if exact else bench.tolerance.logits * float(bench.logits.abs().max()),
+        f"largest change of a logit; stream, mixer and channel part of blocks {', '.join(map(str, layers))} at once",
     )
 
 
 def _every_position_is_the_donor(bench: _Bench) -> Iterator[SelfTest]:
+    beside = bench.checkpoint.anatomy.beside_stream
+    if beside is not None:
+        yield from _stream_is_the_run_it_comes_from(bench, beside)
+        return
     size = int(bench.checkpoint.model.get_input_embeddings().weight.shape[0])
     donors = [Prompt(prompt.key, tuple((token + 1) % size for token in prompt.ids)) for prompt in bench.prompts]
     stream = Site("resid_pre", bench.n_layers // 2)
@@ -212,6 +216,25 @@ def _every_position_is_the_donor(bench: _Bench) -> Iterator[SelfTest]:
         float((patched - wanted).norm() / (wanted - before).norm()),
         bench.tolerance.rounding,
         f"distance to the donor's logits over the way there; stream {stream.layer}, effect {effect:.7f}",
+    )
+
+
+def _stream_is_the_run_it_comes_from(bench: _Bench, beside: str) -> Iterator[SelfTest]:
+    """Of blocks that read more than the stream: the donor has the same tokens, and another output of the block before."""
+    stream = Site("resid_pre", bench.n_layers // 2)
+    if not stream.layer:
+        return
+    before = Site("resid_post", stream.layer - 1)
+    other = bench.clean.values[stream].roll(1, dims=0).flip(1)
+    edited = bench.backend.edit(bench.batch, [bench.put(before, other)], sites=[stream])
+    assert edited.logits is not None
+    patched = bench.logits_after([bench.put(stream, edited.values[stream])]).double()
+    wanted, unedited = edited.logits[bench.real].double(), bench.logits.double()
+    yield _result(
+        "patching every position of one stream gives the run that it comes from",
+        float((patched - wanted).norm() / (wanted - unedited).norm()),
+        bench.tolerance.rounding,
+        f"distance to that run's logits over the way there; stream {stream.layer}; same tokens, since blocks read {beside} too",
     )
 
 
@@ -251,9 +274,11 @@ def _silencing_is_deleting(bench: _Bench) -> Iterator[SelfTest]:
     nothing = torch.zeros_like(bench.clean.values[Site("attn_out", layer)])
     silenced = bench.logits_after([bench.put(Site(name, layer), nothing) for name in ("attn_out", "mlp_out")])
     entering = bench.clean.values[Site("resid_pre", layer)]
-    deleted = bench.logits_after([bench.put(Site("resid_post", layer), entering)])
+    # What blocks hand on beside the stream has to be the same in both.
+    alike = [] if bench.checkpoint.anatomy.beside_stream is None else [bench.put(Site("attn_out", layer), nothing)]
+    deleted = bench.logits_after([*alike, bench.put(Site("resid_post", layer), entering)])
     yield _result(
-        "zeroing a block's attention and MLP deletes the block",
+        "zeroing what a block's steps add deletes the block",
         differences(silenced, deleted, torch.linalg.vector_norm(deleted.double(), dim=-1))[1],
         bench.tolerance.rounding,
         f"Euclidean distance over the norm of the logits; block {layer}",

@@ -22,7 +22,7 @@ from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.recording import record
 from strata.probes.rerun.run_edits import COMPONENTS, Replacement
-from strata.probes.rerun.shared_prefix import NoRestartError
+from strata.probes.rerun.why_whole import why_whole
 from strata.probes.tolerance import differences, running_scale, tolerance_of
 
 RESTART = "restart"
@@ -141,11 +141,12 @@ def measure_parity(
                     f"it fails on rows padded {side} ({type(error).__name__}: {first_line(error)})"
                 )
     if restarts:
-        try:
-            edited = _restarted_logits(checkpoint, prompts, edits)
+        edited = _restarted_logits(checkpoint, prompts, edits)
+        reason = why_whole(checkpoint)
+        if reason is None:
             comparisons += _compare_edits(checkpoint, RESTART, "left", edited, expected, truth, prompts)
-        except NoRestartError as error:
-            unavailable[RESTART] = str(error)
+        else:
+            unavailable[RESTART] = f"runs can't be restarted from the middle ({reason}); each is a whole forward pass"
     progress("parity", steps, steps, "run")
     return Parity(
         comparisons=tuple(comparisons),

@@ -1,4 +1,4 @@
-"""Does each block read and write one stream a token, and do its attention and MLP add a vector a token to it?"""
+"""Does each block read and write one stream a token, and do its steps add a vector a token to it?"""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from strata.probes.backends.torch_hooks import by_rows
+from strata.probes.backends.step_hooks import by_rows, first_name
 from strata.probes.checkpoints.architecture_anatomy import name_of
+from strata.probes.checkpoints.block_steps import written_by
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.quiet_libraries import first_line
 from strata.probes.errors import NotSupportedError, is_out_of_memory
@@ -31,10 +32,13 @@ def check_shapes(checkpoint: Checkpoint) -> str | None:
     try:
         with ExitStack() as hooks, torch.no_grad():
             for number, parts in enumerate(checkpoint.anatomy.blocks):
-                seen.entering(hooks, parts.block, f"what enters block {number}")
-                seen.leaving(hooks, parts.block, f"what leaves block {number}")
-                seen.leaving(hooks, parts.attention, f"what the attention of block {number} adds")
-                seen.leaving(hooks, parts.mlp, f"what the MLP of block {number} adds")
+                seen.entering(hooks, parts.block, f"what enters block {number}", parts.axis)
+                seen.leaving(hooks, parts.block, f"what leaves block {number}", parts.axis)
+                for step, name in ((parts.mixer, "mixer"), (parts.channel, "channel part")):
+                    for part, module in enumerate(written_by(step)):
+                        if module is not parts.block:
+                            which = "" if part == 0 else f" (part {part + 1})"
+                            seen.leaving(hooks, module, f"what the {name} of block {number} adds{which}")
             hooks.enter_context(_without_numbers(checkpoint) if is_meta else nullcontext())
             # A mask that is spelt out isn't looked at, which without numbers would fail; else none is the plainest.
             mask = torch.zeros(_ROWS, 1, _TOKENS, _TOKENS, dtype=checkpoint.dtype, device="meta") if is_meta else None
@@ -75,26 +79,32 @@ class _Seen:
     def __init__(self) -> None:
         self.places: dict[str, list[tuple[int, ...] | None]] = {}
 
-    def entering(self, hooks: ExitStack, module: nn.Module, place: str) -> None:
-        note = self._note(place)
+    def entering(self, hooks: ExitStack, module: nn.Module, place: str, axis: int | None = None) -> None:
+        note = self._note(place, axis)
 
         def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: ForeignKwargs) -> None:
-            note(args[0] if args else kwargs.get("hidden_states"))
+            note(args[0] if args else kwargs[first_name(_module, kwargs)])
 
         hooks.callback(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
 
-    def leaving(self, hooks: ExitStack, module: nn.Module, place: str) -> None:
-        note = self._note(place)
+    def leaving(self, hooks: ExitStack, module: nn.Module, place: str, axis: int | None = None) -> None:
+        note = self._note(place, axis)
 
         def hook(_module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-            output = output[0] if isinstance(output, tuple) else output
+            output = output[0] if isinstance(output, (tuple, list)) else output
             note(by_rows(output, inputs) if isinstance(output, Tensor) else output)
 
         hooks.callback(module.register_forward_hook(hook).remove)
 
-    def _note(self, place: str) -> Callable[[Any], None]:
+    def _note(self, place: str, axis: int | None) -> Callable[[Any], None]:
         shapes = self.places.setdefault(place, [])
-        return lambda value: shapes.append(tuple(value.shape) if isinstance(value, Tensor) else None)
+        return lambda value: shapes.append(_shape(value, axis) if isinstance(value, Tensor) else None)
+
+
+def _shape(h: Tensor, axis: int | None) -> tuple[int, ...]:
+    """The streams of a token, if there are several, taken as one."""
+    joined = h if axis is None or h.ndim < 4 else h.movedim(axis, -2).flatten(-2)
+    return tuple(joined.shape)
 
 
 def _what_is_wrong(shapes: list[tuple[int, ...] | None], wanted: tuple[int, ...]) -> str:

@@ -17,7 +17,7 @@ FOREIGN_FORMATS = {
     "experiments/items/reasoning_gym.py": "entries of the reasoning-gym package",
     "experiments/probe/text_rows.py": "rows of somebody else's table",
     "experiments/run/summary_version_1.py": "summary.json as version 1 wrote it",
-    "probes/backends/torch_hooks.py": "keyword arguments of another library's modules, handed on",
+    "probes/backends/step_hooks.py": "keyword arguments of another library's modules, handed on",
     "probes/checkpoints/peft_adapter.py": "adapter_config.json of PEFT",
     "probes/checkpoints/peft_adapter_fit.py": "adapter_config.json of PEFT",
     "probes/checkpoints/architecture_difference.py": "config.json of two models",

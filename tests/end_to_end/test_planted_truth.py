@@ -175,7 +175,7 @@ def test_a_model_that_cannot_be_restarted_rightly_stops_the_experiment(tmp_path:
             return output
         return (h + 0.05 * embedded[0], *output[1:])
 
-    checkpoint.anatomy.blocks[0].attention.register_forward_hook(add)
+    checkpoint.blocks[0].self_attn.register_forward_hook(add)
     with pytest.raises(SelfTestError, match="restarted run"):
         located(planted, tmp_path / "run", CONFIG, checkpoint)
     assert not (tmp_path / "run" / "summary.json").exists()

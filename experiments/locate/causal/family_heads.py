@@ -30,8 +30,12 @@ def measure_heads(
     result: FamilyResult,
     donors: tuple[Int[np.ndarray, " pair"], np.ndarray] | None,
 ) -> None:
-    """Adds what the heads of the blocks that carry the loci of `move` and `gather` do. `donors`: index of an item with a third
-    answer by pair, and which pairs have one."""
+    """Adds what the heads of the blocks that carry the loci of `move` and `gather` do, where heads can be told apart.
+
+    `donors`: index of an item with a third answer by pair, and which pairs have one.
+    """
+    if not next(iter(batches))[1].has_heads:
+        return
     n = len(measured.keys)
     cells: tuple[Cell, ...] = ("move", "gather")
     for cell in cells:

@@ -72,7 +72,7 @@ def measure_family(
 ) -> FamilyMeasurements:
     """Everything that `analyse` needs. `tokens`: recomputed tokens a batch may hold; None: the device's usual number.
 
-    Raises NoRestartError where the architecture can't be run from the middle, StoppedError soon after `stopping` is set.
+    Raises StoppedError soon after `stopping` is set.
     """
     tokens = tokens_a_batch(tokens, checkpoint.device, BATCH_TOKENS)
     return _Programme(checkpoint, family, effort, seed, tokens, stopping or Event()).run()
@@ -325,7 +325,7 @@ class _Programme:
     def _beside(self) -> None:
         """Direct attribution, necessity, heads and knockout: they stand beside the place and don't move it."""
         for cell in self.measured.effects:
-            if not at_span(cell):
+            if not at_span(cell) and self.checkpoint.is_attributable:
                 rows = list(range(len(self.measured.keys)))
                 clean, foil = both_sides(self.batches, rows, partial(_attribution, cell))
                 self.measured.attribution[cell], self.measured.read_out[cell] = clean, clean - foil

@@ -8,7 +8,6 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.rerun.shared_prefix import NoRestartError
 from strata.probes.verification.intervention_self_tests import run_causal_self_tests
 from strata.probes.verification.model_self_tests import SelfTest
 
@@ -18,7 +17,7 @@ _PER_FAMILY = 2
 def causal_self_tests(
     checkpoint: Checkpoint, encoded: Sequence[EncodedItem], behaviour: Sequence[BehaviourRow]
 ) -> tuple[SelfTest, ...]:
-    """None without pairs, or where no intervention can be made."""
+    """None without pairs."""
     answered = {row.item for row in behaviour if row.used}
     taken: dict[tuple[str, str], int] = {}
     pairs = []
@@ -32,7 +31,4 @@ def causal_self_tests(
             taken[family] = taken.get(family, 0) + 1
     if not pairs:
         return ()
-    try:
-        return run_causal_self_tests(checkpoint, pairs)
-    except NoRestartError:
-        return ()
+    return run_causal_self_tests(checkpoint, pairs)

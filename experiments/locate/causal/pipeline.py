@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import pyarrow as pa
 import torch
@@ -51,7 +49,7 @@ from strata.probes.errors import DoesNotFitError, is_out_of_memory
 from strata.probes.interventions.activation_patching import BATCH_TOKENS
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
-from strata.probes.rerun.shared_prefix import NoRestartError
+from strata.probes.rerun.why_whole import why_whole
 from strata.probes.store import ActivationStore
 from strata.probes.threads import side_by_side
 
@@ -105,27 +103,24 @@ def causal_stage(
 ) -> Causal:
     """Everything that intervenes on the model. Without usable pairs it says so; it never stops the run for that."""
     if config.extent == "none":
-        return _nothing(checkpoint.n_layers, "no-interventions-asked")
+        return _nothing(checkpoint.n_layers)
     store = effects_store(run.path, run.run_id)
     place_draws, draws = min(config.draws, PLACE_DRAWS), min(config.draws, 2_000)
     workers = FamilyWorkers(checkpoint)
-    try:
-        localised = localise(
-            checkpoint, backend, encoded, behaviour, partial(measured_or_kept, run, workers, store, config.seed),
-            most_pairs=config.pairs, draws=place_draws, seed=config.seed, beside=config.extent != "quick",
-            first=first, known=known, budget=budget, workers=workers, progress=progress,
-        )  # fmt: skip
-        beside: list[CurveRow] = []
-        if config.extent in ("default", "full"):
-            settings = AblationSettings(config.extent, config.draws, config.seed, config.damage_texts, config.text)
-            beside = list(covariates(checkpoint, localised.selected, settings, progress=progress))
-    except NoRestartError as error:
-        return _nothing(checkpoint.n_layers, "no-interventions-possible", error.what)
+    localised = localise(
+        checkpoint, backend, encoded, behaviour, partial(measured_or_kept, run, workers, store, config.seed),
+        most_pairs=config.pairs, draws=place_draws, seed=config.seed, beside=config.extent != "quick",
+        first=first, known=known, budget=budget, workers=workers, progress=progress,
+    )  # fmt: skip
+    beside: list[CurveRow] = []
+    if config.extent in ("default", "full"):
+        settings = AblationSettings(config.extent, config.draws, config.seed, config.damage_texts, config.text)
+        beside = list(covariates(checkpoint, localised.selected, settings, progress=progress))
     return Causal(
         localisation=localised.results(checkpoint.n_layers),
         excluded=_excluded(localised),
         intermediates=intermediates(checkpoint, list(_composite(localised))),
-        caveats=tuple(_caveats(localised)),
+        caveats=tuple(_caveats(checkpoint, localised)),
         settings=CausalSettings(
             map=config.extent,
             pairs_per_family=config.pairs,
@@ -179,12 +174,10 @@ def measure_shard(
         measured_or_kept(run, workers, store, config.seed, family, effort)
 
     progress("interventions", 0, len(own), "families")
-    # An architecture that can't be restarted is said where the run is put together.
-    with suppress(NoRestartError):
-        side_by_side(
-            of_family, own, workers.at_once, lambda done: progress("interventions", done, len(own), "families"),
-            threads=workers.threads, stopping=workers.stopping,
-        )  # fmt: skip
+    side_by_side(
+        of_family, own, workers.at_once, lambda done: progress("interventions", done, len(own), "families"),
+        threads=workers.threads, stopping=workers.stopping,
+    )  # fmt: skip
 
 
 def measured_or_kept(
@@ -280,9 +273,7 @@ def _composite(localised: Localised) -> Iterator[EffectivePair]:
             yield EffectivePair(items[key], curves["enrich"].gained[row], curves["work_out"].gained[row])
 
 
-def _nothing(
-    n_layers: int, code: Literal["no-interventions-asked", "no-interventions-possible"], said: str | None = None
-) -> Causal:
+def _nothing(n_layers: int) -> Causal:
     why = WhyNotLocated(code="no-interventions")
     kinds: dict[str, KindLocalisation] = {
         kind: KindLocalisation(families=0, testable=0, placed=0, why_not_located=why) for kind in KINDS
@@ -291,13 +282,16 @@ def _nothing(
     return Causal(
         localisation=Localisation(n_layers=n_layers, families={}, kinds=kinds, order=order),
         excluded={},
-        intermediates=Intermediates(reason=WhyNoIntermediates(code=code, text=said)),
-        caveats=(Caveat(code=code, text=said),),
+        intermediates=Intermediates(reason=WhyNoIntermediates(code="no-interventions-asked")),
+        caveats=(Caveat(code="no-interventions-asked"),),
         settings=CausalSettings(map="none"),
     )
 
 
-def _caveats(localised: Localised) -> Iterator[Caveat]:
+def _caveats(checkpoint: Checkpoint, localised: Localised) -> Iterator[Caveat]:
+    reason = why_whole(checkpoint)
+    if reason is not None and localised.measurements:
+        yield Caveat(code="whole-forward", text=reason)
     for kind in KINDS:
         answered = [family for family in localised.selected if family.answered]
         if kind not in MATCHED or not any(family.pairs.kind == kind for family in answered):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -16,15 +17,32 @@ from torch import Tensor
 from strata.probes.foreign_types import ForeignKwargs
 
 
+class At(NamedTuple):
+    """A tensor by the dotted path of its module."""
+
+    path: str
+    side: Literal["input", "output"]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What adds up to what a step adds to the stream, in plain arithmetic over what modules took and returned."""
+
+    factors: Mapping[At, float | Tensor]
+    bias: float | Tensor = 0.0
+
+
 @dataclass(frozen=True)
 class Paths:
     """Dotted names of the modules that are listened to; a backend's only part in the reference."""
 
     blocks: tuple[str, ...]
-    attention: tuple[str, ...]
-    mlp: tuple[str, ...]
-    scale: float
-    """What the blocks multiply contributions by."""
+    attention: tuple[Terms, ...]
+    """Of each block's mixer; no terms where there is none."""
+    mlp: tuple[Terms, ...]
+    """Of each block's channel part."""
+    axis: int | None = None
+    """Along which the streams of a token lie, where blocks hand on several."""
 
 
 @dataclass(frozen=True)
@@ -55,41 +73,45 @@ class PlainModel:
     def run(self, ids: Sequence[int], paths: Paths) -> Plain:
         """One forward pass, listened to at `paths`."""
         model = self.fresh()
-        recorded: dict[str, list[Tensor]] = {"in": [], "out": [], "attention": [], "mlp": []}
+        terms = (*paths.attention, *paths.mlp)
+        places = dict.fromkeys(at for term in terms for at in term.factors)
+        places |= dict.fromkeys(At(path, side) for path in paths.blocks for side in ("input", "output"))
+        seen: dict[At, Tensor] = {}
         with ExitStack() as hooks, torch.no_grad():
-            for name in paths.blocks:
-                block = model.get_submodule(name)
-                hooks.callback(block.register_forward_pre_hook(_taking(recorded["in"]), with_kwargs=True).remove)
-                hooks.callback(block.register_forward_hook(_giving(recorded["out"])).remove)
-            for part, names in (("attention", paths.attention), ("mlp", paths.mlp)):
-                for name in names:
-                    hooks.callback(model.get_submodule(name).register_forward_hook(_giving(recorded[part])).remove)
+            for at in places:
+                module = model.get_submodule(at.path)
+                if at.side == "input":
+                    hooks.callback(module.register_forward_pre_hook(_taking(seen, at), with_kwargs=True).remove)
+                else:
+                    hooks.callback(module.register_forward_hook(_giving(seen, at)).remove)
             given = torch.tensor([list(ids)])
             output = model(
                 input_ids=given, attention_mask=torch.ones_like(given), output_hidden_states=True, use_cache=False
             )
-        width = recorded["in"][0].shape[-1]
+        entering = [seen[At(path, "input")] for path in paths.blocks]
+        leaving = seen[At(paths.blocks[-1], "output")]
+        streams = torch.stack([_one_stream(tensor, paths.axis)[0] for tensor in (*entering, leaving)])
         attention, mlp = (
-            torch.stack([tensor.reshape(len(ids), width) for tensor in recorded[part]]) for part in ("attention", "mlp")
+            torch.stack([_sum_of(term, seen, streams[0], paths.axis) for term in of_blocks])
+            for of_blocks in (paths.attention, paths.mlp)
         )
-        return Plain(
-            streams=torch.stack([*(tensor[0] for tensor in recorded["in"]), recorded["out"][-1][0]]),
-            hidden_states=tuple(tensor[0] for tensor in output.hidden_states or ()),
-            attention=attention * paths.scale,
-            mlp=mlp * paths.scale,
-            logits=output.logits[0],
-        )
+        hidden_states = tuple(tensor[0] for tensor in output.hidden_states or ())
+        return Plain(streams, hidden_states, attention, mlp, output.logits[0])
 
     def edited_logits(
-        self, ids: Sequence[int], block: str, value: Float[Tensor, " d_model"]
+        self, ids: Sequence[int], block: str, value: Float[Tensor, " d_model"], axis: int | None = None
     ) -> Float[Tensor, " vocab"]:
         """Logits after the last token when `value` leaves `block` there."""
         model = self.fresh()
 
         def replace(_module: Any, _inputs: Any, output: Any) -> Any:
-            h = (output[0] if isinstance(output, tuple) else output).clone()
-            h[:, -1] = value
-            return (h, *output[1:]) if isinstance(output, tuple) else h
+            is_sequence = isinstance(output, (tuple, list))
+            h = (output[0] if is_sequence else output).clone()
+            if axis is None:
+                h[:, -1] = value
+            else:
+                h.movedim(axis, -2)[:, -1] = value.reshape(h.shape[axis], -1)
+            return type(output)((h, *output[1:])) if is_sequence else h
 
         handle = model.get_submodule(block).register_forward_hook(replace)
         try:
@@ -114,15 +136,29 @@ class PlainModel:
         return tuple(made[0, len(ids) :].tolist())
 
 
-def _taking(into: list[Tensor]) -> Any:
-    def hook(_module: Any, args: tuple[Any, ...], kwargs: ForeignKwargs) -> None:
-        into.append((args[0] if args else kwargs["hidden_states"]).clone())
+def _one_stream(h: Tensor, axis: int | None) -> Tensor:
+    return h if axis is None or h.ndim < 4 else h.movedim(axis, -2).flatten(-2)
+
+
+def _sum_of(terms: Terms, seen: Mapping[At, Tensor], like: Tensor, axis: int | None) -> Float[Tensor, "token d_model"]:
+    total = torch.zeros_like(like)
+    for at, factor in terms.factors.items():
+        total = total + _one_stream(seen[at], axis).reshape(like.shape) * factor
+    return total + terms.bias
+
+
+def _taking(into: dict[At, Tensor], at: At) -> Any:
+    def hook(module: Any, args: tuple[Any, ...], kwargs: ForeignKwargs) -> None:
+        given = args[0] if args else kwargs.get("hidden_states")
+        if given is None:
+            given = kwargs[next(name for name in inspect.signature(module.forward).parameters if name in kwargs)]
+        into[at] = given.clone()
 
     return hook
 
 
-def _giving(into: list[Tensor]) -> Any:
+def _giving(into: dict[At, Tensor], at: At) -> Any:
     def hook(_module: Any, _inputs: Any, output: Any) -> None:
-        into.append((output[0] if isinstance(output, tuple) else output).clone())
+        into[at] = (output[0] if isinstance(output, (tuple, list)) else output).clone()
 
     return hook

@@ -47,7 +47,7 @@ _EXACT: ForeignJson = {
     "num_layers_per_stack": 2, "adapter_rank": 8, "router_hidden_size": 16, "num_query_groups": 2, "num_mem_blocks": 1,
     "ffn_round_up_to_multiple_of": 8, "dim_model_base": 16, "index_block_size": 8, "index_topk_blocks": 2, "max_source_positions": 64,
     "pronunciation_embed_dim": 8, "pronunciation_vocab_size": VOCAB_SIZE, "shape_embed_dim": 8, "shape_vocab_size": VOCAB_SIZE,
-    "prompt_mid_dim": 16, "unpadded_vocab_size": VOCAB_SIZE, "logits_mup_width_multiplier": 1.5, "n_layers_per_attn_res_block": 2,
+    "prompt_mid_dim": 16, "is_decoder": True, "unpadded_vocab_size": VOCAB_SIZE, "logits_mup_width_multiplier": 1.5, "n_layers_per_attn_res_block": 2,
     "decoder_vocab_size": VOCAB_SIZE, "full_attn_idxs": None, "hybrid_layer_ids": [1, 3], "moe_layers": None,
     "cross_attention_layers": [], "mlp_only_layers": [0], "attn_layer_period": 2, "attn_layer_offset": 1,
     "global_attn_every_n_layers": 2, "layer_group_size": 2, "num_hash_layers": 1, "image_size": 32, "patch_size": 8,
@@ -151,12 +151,19 @@ _LONG_ROPE: ForeignJson = {
     "short_factor": [1.0, 1.1, 1.3, 1.6], "long_factor": [1.0, 3.0, 8.0, 20.0],
 }  # fmt: skip
 OVERRIDES: Mapping[str, ForeignJson] = {
+    "bamba": {"attn_layer_indices": [1, 3]},
     "blt": {"encoder_hash_byte_group_vocab": 50},
     "cohere_compass_text": {"rope_parameters": {"full_attention": _ROPE, "sliding_attention": _ROPE}},
+    "dbrx": {
+        "attn_config": {"kv_n_heads": 2, "clip_qkv": 8, "rope_theta": 10000.0},
+        "ffn_config": {"hidden_size": 32, "ffn_hidden_size": 48, "moe_num_experts": 4, "moe_top_k": 2},
+    },
     "deepseek_v2": {"num_experts_per_tok": 2},
     "dots1": {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1, "first_k_dense_replace": 1},
     "dots3_note": {"num_key_value_heads": _N_HEADS},
     "dots3_note_text": {"num_key_value_heads": _N_HEADS},
+    "granitemoehybrid": {"layer_types": ["linear_attention", "full_attention", "linear_attention", "full_attention"]},
+    "lfm2": {"layer_types": ["conv", "full_attention", "conv", "full_attention"]},
     "lfm2_moe": {"layer_types": ["conv", "full_attention", "conv", "full_attention"]},
     "mamba2": {"num_heads": 4, "head_dim": 16},
     "qwen4_exp_text": {
@@ -166,7 +173,10 @@ OVERRIDES: Mapping[str, ForeignJson] = {
         "indexer_kv_heads": 1,
         "indexer_head_dim": 8,
     },
-    "reformer": {"is_decoder": True},
+    "xlstm": {"hidden_size": 64, "embedding_dim": 64, "qk_dim_factor": 1.0},
+    "xmod": {"default_language": "en_XX"},
+    "zamba": {"attention_hidden_size": 64},
+    "zamba2": {"attention_hidden_size": 64, "num_key_value_heads": _N_HEADS, "n_mamba_heads": 4},
     "zaya": {"num_experts_per_tok": 1},
 }
 """What the general rules can't know, by model type."""

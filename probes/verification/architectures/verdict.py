@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,11 +11,12 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.backends.contract import Site, SiteEdit, streams_of
 from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.checkpoints.block_steps import Between, Place, Step, StepKind, kinds_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.checkpoints.quiet_libraries import quietly
@@ -26,9 +27,9 @@ from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.recording import record
 from strata.probes.rerun.run_edits import Replacement
-from strata.probes.rerun.shared_prefix import NoRestartError
+from strata.probes.rerun.why_whole import why_whole
 from strata.probes.tolerance import differences, running_scale, tolerance_of
-from strata.probes.verification.architectures.plain_forward import Paths, Plain, PlainModel
+from strata.probes.verification.architectures.plain_forward import At, Paths, Plain, PlainModel, Terms
 from strata.probes.verification.architectures.tiny_config import TRAINED_LENGTH, VOCAB_SIZE
 from strata.probes.verification.before_measuring import admit
 
@@ -50,9 +51,12 @@ class Verdict:
     why: str
     """Of anything but verified: the reason, as a person who opens such a model would read it."""
     restarts: bool | None = None
-    """Of a verified one: whether runs can be restarted from the middle, which interventions need."""
+    """Of a verified one: whether edited runs are restarted from the middle. Otherwise each is a whole forward pass."""
     worst: float | None = None
     """Largest difference over its tolerance."""
+    mixers: tuple[StepKind, ...] = ()
+    """Of a verified one: what its blocks have, each kind once."""
+    channels: tuple[StepKind, ...] = ()
 
     @property
     def is_fault(self) -> bool:
@@ -68,12 +72,13 @@ def verdict_on(name: str, directory: Path, seed: int) -> Verdict:
     except StrataError as error:
         return Verdict(name, "refused", error.what.replace(str(directory), name))
     ratios = quietly(lambda: dict(_differences(checkpoint, PlainModel(directory), prompts)))
-    restarts = ratios.pop(_NO_RESTART, None) is None
+    restarts = why_whole(checkpoint) is None
     quantity, worst = max(ratios.items(), key=lambda pair: pair[1])
     if worst > 1:
         why = f"{quantity} differs from plain Hugging Face by {worst:.3g} times the tolerance"
         return Verdict(name, "disagrees", why, restarts, worst)
-    return Verdict(name, "verified", "", restarts, worst)
+    mixers, channels = kinds_of(checkpoint.anatomy.blocks)
+    return Verdict(name, "verified", "", restarts, worst, mixers, channels)
 
 
 def random_prompts(lengths: Sequence[int], seed: int) -> list[Prompt]:
@@ -81,9 +86,6 @@ def random_prompts(lengths: Sequence[int], seed: int) -> list[Prompt]:
     draw = random.Random(seed)
     rows = [tuple(draw.randrange(_SPECIAL_TOKENS, VOCAB_SIZE) for _ in range(length)) for length in lengths]
     return [Prompt(str(number), ids, {"last": len(ids) - 1}) for number, ids in enumerate(rows)]
-
-
-_NO_RESTART = "no restart"
 
 
 def _differences(checkpoint: Checkpoint, plain: PlainModel, prompts: Sequence[Prompt]) -> Iterator[tuple[str, float]]:
@@ -104,15 +106,32 @@ def _differences(checkpoint: Checkpoint, plain: PlainModel, prompts: Sequence[Pr
 
 def _paths(checkpoint: Checkpoint) -> Paths:
     names = {id(module): name for name, module in checkpoint.model.named_modules()}
-
-    def of(modules: Sequence[nn.Module]) -> tuple[str, ...]:
-        return tuple(names[id(module)] for module in modules)
-
     parts = checkpoint.anatomy.blocks
     return Paths(
-        of([part.block for part in parts]), of([part.attention for part in parts]), of([part.mlp for part in parts]),
-        checkpoint.anatomy.contribution_scale,
-    )  # fmt: skip
+        tuple(names[id(part.block)] for part in parts),
+        tuple(_terms(part.mixer, names) for part in parts),
+        tuple(_terms(part.channel, names) for part in parts),
+        parts[0].axis,
+    )
+
+
+def _terms(step: Step | None, names: Mapping[int, str]) -> Terms:
+    """The description of a step as a sum over named tensors."""
+    if step is None:
+        return Terms({})
+
+    def at(place: Place) -> At:
+        return At(names[id(place.module)], place.at)
+
+    if isinstance(step, Between):
+        since = _terms(step.plus, names)
+        ends = {at(step.after): 1.0, at(step.before): -1.0}
+        places = dict.fromkeys((*ends, *since.factors))
+        return Terms({place: ends.get(place, 0.0) - since.factors.get(place, 0.0) for place in places}, -since.bias)
+    factors: dict[At, float | Tensor] = {at(Place(source.module, "output")): source.scale for source in step.sources}
+    if step.rescales and step.before is not None:
+        factors[at(step.before)] = step.keeps - 1
+    return Terms(factors, 0.0 if step.bias is None else step.bias)
 
 
 def _ratio(measured: Tensor, expected: Tensor, scale: Tensor, tolerance: float) -> float:
@@ -144,14 +163,20 @@ def _read(
     for row, (plain, mask) in enumerate(zip(truth, batch.mask.bool(), strict=True)):
         streams, scale = activations.stack(sites)[row][:, mask], running_scale(plain.streams)
         note("a stream", _ratio(streams, plain.streams, scale, allowed.stream))
-        for quantity, of, wanted in (("attention", attention, plain.attention), ("an MLP", mlp, plain.mlp)):
+        for quantity, of, wanted in (("a mixer", attention, plain.attention), ("a channel part", mlp, plain.mlp)):
             note(
                 f"what {quantity} adds", _ratio(activations.stack(of)[row][:, mask], wanted, scale[1:], allowed.stream)
             )
         # The last one that the model shows has been through the final norm. Some models show only a part of them.
-        if len(plain.hidden_states) == n_layers + 1:
+        shows = len(plain.hidden_states) == n_layers + 1 and checkpoint.anatomy.n_streams == 1
+        if shows and checkpoint.readout.norm is checkpoint.final_norm:
             shown = torch.stack(plain.hidden_states[:-1])
-            note("a stream (output_hidden_states)", _ratio(streams[:-1], shown, scale[:-1], allowed.stream))
+            # Mamba shows what leaves each block instead of what enters it.
+            ratios = (
+                _ratio(part, shown, of_part, allowed.stream)
+                for part, of_part in ((streams[:-1], scale[:-1]), (streams[1:], scale[1:]))
+            )
+            note("a stream (output_hidden_states)", min(ratios))
             with torch.no_grad():
                 normed = checkpoint.readout.normed(streams[-1])
             scale_of_normed = torch.linalg.vector_norm(plain.hidden_states[-1].double(), dim=-1) * _cancelled(
@@ -195,7 +220,7 @@ def _edited(
     layer = checkpoint.n_layers // 2
     values = torch.stack([row.streams[layer + 1, -1] for row in truth]).roll(1, 0)[:, None]
     wanted = torch.stack(
-        [plain.edited_logits(prompt.ids, paths.blocks[layer], value[0]) for prompt, value in zip(prompts, values, strict=True)]
+        [plain.edited_logits(prompt.ids, paths.blocks[layer], value[0], paths.axis) for prompt, value in zip(prompts, values, strict=True)]
     )  # fmt: skip
     scale = torch.linalg.vector_norm(wanted.double(), dim=-1) * torch.stack(
         [_cancelled(running_scale(row.streams), row)[-1].clamp(min=1) for row in truth]
@@ -207,13 +232,10 @@ def _edited(
         logits = TorchHooks(checkpoint).edit(batch, [SiteEdit(Site("resid_post", layer), where, values)], where).logits
         assert logits is not None
         yield f"logits after an edit, padded {side}", _ratio(logits[:, 0], wanted, scale, allowed)
-    try:
-        run = record(checkpoint, prompts)
-        where = torch.full((len(prompts), 1), run.n_columns - 1)
-        entering = torch.stack([row.streams[layer, -1] for row in truth])[:, None]
-        gained = values - entering
-        ends = sweep(run, [Replacement("block_out", range(layer, layer + 1), lambda _layer: gained)], where)[0, :, 0]
-        with torch.no_grad():
-            yield "logits after a restarted edit", _ratio(checkpoint.readout.logits(ends), wanted, scale, allowed)
-    except NoRestartError:
-        yield _NO_RESTART, 0.0
+    run = record(checkpoint, prompts)
+    where = torch.full((len(prompts), 1), run.n_columns - 1)
+    entering = torch.stack([row.streams[layer, -1] for row in truth])[:, None]
+    gained = values - entering
+    ends = sweep(run, [Replacement("block_out", range(layer, layer + 1), lambda _layer: gained)], where)[0, :, 0]
+    with torch.no_grad():
+        yield "logits after an edit in a sweep", _ratio(checkpoint.readout.logits(ends), wanted, scale, allowed)

@@ -8,6 +8,7 @@ from tiny_models import ARCHITECTURES, tiny_model
 from transformers import BertConfig, BertModel
 
 from strata.probes.checkpoints.architecture_anatomy import anatomy_of
+from strata.probes.checkpoints.block_steps import written_by
 from strata.probes.errors import StrataError
 
 POST_NORM = {"gemma2", "gemma3", "olmo2"}
@@ -19,7 +20,7 @@ def test_contributions_are_taken_after_a_post_norm_where_there_is_one(architectu
     assert len(anatomy.blocks) == 3
     assert anatomy.parallel == (architecture == "gpt_neox")
     for parts in anatomy.blocks:
-        for module in (parts.attention, parts.mlp):
+        for module in (*written_by(parts.mixer), *written_by(parts.channel)):
             assert ("Norm" in type(module).__name__) == (architecture in POST_NORM)
 
 
@@ -44,7 +45,9 @@ def test_the_final_norm_makes_the_last_hidden_state(architecture: str) -> None:
     assert torch.equal(seen[0], output.hidden_states[-1])
 
 
-def test_a_model_whose_blocks_have_other_names_is_refused() -> None:
+def test_a_model_whose_tokens_look_ahead_is_refused() -> None:
     config = BertConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
-    with pytest.raises(StrataError, match=r"BertModel \(bert\) is not supported, because no list of 1 blocks"):
+    with pytest.raises(
+        StrataError, match=r"BertModel \(bert\) is not supported, because its tokens look at those behind"
+    ):
         anatomy_of(BertModel(config))

@@ -254,12 +254,10 @@ def test_an_option_that_cannot_be_met_is_named(tmp_path: Path, options: Any, rea
 
 
 def test_an_architecture_without_blocks_is_refused(tmp_path: Path) -> None:
-    config = transformers.MambaConfig(
-        vocab_size=80, hidden_size=16, num_hidden_layers=1, state_size=4, time_step_rank=2
-    )
-    transformers.MambaForCausalLM(config).save_pretrained(tmp_path / "m")
+    config = transformers.XLMConfig(vocab_size=80, emb_dim=16, n_layers=1, n_heads=2)
+    transformers.XLMWithLMHeadModel(config).save_pretrained(tmp_path / "m")
     tiny_tokenizer().save_pretrained(tmp_path / "m")
-    refused(tmp_path / "m", "is not supported, because no list of 1 blocks")
+    refused(tmp_path / "m", "is not supported, because its blocks are no modules")
 
 
 @pytest.mark.parametrize(

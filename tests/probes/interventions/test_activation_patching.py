@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 import torch
 from plain_interventions import REFERENCED, PlainModel, mixed_pairs, pair_of, plain
+from tiny_models import tiny_checkpoint
 from torch import Tensor
 
 import strata.probes.interventions.activation_patching as module
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.errors import StrataError
 from strata.probes.interventions.activation_patching import CONTROLS, PatchedBatch, patch_pairs
 from strata.probes.interventions.intervention import Patching
 from strata.probes.interventions.minimal_pairs import ALL, Pair
+from strata.probes.rerun.why_whole import why_whole
 
 COMPONENTS = ("block_out", "attn_out", "mlp_out", "resid_pre")
 NEAR = {"rtol": 1e-3, "atol": 1e-4}
@@ -304,7 +305,14 @@ def test_no_pairs_cost_nothing(tiny_models: Any) -> None:
     assert not list(patch_pairs(tiny_models("llama"), [], [Patching("denoise", "mlp_out", "last")]))
 
 
-def test_an_attention_that_cannot_be_restarted_is_refused(tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_cannot_be_restarted_gives_the_same_numbers_by_whole_passes(
+    tiny_models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [Patching("denoise", component, "last") for component in ("attn_out", "mlp_out", "block_out", "resid_pre")]
+    (restarted,) = patch_pairs(tiny_models("llama"), mixed_pairs(), lines)
     monkeypatch.setattr("strata.probes.rerun.shared_prefix._KNOWN_OPTIONS", frozenset())
-    with pytest.raises(StrataError, match="can't be restarted"):
-        list(patch_pairs(tiny_models("llama"), mixed_pairs(), [Patching("denoise", "mlp_out", "last")]))
+    checkpoint = tiny_checkpoint("llama")
+    (whole,) = patch_pairs(checkpoint, mixed_pairs(), lines)
+    assert why_whole(checkpoint) is not None and why_whole(tiny_models("llama")) is None
+    for line in lines:
+        torch.testing.assert_close(whole.shift[line], restarted.shift[line], atol=2e-5, rtol=1e-4)

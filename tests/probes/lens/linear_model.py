@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from tiny_models import adds
 from torch import Tensor, nn
 
-from strata.probes.checkpoints.architecture_anatomy import Anatomy, BlockParts
+from strata.probes.checkpoints.architecture_anatomy import Anatomy
+from strata.probes.checkpoints.block_steps import BlockParts
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import Identity
 from strata.probes.checkpoints.readout import Readout
@@ -41,7 +43,7 @@ def linear_checkpoint(matrices: Tensor, *, weights: str = "w" * 64, sharpness: f
         torch.manual_seed(0)
         body = _Body(matrices).eval().requires_grad_(False)
         readout = Readout(body.norm, sharpness * torch.randn(VOCAB, WIDTH), None)
-    blocks = tuple(BlockParts(block, block, block) for block in body.blocks)
+    blocks = tuple(BlockParts(block, adds(block), adds(block)) for block in body.blocks)
     anatomy = Anatomy(body, blocks, body.norm, False, "", "blocks")
     return Checkpoint(body, None, anatomy, readout, Identity("linear", "directory", weights, "t" * 64))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
+from tiny_models import adds
 from torch import Tensor
 
 from strata.probes.backends import Activations, Site, SiteEdit
@@ -98,7 +99,8 @@ def no_mask(checkpoint: Checkpoint) -> Broken:
 def before_post_norm(checkpoint: Checkpoint) -> TorchHooks:
     """Contributions read where they leave attention and MLP, before the norm that the block still applies."""
     blocks = tuple(
-        replace(parts, attention=parts.block.self_attn, mlp=parts.block.mlp) for parts in checkpoint.anatomy.blocks
+        replace(parts, mixer=adds(parts.block.self_attn), channel=adds(parts.block.mlp))
+        for parts in checkpoint.anatomy.blocks
     )
     return TorchHooks(replace(checkpoint, anatomy=replace(checkpoint.anatomy, blocks=blocks)))
 

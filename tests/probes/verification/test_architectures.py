@@ -22,11 +22,14 @@ VERIFIED = (
     *("gpt2", "llama", "gemma3_text", "inkling_text", "phi3 (long rope)", "llama (dynamic rope)"),
     "moss_transcribe_diarize",  # gives its decoder no position ids while it writes
     "phi4_multimodal",  # begins its cache anew where the width of the batch crosses a length
+    "nemotron_h",  # blocks of one step each: state space, attention, MLP, experts
+    "deepseek_v4",  # several streams a token
+    "openai-gpt",  # norms in the stream, no final norm, no cache
 )
 REFUSED = {
-    "deepseek_v4": "what enters block 0 has several streams a token",
-    "bert": "no list of 4 blocks",
-    "bloom": "fails the self-test 'stream 0 plus every contribution is stream L'",
+    "prophetnet": "it predicts several tokens ahead from as many streams side by side",
+    "xlnet": "it predicts tokens in any order",
+    "hrm_text": "its two stacks of blocks run in cycles",
 }
 
 

@@ -11,6 +11,7 @@ import torch
 from tiny_models import tiny_checkpoint, tiny_model, tiny_tokenizer
 from torch import nn
 
+from strata.probes.checkpoints import block_description
 from strata.probes.checkpoints import open_spec as opening
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import checkpoint_from, open_checkpoint, open_on_meta
@@ -53,7 +54,10 @@ def test_sound_models_pass(tiny_models: Any) -> None:
         ("hy_v4", r"what enters block 0 has several streams a token \(shape \(2, 3, 2, 32\)"),
     ],
 )
-def test_several_streams_a_token_are_refused_with_and_without_weights(tmp_path: Path, name: str, sentence: str) -> None:
+def test_several_streams_of_an_unknown_kind_are_refused_with_and_without_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, sentence: str
+) -> None:
+    monkeypatch.setattr(block_description, "_STREAMS_ALONG", {})
     save_tiny(name, tmp_path / "m", 0)
     for checkpoint in (open_checkpoint(str(tmp_path / "m"), device="cpu"), open_on_meta(str(tmp_path / "m"))):
         with pytest.raises(NotSupportedError, match=rf"\({name}\) is not supported, because {sentence}"):
@@ -92,7 +96,7 @@ def test_an_mlp_whose_output_has_another_shape_is_refused(change: Any, sentence:
         return attended
 
     block.forward = forward
-    with pytest.raises(NotSupportedError, match=f"what the MLP of block 1 adds {sentence}"):
+    with pytest.raises(NotSupportedError, match=f"what the channel part of block 1 adds {sentence}"):
         check_shapes(checkpoint_from(model, tiny_tokenizer()))
 
 
@@ -104,7 +108,7 @@ def test_a_block_that_is_run_twice_is_refused() -> None:
     shared.forward = lambda h, *args, **kwargs: plain(shared, h, *args, **kwargs)
     original = copy.copy(body.norm.forward)
     body.norm.forward = lambda h: original(shared.mlp(h))
-    with pytest.raises(NotSupportedError, match="the MLP of block 0 adds is computed 2 times in one pass"):
+    with pytest.raises(NotSupportedError, match="the channel part of block 0 adds is computed 2 times in one pass"):
         check_shapes(checkpoint_from(model, tiny_tokenizer()))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from plain_interventions import mixed_pairs
-from tiny_models import ARCHITECTURES, counts_from_its_mask, tiny_checkpoint
+from tiny_models import ARCHITECTURES, adds, counts_from_its_mask, tiny_checkpoint
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.prompts.prompt import Prompt
@@ -89,7 +89,8 @@ def test_a_body_that_counts_positions_by_itself_is_run_in_rows_or_fails(
 def test_contributions_read_before_a_post_norm_fail() -> None:
     checkpoint = tiny_checkpoint("gemma2")
     blocks = tuple(
-        replace(parts, attention=parts.block.self_attn, mlp=parts.block.mlp) for parts in checkpoint.anatomy.blocks
+        replace(parts, mixer=adds(parts.block.self_attn), channel=adds(parts.block.mlp))
+        for parts in checkpoint.anatomy.blocks
     )
     assert RESTART in failed(replace(checkpoint, anatomy=replace(checkpoint.anatomy, blocks=blocks)))
 

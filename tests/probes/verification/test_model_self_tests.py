@@ -24,7 +24,7 @@ ITSELF = "patching a run into itself changes nothing"
 DONOR = "patching every position of one stream gives the donor's run"
 SUM = "stream 0 plus every contribution is stream L"
 LENS = "the lens at stream L gives the model's logits"
-SILENT = "zeroing a block's attention and MLP deletes the block"
+SILENT = "zeroing what a block's steps add deletes the block"
 SIDE = "streams do not depend on padding side"
 PADS = "streams do not depend on added pads"
 

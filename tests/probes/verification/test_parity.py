@@ -137,11 +137,9 @@ def test_a_restart_with_a_mistake_is_noticed(tiny_models: Any, monkeypatch: pyte
     assert {"edit block_out", "edit attn_out", "edit mlp_out", "edit resid_pre"} <= failures(parity)["left"]
 
 
-def test_a_model_that_cannot_be_restarted_is_compared_otherwise_and_says_why(
-    tiny_models: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_that_cannot_be_restarted_is_compared_otherwise_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("strata.probes.rerun.shared_prefix._KNOWN_OPTIONS", frozenset())
-    parity = measure_parity(tiny_models("llama"), prompts=MIXED, backends=["torch", "restart"])
+    parity = measure_parity(tiny_checkpoint("llama"), prompts=MIXED, backends=["torch", "restart"])
     assert "can't be restarted" in parity.unavailable["restart"]
     assert parity.ok
     assert {comparison.backend for comparison in parity.comparisons} == {"huggingface", "torch"}

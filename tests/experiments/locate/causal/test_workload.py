@@ -42,7 +42,7 @@ def test_the_model_does_no_more_work_than_was_planned(tmp_path: Path, monkeypatc
     monkeypatch.setattr(interventions_only, "ask", asked)
     with ExitStack() as hooks:
         for block in checkpoint.anatomy.blocks:
-            hooks.callback(block.mlp.register_forward_hook(count).remove)
+            hooks.callback(block.block.mlp.register_forward_hook(count).remove)
         localise_summary(checkpoint, files.items, max_pairs=config.pairs)
     done = (passed - before[0]) / checkpoint.n_layers
     least, most = intervention_tokens(questions.encoded, config, checkpoint.n_layers)
