@@ -11,6 +11,7 @@ from plain_interventions import mixed_pairs
 from tiny_models import ARCHITECTURES, tiny_checkpoint
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.rerun.recording import record
 from strata.probes.verification.layer_swap_self_tests import run_layer_swap_self_tests, run_own_swap_self_tests
 from strata.probes.verification.model_self_tests import SelfTest
 
@@ -35,6 +36,19 @@ def test_every_architecture_passes(architecture: str, dtype: torch.dtype) -> Non
     tests = all_tests(base, donor)
     assert {test.name for test in tests} == {EVERYTHING, NOTHING, ITSELF, PUT_BACK}
     assert all(test.passed for test in tests), [test for test in tests if not test.passed]
+
+
+def test_logits_that_cancel_are_measured_by_what_they_sum_up() -> None:
+    """Of a model that says next to nothing, logits are mostly rounding of streams and unembeddings that aren't small."""
+    base, donor = (tiny_checkpoint("llama", seed=seed) for seed in (0, 1))
+    for checkpoint in (base, donor):
+        prompts = [prompt for pair in mixed_pairs() for prompt in (pair.clean, pair.foil)]
+        read = checkpoint.readout.normed(record(checkpoint, prompts).streams[-1][:, -1])
+        directions = torch.linalg.qr(read.T).Q
+        assert directions.shape[1] < checkpoint.d_model
+        with torch.no_grad():
+            checkpoint.readout.weight.sub_(checkpoint.readout.weight @ directions @ directions.T)
+    assert failed(base, donor) <= {PUT_BACK}
 
 
 def test_no_pairs_are_no_test(tiny_models: Any) -> None:
