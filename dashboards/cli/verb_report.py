@@ -1,6 +1,7 @@
 """Rebuild the page of a run: view.json and report.html from its tables. No model is opened.
 
-Of a comparison, also the pages of its models. The same figures as files, for a paper, with --figures.
+Of a comparison, also the pages of its models. Beside each lies preview.png, which a shared link shows; services that follow only
+whole addresses find it with --url. The same figures as files, for a paper, with --figures.
 """
 
 from __future__ import annotations
@@ -26,18 +27,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="also write the page's figures there as SVG, PDF and PNG (needs strata-probes[figures] and a Chromium)",
     )
+    parser.add_argument(
+        "--url",
+        metavar="URL",
+        help="where the page will be put, so that a shared link to it shows its preview (https://example.org/runs/demo/)",
+    )
     parser.add_argument("--json", action="store_true", help="print exactly one JSON object")
 
 
 def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     from strata.dashboards.page import write_pages
+    from strata.dashboards.page.surroundings import checked_address
     from strata.experiments.run.finished import finished_run
 
+    address = checked_address(arguments.url)
     finished = finished_run(Path(arguments.run))
     for model in finished.models.values():
         finished_run(model)
     with only_results_on_stdout() as stdout:
-        page = write_pages(finished.directory)
+        page = write_pages(finished.directory, address=address)
         written = _figures(finished.directory, arguments.figures)
         size = page.stat().st_size
         if arguments.json:

@@ -26,6 +26,8 @@ class Canvas:
     notes: list[PlotlyObject] = field(default_factory=list)
     layout: PlotlyObject = field(default_factory=dict)
     depth: dict[str, PlotlyObject] = field(default_factory=dict)
+    counts: dict[str, Axis] = field(default_factory=dict)
+    """By axis: what stands along it."""
 
     def axis(self, name: str, title: str, **more: Any) -> None:
         """`title` is shown as it is: foreign text goes through `plain` first."""
@@ -38,6 +40,7 @@ class Canvas:
     def layer_axis(self, name: str, of: Axis, title: str = "", depth_title: str = "", **more: Any) -> None:
         """Layers in their order at 0, 1, 2, …; as depth the same places have other names."""
         self.axis(name, title, unifiedhovertitle={"text": f"{of} %{{x}}"}, **more)
+        self.counts[name] = of
         n_layers, shift = self.axes.n_layers, 0.0 if of == "stream" else 0.5
         self.depth[name] = {
             "title": {**self.layout[name]["title"], "text": depth_title}, "tickmode": "array",
@@ -79,7 +82,7 @@ class Canvas:
             "hoverlabel": {"bgcolor": palette.card, "bordercolor": palette.strong_line, "align": "left", "namelength": -1,
                            "font": {"family": FONT, "size": 12.5, "color": palette.text}},
             "modebar": {"bgcolor": palette.card, "color": palette.muted, "activecolor": palette.accent},
-            "dragmode": False, "showlegend": False, "shapes": self.shapes, "annotations": self.notes, **self.layout, **layout,
+            "dragmode": False, "showlegend": False, "meta": {"counts": self.counts}, "shapes": self.shapes, "annotations": self.notes, **self.layout, **layout,
         }  # fmt: skip
         return Drawn(self.data, whole, title, aria, note, table, self.depth)
 

@@ -19,6 +19,13 @@ def confusion(position: ProbedPosition, stream: int, width: Width = "wide", them
     places, sums, few = list(range(len(names))), [sum(row) for row in counts], len(names) <= _FEW
     shares = [[n / total if total else None for n in row] for row, total in zip(counts, sums, strict=True)]
     pixels = WIDTHS[width] - 30
+    says = [
+        [
+            f"{true} taken for {said}: {n} items, {n / max(1, total):.0%} of the row"
+            for said, n in zip(names, row, strict=True)
+        ]
+        for true, row, total in zip(names, counts, sums, strict=True)
+    ]
     left = min(190.0, pixels * 0.3)
     # Cells about as wide as high, as far as there is room.
     across = min(1.0, len(names) * (92 if few else 26) / (pixels - left - 90))
@@ -30,7 +37,7 @@ def confusion(position: ProbedPosition, stream: int, width: Width = "wide", them
         "tickfont": {"size": 11, "color": palette.muted},
         "outlinewidth": 0,
     }
-    heat = {"type": "heatmap", "x": places, "y": places, "z": shares, "customdata": [list(row) for row in counts], "hovertemplate": "%{y} taken for %{x}: %{customdata} items, %{z:.0%} of the row<extra></extra>", "zmin": 0, "zmax": 1,
+    heat = {"type": "heatmap", "x": places, "y": places, "z": shares, "text": says, "hovertemplate": "%{text}<extra></extra>", "zmin": 0, "zmax": 1,
             "colorscale": colour_scale(CIVIDIS), "hoverongaps": False, "xgap": 1, "ygap": 1, "colorbar": bar}  # fmt: skip
     ticks = {"tickvals": places, "ticktext": names, "showgrid": False, "zeroline": False, "linecolor": palette.strong_line,
              "tickfont": {"size": 12, "color": palette.text}}  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from strata.dashboards.figures.canvas import Canvas
 from strata.dashboards.figures.drawn import Block, Drawn, Table
 from strata.dashboards.figures.groups import MAIN_KINDS
@@ -18,14 +20,16 @@ def emergence(shown: EmergenceView, axes: Axes, theme: Theme = "light") -> Drawn
     kinds = [kind for kind in shown.kinds if kind.kind in MAIN_KINDS] or list(shown.kinds)
     n = axes.stream.count
     end = n - 1 + max(1.6, n * 0.06)
+    places = [*(f"stream {s}" for s in range(n)), "never"]
     for kind in kinds:
         filled = kind.kind == "knowledge"
         pattern = {"shape": "/", "fgcolor": palette.accent, "bgcolor": palette.card, "size": 6, "solidity": 0.25}
         canvas.data.append(
             {"type": "bar", "name": f"{kind.kind} · n {kind.n}", "x": [*range(n), end], "y": [*kind.counts, kind.never],
-             "customdata": [*(f"stream {s}" for s in range(n)), "never"], "text": [*([""] * n), str(kind.never)], "textposition": "outside",
+             "text": [*([""] * n), str(kind.never)], "textposition": "outside",
              "textfont": {"size": 12, "color": palette.text}, "cliponaxis": False,
-             "hovertemplate": f"%{{customdata}}: %{{y}} of {kind.n} {kind.kind} items<extra></extra>",
+             "hovertext": [f"{where}: {items} of {kind.n} {kind.kind} items" for where, items in zip(places, [*kind.counts, kind.never], strict=True)],
+             "hovertemplate": "%{hovertext}<extra></extra>", "meta": {"kind": kind.kind},
              "marker": {"color": palette.accent if filled else palette.card, "line": {"color": palette.accent, "width": 1.6},
                         **({} if filled else {"pattern": pattern})}}
         )  # fmt: skip
@@ -48,10 +52,11 @@ def emergence(shown: EmergenceView, axes: Axes, theme: Theme = "light") -> Drawn
         "ticktext": [*as_depth["ticktext"], "never"],
     }
     canvas.axis("yaxis", "items", rangemode="tozero")
-    return canvas.drawn(
+    drawn = canvas.drawn(
         f"Stream at which the answer is {shown.name}", ". ".join(_aria(kind, shown.name) for kind in kinds), "Counts of items; no item is excluded.",
         _table(shown), height=280, barmode="group", bargap=0.25, margin={"l": 68, "r": 16, "t": 14, "b": 92}, showlegend=True, legend=canvas.legend(-0.28),
     )  # fmt: skip
+    return replace(drawn, hint="Choose a bar to list its items below.")
 
 
 def _aria(kind: KindEmergence, name: str) -> str:

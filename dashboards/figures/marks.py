@@ -88,7 +88,7 @@ def row_marks(
     heat: PlotlyObject = {
         "type": "heatmap", "x": [b - 0.5 for b in range(n_layers + 1)], "y": edges, "z": colours, "text": says,
         "hovertemplate": "%{text}<extra></extra>", "hoverongaps": False, "coloraxis": "coloraxis", "customdata": shown,
-        "meta": {"panel": panel.title, "cells": _between(ROWS), "effects": _between([_whole(panel, cell) for cell in ROWS])},
+        "meta": {"panel": panel.title, "cells": _between(ROWS), "effects": _between([_whole(panel, cell) for cell in ROWS]), "of": panel.of},
     }  # fmt: skip
     marks.traces.insert(0, heat)
     for cell in veiled:

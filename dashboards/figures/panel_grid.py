@@ -26,7 +26,7 @@ _TITLE, _PANEL, _UNDER, _FOOT = 58, 210, 38, 98
 AGAINST = -0.02
 """Gains below this are marked as working against the answer."""
 NOTE = "One colour scale for all maps of this run; its steps are square roots."
-HINT = "Point at a block for its numbers."
+HINT = "Point at a block for its numbers; drag over blocks, or choose one, to rank the items below by what they gain there."
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,19 @@ SHARED_SCRIPTS = (
     "format.js",
     "payload.js",
     "state.js",
+    "glossary.js",
+    "cursor.js",
     "plots.js",
     "figures.js",
     "views.js",
-    "lensmap.js",
-    "lenslines.js",
 )
-REPORT_SCRIPTS = (*SHARED_SCRIPTS, "curves.js", "causalcurves.js", "familymap.js", "emergence.js", "items.js",
-                  "causalmap.js", "stagemap.js", "report.js")  # fmt: skip
-COMPARISON_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "figures.js", "views.js", "comparisonitems.js", "stagemap.js", "comparison.js")  # fmt: skip
-PROBE_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "figures.js", "views.js", "probe.js")
-BEHAVE_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "figures.js", "views.js", "behave.js")
-SWEEP_SCRIPTS = ("format.js", "payload.js", "state.js", "plots.js", "figures.js", "views.js", "sweep.js")
-LENS_SCRIPTS = (*SHARED_SCRIPTS, "oneprompt.js")
+REPORT_SCRIPTS = (*SHARED_SCRIPTS, "lensmap.js", "lenslines.js", "keys.js", "brush.js", "curves.js", "causalcurves.js", "familymap.js", "emergence.js",
+                  "items.js", "causalmap.js", "stagemap.js", "report.js")  # fmt: skip
+COMPARISON_SCRIPTS = (*SHARED_SCRIPTS, "keys.js", "brush.js", "comparisonitems.js", "stagemap.js", "comparison.js")
+PROBE_SCRIPTS = (*SHARED_SCRIPTS, "probe.js")
+BEHAVE_SCRIPTS = (*SHARED_SCRIPTS, "behave.js")
+SWEEP_SCRIPTS = (*SHARED_SCRIPTS, "sweep.js")
+LENS_SCRIPTS = (*SHARED_SCRIPTS, "lensmap.js", "lenslines.js", "oneprompt.js")
 
 _CSP = (
     "default-src 'none'; script-src 'unsafe-inline'{self}; style-src 'unsafe-inline'; img-src data: blob:; "

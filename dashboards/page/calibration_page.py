@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from strata.dashboards.page.document import document
+from strata.dashboards.page.link_preview import plain_link
 from strata.dashboards.page.templates import render
 from strata.dashboards.sentences.calibration import calibrated_sentence, error_words
 from strata.dashboards.sentences.planted_comparisons import CHANGE_HEADS, PAIR_HEADS, change_row, pair_row
+from strata.dashboards.sentences.shared_link import link_title
 from strata.dashboards.sentences.shares import share_words
 from strata.experiments.results.calibration import CalibratedPart, Calibration, NullRecord, ReliabilityRecord
 from strata.probes.files import write_whole
@@ -92,7 +94,8 @@ def calibration_page(record: Calibration) -> str:
         failed=dict(record.failed),
         excluded=dict(record.excluded),
     )
-    return document("Calibration · Strata", body, "", "", style=_STYLE)
+    sentence = calibrated_sentence(record)
+    return document(plain_link(link_title(sentence, ["Strata"]), (sentence,)), body, "", "", style=_STYLE)
 
 
 def _tables(record: Calibration) -> Iterator[Table]:

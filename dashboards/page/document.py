@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from markupsafe import Markup
 
 from strata.dashboards.page.assets import PLOTLY, asset, content_policy, inline, inline_json
+from strata.dashboards.page.surroundings import Link
 from strata.dashboards.page.templates import render
 
 THEME_SCRIPT = (
@@ -18,15 +19,16 @@ THEME_SCRIPT = (
 )
 
 
-def document(title: str, body: str, scripts: str, data: str, side_files: bool = False, style: str = "") -> str:
+def document(link: Link, body: str, scripts: str, data: str, side_files: bool = False, style: str = "") -> str:
     """A whole HTML document under the strict policy.
 
+    `link`: its title, and what is said of it where it is shared.
     `body`, `scripts` and `style` are code already; `data` holds script elements that are not run, `style` what this page
     adds to the style of all.
     """
     return render(
         "document.html",
-        title=title,
+        link=link,
         policy=Markup(content_policy(side_files)),
         theme=Markup(THEME_SCRIPT),
         style=Markup(asset("page.css") + style),

@@ -8,7 +8,9 @@ from strata.dashboards.figures.lens_map import lens_frames
 from strata.dashboards.page.assets import LENS_SCRIPTS, script
 from strata.dashboards.page.document import bytes_element, document, view_element
 from strata.dashboards.page.embedded_figures import figures_element
+from strata.dashboards.page.link_preview import plain_link
 from strata.dashboards.page.templates import render
+from strata.dashboards.sentences.shared_link import link_title
 from strata.dashboards.text import without_paths
 from strata.dashboards.view.build import axes_of
 from strata.dashboards.view.lens import LensMap, pack_maps
@@ -33,4 +35,4 @@ def render_lens_page(lens_map: LensMap, *, model: str, facts: Sequence[tuple[str
         facts=[(name, without_paths(value)) for name, value in facts],
     )
     data = f"{view_element(view)}\n{bytes_element('lens-blob-0', packed.blob)}\n{figures_element(lens_frames(axes))}"
-    return document(f"{model} · lens · Strata", body, script(LENS_SCRIPTS), data)
+    return document(plain_link(link_title(entry.aria, [model]), (entry.aria,)), body, script(LENS_SCRIPTS), data)

@@ -9,7 +9,10 @@ from strata.dashboards.figures.probe_figures import probe_figures
 from strata.dashboards.page.assets import PROBE_SCRIPTS, script
 from strata.dashboards.page.document import document, joined_facts, view_element
 from strata.dashboards.page.embedded_figures import figures_element
+from strata.dashboards.page.link_preview import plain_link
+from strata.dashboards.page.surroundings import ALONE, Surroundings
 from strata.dashboards.page.templates import render
+from strata.dashboards.sentences.shared_link import link_title
 from strata.dashboards.view.probe import build_probe_view
 from strata.dashboards.view.schema_probe import ProbeView
 from strata.probes.files import write_whole
@@ -25,20 +28,20 @@ _STYLE = """
 """
 
 
-def write_probe_report(run_dir: Path) -> Path:
+def write_probe_report(run_dir: Path, around: Surroundings = ALONE) -> Path:
     """Builds and writes the page of the probe run in `run_dir`; returns the path of report.html.
 
     Raises StrataError when a file is absent or broken, DoesNotFitError when the disk is full.
     """
     view = build_probe_view(run_dir)
-    page = render_probe(view).encode("utf-8", "replace")
+    page = render_probe(view, around).encode("utf-8", "replace")
     written = view.model_copy(update={"sizes": {"report_bytes": len(page)}}).as_json()
     write_whole(run_dir / "view.json", json.dumps(written, ensure_ascii=True, separators=(",", ":"), allow_nan=False))
     write_whole(run_dir / "report.html", page)
     return run_dir / "report.html"
 
 
-def render_probe(view: ProbeView) -> str:
+def render_probe(view: ProbeView, around: Surroundings = ALONE) -> str:
     """The page of a view."""
     plain = view.as_json()
     # The page chooses among figures by these; the numbers are in the figures.
@@ -54,5 +57,6 @@ def render_probe(view: ProbeView) -> str:
         version=dict(view.provenance.versions).get("strata-probes", ""),
         longest_prompt=LONGEST_PROMPT,
     )
-    title = f"{view.target} · {model.label} · Strata"
-    return document(title, body, script(PROBE_SCRIPTS), data, style=_STYLE)
+    sentences = view.positions[0].sentences
+    link = plain_link(link_title(sentences[0], [model.label]), sentences, len(view.warnings))
+    return document(link.at(around.address), body, script(PROBE_SCRIPTS), data, style=_STYLE)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from strata.dashboards.page.assets import REPORT_SCRIPTS, script
 from strata.dashboards.page.document import bytes_element, document, joined_facts, view_element, zipped
+from strata.dashboards.page.link_preview import locate_link
+from strata.dashboards.page.surroundings import ALONE, Surroundings
 from strata.dashboards.page.templates import render
 from strata.dashboards.view.build import Report
+from strata.dashboards.view.schema import View
 
 STATIC_ITEM_ROWS = 200
 """Rows of the item table for readers without JavaScript."""
@@ -13,7 +16,7 @@ _PACKED = ("lines", "items")  # the bulk of `causal`: zipped beside the view, pu
 _NO_NUMBERS = {"layer": (), "mean": (), "low": (), "high": (), "method": "", "aria": ""}
 
 
-def render_report(report: Report, figures: str) -> str:
+def render_report(report: Report, figures: str, around: Surroundings = ALONE) -> str:
     """The page of a run. `figures`: the script element that holds them.
 
     Raises KeyError when an embedded map has no bytes.
@@ -25,28 +28,39 @@ def render_report(report: Report, figures: str) -> str:
             "items": tuple(item.model_copy(update={"values": {}}) for item in view.causal.items),
         }
     ).as_json()
+    effects = view.effects.as_json()
     # The page chooses among figures by these; the numbers are in the figures.
     slim = view.model_copy(
         update={
             "causal": view.causal.model_copy(update=dict.fromkeys(_PACKED, ())),
             "series": tuple(series.model_copy(update=_NO_NUMBERS) for series in view.series),
             "maps": tuple(shown.model_copy(update={"rows": ()}) for shown in view.maps),
+            "effects": view.effects.model_copy(
+                update={"cells": tuple(part.model_copy(update={"gained": ()}) for part in view.effects.cells)}
+            ),
         }
     )
     data = [
         view_element(slim.as_json()),
         *(bytes_element(f"lens-blob-{n}", report.blobs[e.key]) for n, e in enumerate(view.lens_index) if e.embedded),
         zipped("causal-blob", {name: causal[name] for name in _PACKED}),
+        zipped("effects-blob", effects["cells"]),
         figures,
     ]
+    beside = any(not entry.embedded for entry in view.lens_index)
+    link = locate_link(view).at(around.address)
+    return document(link, report_body(view, around), script(REPORT_SCRIPTS), "\n".join(data), beside)
+
+
+def report_body(view: View, around: Surroundings = ALONE) -> str:
+    """What can be read of the page without its scripts."""
     run, model = view.run, view.models[0]
     facts = (f"{model.n_layers} blocks", f"width {model.d_model}", model.dtype, f"run {run.run_id}", run.started[:10])
-    body = render(
+    return render(
         "report/page.html",
         view=view.as_json(),
         facts=joined_facts(facts),
         version=dict(view.provenance.versions).get("strata", ""),
         static_rows=STATIC_ITEM_ROWS,
+        pages=around.pages,
     )
-    beside = any(not entry.embedded for entry in view.lens_index)
-    return document(f"{model.label} · Strata", body, script(REPORT_SCRIPTS), "\n".join(data), beside)

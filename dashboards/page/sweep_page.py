@@ -9,26 +9,29 @@ from strata.dashboards.figures.trajectories import sweep_figures
 from strata.dashboards.page.assets import SWEEP_SCRIPTS, script
 from strata.dashboards.page.document import document, joined_facts, view_element
 from strata.dashboards.page.embedded_figures import figures_element
+from strata.dashboards.page.link_preview import plain_link
+from strata.dashboards.page.surroundings import ALONE, Surroundings
 from strata.dashboards.page.templates import render
+from strata.dashboards.sentences.shared_link import link_title
 from strata.dashboards.view.sweep.build import build_sweep_view
 from strata.dashboards.view.sweep.schema import SweepView
 from strata.probes.files import write_whole
 
 
-def write_sweep_report(run_dir: Path) -> Path:
+def write_sweep_report(run_dir: Path, around: Surroundings = ALONE) -> Path:
     """Builds and writes the page of the sweep in `run_dir`; returns the path of report.html.
 
     Raises StrataError when a file is absent or broken, DoesNotFitError when the disk is full.
     """
     view = build_sweep_view(run_dir)
-    page = render_sweep(view).encode("utf-8", "replace")
+    page = render_sweep(view, around).encode("utf-8", "replace")
     written = view.model_copy(update={"sizes": {"report_bytes": len(page)}}).as_json()
     write_whole(run_dir / "view.json", json.dumps(written, ensure_ascii=True, separators=(",", ":"), allow_nan=False))
     write_whole(run_dir / "report.html", page)
     return run_dir / "report.html"
 
 
-def render_sweep(view: SweepView) -> str:
+def render_sweep(view: SweepView, around: Surroundings = ALONE) -> str:
     """The page of a view."""
     plain = view.as_json()
     run = view.run
@@ -41,4 +44,6 @@ def render_sweep(view: SweepView) -> str:
     # The page chooses among figures by these; the numbers are in the figures.
     panels = [{"view": panel.view, "subject": panel.subject, "label": panel.label} for panel in view.panels]
     data = f"{view_element({'run': plain['run'], 'panels': panels})}\n{figures_element(sweep_figures(view))}"
-    return document(f"{run.title} · Strata", body, script(SWEEP_SCRIPTS), data)
+    finding = view.sentences[0] if view.sentences else run.title
+    link = plain_link(link_title(finding, [run.title]), view.sentences, len(view.warnings)).at(around.address)
+    return document(link, body, script(SWEEP_SCRIPTS), data)

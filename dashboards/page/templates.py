@@ -10,6 +10,7 @@ from markupsafe import Markup
 from strata.dashboards.page import drawing_scales
 from strata.dashboards.page.captions import caption
 from strata.dashboards.page.escaping import esc, foreign, prose, token
+from strata.dashboards.sentences.glossary import GLOSSARY
 from strata.dashboards.sentences.places import ROLE_MEANS, ROLES
 from strata.dashboards.text import count, interval, number, stream_range, visible
 from strata.experiments.results.answer_measures import (
@@ -40,6 +41,7 @@ def environment() -> Environment:
     made.globals.update(
         ROLES=ROLES, ROLE_MEANS=ROLE_MEANS, ANSWERED_RIGHT=ANSWERED_RIGHT, USED=USED, BY_CHOICE=BY_CHOICE
     )
+    made.globals.update(GLOSSARY=GLOSSARY)
     made.globals.update(BY_LIKELIHOOD=BY_LIKELIHOOD, DECIDING_RULE=DECIDING_RULE, GENERATED=GENERATED)
     return made
 

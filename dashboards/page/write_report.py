@@ -12,17 +12,19 @@ from strata.dashboards.figures.lens_map import lens_frames
 from strata.dashboards.figures.locate_figures import locate_figures
 from strata.dashboards.page.assets import inline_json
 from strata.dashboards.page.embedded_figures import figures_element
+from strata.dashboards.page.link_preview import PICTURE, locate_preview
 from strata.dashboards.page.report_page import render_report
+from strata.dashboards.page.surroundings import ALONE, Surroundings
 from strata.dashboards.view.build import Report, build_report
 from strata.dashboards.view.lens import lens_file
 from strata.dashboards.view.schema import View
 from strata.probes.errors import StrataError
 from strata.probes.files import write_whole
 
-MAX_BYTES = 6_000_000
+MAX_BYTES = 4_000_000
 
 
-def write_report(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
+def write_report(run_dir: Path, max_bytes: int = MAX_BYTES, around: Surroundings = ALONE) -> Path:
     """Builds and writes the page of `run_dir`; returns the path of report.html.
 
     Lens maps that would push the page over `max_bytes` go to report_assets/, from the end of the list.
@@ -31,10 +33,10 @@ def write_report(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
     report = build_report(run_dir)
     figures = figures_element({**locate_figures(report), **lens_frames(report.view.axes)})
     blobs = report.blobs
-    view = _spilled(report, figures, max_bytes)
+    view = _spilled(report, figures, max_bytes, around)
     side = [entry.key for entry in view.lens_index if not entry.embedded]
     view = view.model_copy(update={"sizes": view.sizes.model_copy(update={"side_files": len(side)})})
-    page = render_report(replace(report, view=view), figures).encode("utf-8", "replace")
+    page = render_report(replace(report, view=view), figures, around).encode("utf-8", "replace")
     view = view.model_copy(update={"sizes": view.sizes.model_copy(update={"report_bytes": len(page)})})
     folder = run_dir / "report_assets"
     try:
@@ -46,6 +48,7 @@ def write_report(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
         write_whole(
             run_dir / "view.json", json.dumps(view.as_json(), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
         )
+        write_whole(run_dir / PICTURE, locate_preview(report))
         write_whole(run_dir / "report.html", page)
     except OSError as error:
         raise StrataError(
@@ -54,7 +57,7 @@ def write_report(run_dir: Path, max_bytes: int = MAX_BYTES) -> Path:
     return run_dir / "report.html"
 
 
-def _spilled(report: Report, figures: str, max_bytes: int) -> View:
+def _spilled(report: Report, figures: str, max_bytes: int, around: Surroundings) -> View:
     """The view with those lens maps beside the page that it has no room for, from the end of the list."""
     view = report.view
     beside = tuple(
@@ -62,7 +65,7 @@ def _spilled(report: Report, figures: str, max_bytes: int) -> View:
         for entry in view.lens_index
     )
     bare = view.model_copy(update={"lens_index": beside})
-    left = max_bytes - len(render_report(replace(report, view=bare), figures).encode("utf-8", "replace"))
+    left = max_bytes - len(render_report(replace(report, view=bare), figures, around).encode("utf-8", "replace"))
     entries = []
     for embedded, outside in zip(view.lens_index, beside, strict=True):
         left -= len(report.blobs[embedded.key]) * 4 // 3 + 100

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from strata.dashboards.sentences.changes_and_intervals import points
 from strata.dashboards.sentences.signed import signed, signed_interval
 from strata.experiments.results.answer_measures import GENERATED
 from strata.experiments.results.comparison import Comparison
-from strata.experiments.results.estimates import Contrasted
+from strata.experiments.results.estimates import Contrasted, Estimated
 from strata.experiments.results.headline import About, HeadlineNumber, NoClaim
 
 LABELS: Mapping[About, str] = {
@@ -40,6 +41,10 @@ class ToldNumber:
     note: str
     """What is beyond the control, and whether it is claimed."""
     claimed: bool
+    change: Estimated | None = None
+    """The same as numbers."""
+    limit: float = 1.0
+    """Half the range of the line on which its interval is drawn: one for all shares."""
 
 
 def headline_sentence(comparison: Comparison) -> str:
@@ -75,7 +80,8 @@ def _changed(number: HeadlineNumber, what: str, rises: str, falls: str) -> str:
 def headline_numbers(comparison: Comparison) -> tuple[ToldNumber, ...]:
     """In their order."""
     told = comparison.headline
-    return tuple(_told(number) for number in (told.generated, told.knowledge, told.where))
+    shares = _limit((told.generated, told.knowledge))
+    return (_told(told.generated, shares), _told(told.knowledge, shares), _told(told.where, _limit((told.where,))))
 
 
 def number_line(told: ToldNumber) -> str:
@@ -100,7 +106,14 @@ def _of_seeds(changes: list[Contrasted]) -> str:
     return ", ".join("–" if value is None else signed(100 * value, 1) for value in values) + " points"
 
 
-def _told(number: HeadlineNumber) -> ToldNumber:
+def _limit(numbers: Iterable[HeadlineNumber]) -> float:
+    """As much as holds them all with their intervals, in twentieths."""
+    changes = [number.change for number in numbers if number.change is not None]
+    reach = [abs(end) for change in changes for end in (change.value, change.low, change.high) if end is not None]
+    return max(0.05, math.ceil(20 * max(reach, default=1.0)) / 20)
+
+
+def _told(number: HeadlineNumber, limit: float) -> ToldNumber:
     notes = []
     if number.beyond is not None:
         notes.append(f"beyond the control {points(number.beyond)}")
@@ -111,7 +124,8 @@ def _told(number: HeadlineNumber) -> ToldNumber:
     elif number.about == "where":
         notes.append("of the change from the base, whatever the control's is")
     notes.append("shown" if number.claim else why)
-    return ToldNumber(number.about, LABELS[number.about], _value(number), "; ".join(notes), bool(number.claim))
+    said = LABELS[number.about], _value(number), "; ".join(notes)
+    return ToldNumber(number.about, *said, bool(number.claim), number.change, limit)
 
 
 def _value(number: HeadlineNumber) -> str:

@@ -68,3 +68,11 @@ def lens_map_aria(item: str, n_tokens: int, n_streams: int, says: tuple[str, flo
 def lens_answer_aria(answer: str, rank: int, probability: float) -> str:
     """The same of the answer there, to stand behind it."""
     return f" The answer {visible(answer)} has rank {rank} and probability {number(probability)} there."
+
+
+NO_ITEM_EFFECTS = "No item was in a pair of an intervention: items can't be ranked by what blocks bring to them."
+
+
+def item_effects_rule(shown: int, total: int) -> str:
+    """Which items can be ranked by what blocks bring to them."""
+    return "every item of a pair" if shown == total else f"{shown} of {total} items of pairs, evenly from all"

@@ -23,6 +23,7 @@ from strata.dashboards.view.causal_labels import CAUSAL_INSTRUMENTS
 from strata.dashboards.view.causal_maps import build_causal_maps
 from strata.dashboards.view.curves import build_series, default_choice
 from strata.dashboards.view.emergence import emergence_state
+from strata.dashboards.view.item_effects import item_effects
 from strata.dashboards.view.items import build_items
 from strata.dashboards.view.labels import EXPECTED_INSTRUMENTS, INSTRUMENTS, MEASURES
 from strata.dashboards.view.lens import pack_maps, read_lens_maps
@@ -60,6 +61,7 @@ SOURCES: Mapping[str, str] = {
     "causal.pairs": "summary.json families.*.pairs, offered",
     "run.asked": "manifest.json config.framing",
     "items.columns": "behaviour.parquet; emergence from emergence.parquet, rows of the definition settled",
+    "effects.cells[].gained": "profiles.parquet value of activation patching, measure gained, in steps of effects.step",
     "emergence.kinds[].counts": "emergence.parquet stream, rows of the definition settled",
     "lens_index": "lens_maps.json, lens_maps.safetensors",
     "provenance": "manifest.json",
@@ -93,6 +95,7 @@ def build_report(run_dir: Path) -> Report:
     behaviour = build_behaviour(run)
     mapped = {p.entry.item: p.entry.key for p in reversed(packed)}
     causal = build_causal(run, [p.entry.item for p in packed])
+    items = build_items(run, mapped)
     view = View(
         schema=SCHEMA_NAME,
         run=_run(run),
@@ -111,7 +114,8 @@ def build_report(run_dir: Path) -> Report:
         maps=(*build_causal_maps(causal, behaviour.rows, run.n_layers), *build_maps(series, behaviour.rows)),
         causal=causal,
         emergence=emergence_state(run),
-        items=build_items(run, mapped),
+        items=items,
+        effects=item_effects(run_dir, items.columns.item, run.n_layers),
         lens=_lens_state(run, len(packed)),
         lens_index=tuple(p.entry for p in packed),
         lens_vocabulary=tuple(vocabulary),

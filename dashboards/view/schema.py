@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, JsonValue, ValidationError
 
 from strata.dashboards.view.schema_causal import CausalView
+from strata.dashboards.view.schema_effects import ItemEffects
 from strata.dashboards.view.schema_parts import Axes, Coded, InstrumentLabel, MeasureLabel, Provenance, Shown, Stated
 from strata.dashboards.view.schema_places import LocalisationView, VerdictView
 from strata.dashboards.view.schema_readings import (
@@ -103,6 +104,7 @@ class View(Record):
     causal: CausalView
     emergence: EmergenceView
     items: ItemsView
+    effects: ItemEffects
     lens: LensState
     lens_index: tuple[LensEntry, ...]
     lens_vocabulary: tuple[VocabularyEntry, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from strata.dashboards.sentences.localisation import ORDERED_KINDS
 from strata.dashboards.sentences.places import CONTROL_OF, ROLES, cell_label, control_of, span_words
@@ -73,6 +74,8 @@ class Panel:
     handover: Handover | None = None
     empty: str = ""
     """What stands in place of cells where there are none."""
+    of: Mapping[Literal["kind", "family"], str] = field(default_factory=dict)
+    """Whose items it is about."""
 
 
 def kind_panels(localisation: Localisation) -> list[list[Panel]]:
@@ -127,7 +130,7 @@ def kind_panel(kind: str, localisation: Localisation) -> Panel:
     span = span_words(family.span for family in members.values())
     return Panel(
         kind.capitalize(), kind_says(of_kind, span), span, cells,
-        (*_places(members), *_located(of_kind)), of_kind.handover, "" if cells else NO_PAIR,
+        (*_places(members), *_located(of_kind)), of_kind.handover, "" if cells else NO_PAIR, {"kind": kind},
     )  # fmt: skip
 
 
@@ -147,7 +150,7 @@ def _control_of_kind(kind: str, localisation: Localisation) -> Panel:
     says = _control_says(members, of_kind) if members else ""
     return Panel(
         control_of_kind_title(kind), says, span_words(f.span for f in members.values()), cells,
-        tuple(_places(members)), None, "" if cells else NO_CONTROL,
+        tuple(_places(members)), None, "" if cells else NO_CONTROL, {"kind": "control"},
     )  # fmt: skip
 
 
@@ -189,7 +192,7 @@ def family_panel(name: str, family: FamilyResult, title: str) -> Panel:
     """One family with every locus and its role."""
     cells = {cell: _cell_of_family(family.cells[cell]) for cell in CELLS if cell in family.cells}
     return Panel(
-        title, family_says(family), family.span, cells, tuple(_loci(family)), family.handover, "" if cells else NO_PAIR
+        title, family_says(family), family.span, cells, tuple(_loci(family)), family.handover, "" if cells else NO_PAIR, {"family": name},
     )  # fmt: skip
 
 

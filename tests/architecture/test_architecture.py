@@ -234,7 +234,7 @@ def third_party(tree: ast.Module) -> set[str]:
 def module_of(requirement: str) -> str:
     """`scikit-learn>=1.6` is imported as sklearn."""
     name = re.split(r"[^\w-]", requirement, maxsplit=1)[0].replace("-", "_")
-    return {"scikit_learn": "sklearn", "pytest_xdist": "xdist"}.get(name, name)
+    return {"scikit_learn": "sklearn", "pytest_xdist": "xdist", "pillow": "PIL"}.get(name, name)
 
 
 def room_of(name: str) -> str:

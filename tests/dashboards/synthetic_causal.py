@@ -207,12 +207,14 @@ def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -
 
 
 def causal_profiles(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -> list[Row]:
-    """Item by item: denoise and noise, all sites, and one control."""
+    """Item by item: denoise and noise, all sites, and one control, and what is gained at each block of the four parts."""
     out = []
     for number, row in enumerate(r for r in rows if not r["reason"]):
         for component in COMPONENTS:
             for position in (SPAN[row["kind"]], "last", "all"):
-                for measure in ("denoise", "noise", "random_donor"):
+                for measure in ("denoise", "noise", "random_donor", "gained"):
+                    if measure == "gained" and (component not in ("attn_out", "mlp_out") or position == "all"):
+                        continue
                     for layer in range(n_layers):
                         value = effect(row["kind"], measure, component, position, layer, n_layers)
                         if value is not None:

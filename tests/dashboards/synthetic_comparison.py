@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from synthetic_cells import cell_comparison, cell_rows, place_rows
 from synthetic_run import write_synthetic_run
 
+from strata.dashboards.page.comparison_page import comparison_body
 from strata.dashboards.view.comparison.build import build_comparison
 from strata.dashboards.view.comparison.files import read_comparison
 from strata.experiments.compare.decision import hypothesis_of
@@ -94,6 +95,7 @@ def write_synthetic_comparison(
             [table.name for table in LOCATE_TABLES],
             json.loads((run / role / "manifest.json").read_text())["run_id"],
         )
+    _gain_less(run / "distilled", block=3 * n_layers // 4)
     others = roles[1:]
     made = {
         "changes": (list(_changes(rng, n_layers, control)), CHANGES),
@@ -141,11 +143,23 @@ def write_synthetic_comparison(
     return run
 
 
+def _gain_less(run: Path, block: int) -> None:
+    """The n-th item of the table loses n tenths of what the MLP at the last token brings at one block."""
+    file = run / "profiles.parquet"
+    table = pq.read_table(file)
+    less = {f"chemical_symbol-{n:03d}": 0.1 * (n + 1) for n in range(4)}
+    rows = table.to_pylist()
+    for row in rows:
+        if (row["measure"], row["component"], row["position"], row["layer"]) == ("gained", "mlp_out", "last", block):
+            row["value"] -= less.get(row["item"], 0.0)
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), file)
+
+
 def _items_and_answers(run: Path, roles: list[str], hostile: bool) -> list[str]:
     """Four items in every way and three problems, of each model; names of the tables."""
     prompt = f"{HOSTILE if hostile else 'Paris'} is in"
     items = [
-        Item(id=f"i{n}", kind="knowledge", family="capital", domain="geography", prompt=prompt, answer=f" a{n}", foil=" b", cluster=f"c{n}")
+        Item(id=f"chemical_symbol-{n:03d}", kind="knowledge", family="capital", domain="geography", prompt=prompt, answer=f" a{n}", foil=" b", cluster=f"c{n}")
         for n in range(4)
     ]  # fmt: skip
     write_items(run / "items.jsonl", items)
@@ -174,6 +188,11 @@ def _items_and_answers(run: Path, roles: list[str], hostile: bool) -> list[str]:
             names.append(f"{table.name}_{role}")
             pq.write_table(table.of_rows(rows), run / f"{names[-1]}.parquet")
     return names
+
+
+def body_of(run: Path) -> str:
+    """What stands on the page of a comparison without its scripts and figures."""
+    return comparison_body(build_comparison(read_comparison(run)))
 
 
 def view_of(run: Path) -> dict[str, Any]:

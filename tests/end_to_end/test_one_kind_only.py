@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from open_pages import opened
 from small_world import save_checkpoint, small_items, write_items
 
 from strata.dashboards.cli.main import main
@@ -87,17 +88,8 @@ def test_a_comparison_of_knowledge_says_of_reasoning_only_that_the_story_needs_i
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", ["locate", "compare"])
-def test_no_axes_are_drawn_without_a_line(world: dict[str, Path], name: str) -> None:
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("no Chromium on PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        tab = browser.new_page(viewport={"width": 1400, "height": 900})
-        tab.goto((world[name] / "report.html").resolve().as_uri())
-        tab.wait_for_selector("html[data-ready=true]", timeout=30_000)
+def test_no_axes_are_drawn_without_a_line(browser: Any, world: dict[str, Path], name: str) -> None:
+    with opened(browser, world[name] / "report.html", viewport={"width": 1400, "height": 900}) as tab:
         empty = tab.evaluate(
             """() => [...document.querySelectorAll('.plot')].flatMap((gd) => {
                 const used = new Set(gd.data.filter((t) => t.type === 'heatmap' || (t.x || []).length && t.marker?.opacity !== 0)
@@ -105,5 +97,4 @@ def test_no_axes_are_drawn_without_a_line(world: dict[str, Path], name: str) -> 
                 return (gd._fullLayout._subplots.cartesian || []).filter((one) => !used.has(one)).map((one) => `${gd.closest('.panel').id} ${one}`);
             })"""
         )
-        browser.close()
     assert empty == []

@@ -6,6 +6,8 @@ const SHOWN = {
   difference_in_differences: 'difference in differences against the control: distilled − control',
 };
 
+const BRUSHED = ['layermap', 'layers'];
+
 function placeText(position) { return { spans: 'at the spans that differ, pooled', all: 'at every position' }[position] || `at ${visible(position)}`; }
 
 /** What stands at a place of the names of a view's figures. */
@@ -17,7 +19,7 @@ async function drawChoice(view, part, choice, title) {
   if (part.state !== 'ok') { drawState(view, host, stateBox(part.state, part.state === 'incomparable' ? `${title}: not comparable` : `${title}: not run`, part.text)); return; }
   const figure = figureFor(view, choice, host);
   if (!figure || !figure.traces.length) { drawState(view, host, stateBox('not_run', `${title}: nothing to draw`, figure ? figure.note : '')); return; }
-  await draw(view, host, figure);
+  await draw(view, host, BRUSHED.includes(view) ? brushable(view, figure) : figure);
 }
 
 function reading() {
@@ -38,6 +40,15 @@ function layerControls(r) {
   fillSelect($('at'), mine.filter((o) => o.measure === r.measure).map((o) => ({ value: o.position, text: placeText(o.position) })), r.position);
   if (r.components.length && !r.components.includes(state.site)) state.site = r.components.includes('mlp_out') ? 'mlp_out' : r.components[0];
   fillSelect($('site'), r.components.map((value) => ({ value, text: VIEW.changes.components[value] || value })), state.site);
+}
+
+/** One key goes through the models and differences of the map layer by layer. */
+function nextShown() {
+  const offered = [...$('show').options].map((option) => option.value);
+  if (!offered.length) return;
+  const show = offered[(offered.indexOf(state.show) + 1) % offered.length];
+  update({ show });
+  notice(`Layer by layer: ${SHOWN[show]}.`);
 }
 
 async function renderLayers() {
@@ -95,9 +106,9 @@ async function renderTransfer() {
 }
 
 const RENDER = {
-  stages: { keys: ['stage', 'theme', 'width'], run: renderStages },
-  items: { keys: ['became', 'ifamily', 'theme'], run: renderBecame },
-  layers: { keys: ['show', 'inst', 'measure', 'at', 'site', 'axis', 'theme', 'width'], run: renderLayers },
+  stages: { keys: ['stage', 'lo', 'hi', 'theme', 'width'], run: renderStages },
+  items: { keys: ['became', 'ifamily', 'ikind', 'q', 'isort', 'lo', 'hi', 'cell'], run: renderBecame },
+  layers: { keys: ['show', 'inst', 'measure', 'at', 'site', 'lo', 'hi', 'axis', 'theme', 'width'], run: renderLayers },
   layer_swaps: { keys: ['gway', 'gscore', 'gmeasure', 'axis', 'theme', 'width'], run: renderLayerSwaps },
   crossed: { keys: ['cway', 'axis', 'theme', 'width'], run: renderCrossed },
   weights: { keys: ['wmeasure', 'axis', 'theme', 'width'], run: renderWeights },
@@ -131,6 +142,10 @@ function declareKeys() {
   declare('stage', 'kinds', oneOf('kinds', ...VIEW.stages.choices.map((c) => c.id)));
   declare('became', 'changed', oneOf(...Object.keys(BECAME)));
   declare('ifamily', '', oneOf(...unique(VIEW.items.family || [])));
+  declare('ikind', '', oneOf(...unique(VIEW.items.kind || [])));
+  declare('isort', '', oneOf(...['prompt', 'answer', 'effect', ...Object.keys(VIEW.items.right || {}), 'change', 'became'].flatMap((c) => [c, `-${c}`])));
+  declare('q', '', (v) => (v.length <= 200 ? v : undefined));
+  declareBrush();
   declare('axis', 'stream', oneOf('stream', 'depth'));
   declare('theme', '', oneOf('light', 'dark'));
 }
@@ -147,6 +162,9 @@ async function start() {
   $('axis').value = state.axis;
   attachTools();
   attachStages();
+  attachRange();
+  attachBecame();
+  attachKeys({ m: nextShown, '/': () => $('q').focus() }, [['m', 'goes on to the next model, or difference, in the map layer by layer'], ['/', 'searches the items']]);
   for (const id of ['stage', 'axis', 'show', 'inst', 'measure', 'at', 'site', 'gway', 'gscore', 'gmeasure', 'cway', 'wmeasure', 'spos', 'tfamily', 'became', 'ifamily']) $(id).addEventListener('change', (e) => update({ [id]: e.target.value }));
   await drawAll(RENDER);
   document.documentElement.dataset.ready = 'true';

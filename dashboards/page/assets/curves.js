@@ -62,5 +62,5 @@ async function renderCurves() {
     drawState('curves', host, stateBox('empty', 'No curve for this choice', isCausal(state.inst) ? 'No usable pair of this group has this site and position.' : `0 of ${VIEW.series.length} series match. A family's curves are kept for the default target and folds only.`, clear));
     return;
   }
-  await draw('curves', host, figure);
+  await draw('curves', host, brushable('curves', figure));
 }

@@ -1,5 +1,12 @@
 // From which stream on is each item's answer the likeliest token, and how many items never get there?
 
+/** A bar is chosen: its items are the ones of its kind that settle there; the last bar holds those that never do. */
+function chooseBar(trace, { row }) {
+  const last = trace.x.length - 1;
+  const same = state.settled === (row === last ? 'never' : String(row)) && state.ikind === trace.meta.kind;
+  update(same ? { settled: '', ikind: '' } : { settled: row === last ? 'never' : String(row), ikind: trace.meta.kind });
+}
+
 async function renderEmergence() {
   const host = $('emergence-panel');
   const e = VIEW.emergence;
@@ -9,5 +16,5 @@ async function renderEmergence() {
     return;
   }
   $('emergence-caption').textContent = `Logit lens, one bar a stream: items by the stream at which the answer is ${e.name}, the ${e.definition}. All items that were asked, also those answered wrong, each counted once. Items that never get there stand apart on the right; they are not counted as the last stream. “Readable from” in the verdict asks for less: an answer likelier than an unrelated one.`;
-  await draw('emergence', host, figureFor('emergence', 'kinds', host));
+  await draw('emergence', host, { ...figureFor('emergence', 'kinds', host), choose: chooseBar });
 }

@@ -1,4 +1,4 @@
-// Which families show something at which layer? The figures come from Python; a click on a row filters the items.
+// Which families show something at which layer? The figures come from Python; a cell that is chosen filters the items by its family.
 
 function chosenMap() { return VIEW.maps.find((m) => m.id === state.map) || VIEW.maps[0]; }
 
@@ -12,12 +12,10 @@ function withFamily(figure) {
   return figure;
 }
 
-function attachMap(gd) {
-  gd.on('plotly_click', (event) => {
-    const [row] = (event.points.find((p) => p.curveNumber === 0) || event.points[0]).pointNumber;
-    const family = gd.data[0].customdata[row][0];
-    update({ family: family === state.family ? '' : family });
-  });
+function chooseFamily(trace, { row }) {
+  const family = trace.customdata && trace.customdata[row][0];
+  if (!family) return;
+  update({ family: family === state.family ? '' : family, ikind: '' });
 }
 
 async function renderMap() {
@@ -30,5 +28,5 @@ async function renderMap() {
   const map = chosenMap();
   fillSelect($('mapsel'), VIEW.maps.map((m) => ({ value: m.id, text: m.title })), map.id);
   $('map-caption').textContent = `Colour: ${map.unit}. ${map.caption} Families the model does not answer keep their row.`;
-  await draw('map', host, { ...withFamily(figureFor('map', map.id, host)), attach: attachMap });
+  await draw('map', host, { ...withFamily(figureFor('map', map.id, host)), choose: chooseFamily });
 }

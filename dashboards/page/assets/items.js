@@ -2,10 +2,18 @@
 
 const PAGE_ROWS = 200;
 const C = VIEW.items ? VIEW.items.columns : { item: [] };
+let GAINED = []; // by part of the model, then by row: what is gained at each block, in steps
 let page = 0;
+
+/** Reads what every item gains at every block. */
+async function unpackEffects() { GAINED = (JSON.parse(new TextDecoder().decode(await inflate($('effects-blob').textContent)))).map((part) => part.gained); }
+
+/** The items of a panel of the stage map. */
+function panelItems({ family, kind }) { return { family: family || '', ikind: kind || '' }; }
 
 /** A number or text to sort by; nulls and "never" go to the end. */
 function sortKey(column, i) {
+  if (column === 'effect') return brushed() && effectThere(GAINED, i);
   if (column === 'emergence') {
     const e = C.emergence[i];
     return e.state === 'ok' ? e.stream : (e.state === 'never' ? 1e6 : 1e7);
@@ -13,11 +21,22 @@ function sortKey(column, i) {
   return C[column][i];
 }
 
+function settlesThere(e) { return state.settled === '' || (state.settled === 'never' ? e.state === 'never' : e.state === 'ok' && String(e.stream) === state.settled); }
+
+function isListed(i) {
+  return (state.family === '' || C.family[i] === state.family) && (state.ikind === '' || C.kind[i] === state.ikind) && settlesThere(C.emergence[i])
+    && matchesSearch(C.item[i], C.family[i], C.answer[i], C.foil[i], C.prompt[i]);
+}
+
+/** What the rows are sorted by: what was chosen, else the effect in the chosen blocks. */
+function sorting() { return state.sort || (brushed() ? '-effect' : ''); }
+
 function matchingRows() {
-  const rows = C.item.map((_, i) => i).filter((i) => state.family === '' || C.family[i] === state.family);
-  if (!state.sort) return rows;
-  const down = state.sort.startsWith('-');
-  const column = down ? state.sort.slice(1) : state.sort;
+  const rows = C.item.map((_, i) => i).filter(isListed);
+  const sort = sorting();
+  if (!sort) return rows;
+  const down = sort.startsWith('-');
+  const column = down ? sort.slice(1) : sort;
   const empty = (v) => v === null || v === undefined || v === '';
   return rows.sort((a, b) => {
     const x = sortKey(column, a), y = sortKey(column, b);
@@ -39,7 +58,7 @@ function itemRow(i) {
   const row = h('tr', { tabindex: 0, class: C.reason[i] ? 'excluded' : null, 'aria-selected': state.item === id ? 'true' : 'false' },
     h('td', { title: visible(id) }, mark, h('bdi', {}, visible(id))), h('td', {}, h('bdi', {}, visible(C.family[i]))), h('td', {}, C.kind[i]),
     h('td', {}, tokenElement(C.answer[i])), h('td', {}, tokenElement(C.foil[i])),
-    h('td', { class: 'num' }, num(C.logit_difference[i])), h('td', { class: 'num' }, C.rank[i] === null ? '–' : num(C.rank[i], 0)),
+    h('td', { class: 'num', hidden: !brushed() }, brushed() ? num(effectThere(GAINED, i)) : ''), h('td', { class: 'num' }, num(C.logit_difference[i])), h('td', { class: 'num' }, C.rank[i] === null ? '–' : num(C.rank[i], 0)),
     h('td', {}, yesNo(C.correct_by_choice[i])), h('td', {}, yesNo(C.correct[i])), h('td', {}, emergenceText(C.emergence[i])), h('td', {}, visible(C.reason[i]) === '∅' ? '' : visible(C.reason[i])));
   row.dataset.index = String(i);
   return row;
@@ -48,20 +67,27 @@ function itemRow(i) {
 function renderItems() {
   const families = VIEW.behaviour.rows.map((r) => r.family);
   fillSelect($('family'), [{ value: '', text: `all ${families.length} families` }, ...families.map((f) => ({ value: f, text: visible(f) }))], state.family);
-  const clear = () => h('button', { type: 'button', onclick: () => update({ family: '' }) }, 'Clear filter');
-  $('items-clear').replaceChildren(...(state.family ? [clear()] : []));
+  const none = { family: '', ikind: '', settled: '', q: '' };
+  const clear = () => h('button', { type: 'button', onclick: () => update(none) }, 'Clear filter');
+  fillRange();
+  $('items-filters').replaceChildren(...filterChips([
+    ...(state.family ? [[`family ${clip(visible(state.family), 40)}`, { family: '' }]] : []), ...(state.ikind ? [[`kind ${state.ikind}`, { ikind: '' }]] : []),
+    ...(state.settled ? [[state.settled === 'never' ? 'never settled' : `settled from stream ${state.settled}`, { settled: '' }]] : []),
+    ...(state.q ? [[`“${clip(visible(state.q), 40)}”`, { q: '' }]] : []), ...(brushed() ? [[`ranked by the effect of ${brushWords()}`, { lo: null, hi: null }]] : []),
+  ]));
   const rows = matchingRows();
   page = Math.min(page, Math.max(0, Math.ceil(rows.length / PAGE_ROWS) - 1));
   const shown = rows.slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS);
   const body = $('item-table').tBodies[0];
   const focused = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.index : undefined;
   if (shown.length) body.replaceChildren(...shown.map(itemRow));
-  else body.replaceChildren(h('tr', {}, h('td', { colspan: 11 }, stateBox('empty', 'No item matches', `0 of ${C.item.length} items are in this family.`, clear()))));
+  else body.replaceChildren(h('tr', {}, h('td', { colspan: 12 }, stateBox('empty', 'No item matches', `0 of ${C.item.length} items.`, clear()))));
   for (const th of $('item-table').tHead.rows[0].cells) {
     const key = th.dataset.sort;
+    if (key === 'effect') th.hidden = !brushed();
     th.removeAttribute('aria-sort');
-    if (state.sort === key) th.setAttribute('aria-sort', 'ascending');
-    if (state.sort === `-${key}`) th.setAttribute('aria-sort', 'descending');
+    if (sorting() === key) th.setAttribute('aria-sort', 'ascending');
+    if (sorting() === `-${key}`) th.setAttribute('aria-sort', 'descending');
   }
   const previous = h('button', { type: 'button', onclick: () => { page -= 1; renderItems(); } }, '← Previous');
   const next = h('button', { type: 'button', onclick: () => { page += 1; renderItems(); } }, 'Next →');
@@ -78,9 +104,9 @@ function renderItems() {
 }
 
 function saveItems() {
-  const names = ['item', 'family', 'kind', 'template', 'cluster', 'answer', 'foil', 'logit_difference', 'answer_logprob', 'rank', 'correct', 'correct_by_choice', 'answered', 'emergence', 'reason', 'prompt'];
-  const head = names.map((n) => ({ correct: 'correct_by_likelihood', answered: 'answered_right', emergence: `${VIEW.emergence.name}_from` }[n] || n));
-  const value = (name, i) => (name === 'emergence' ? (C.emergence[i].state === 'ok' ? C.emergence[i].stream : C.emergence[i].state) : C[name][i]);
+  const names = ['item', 'family', 'kind', 'template', 'cluster', 'answer', 'foil', 'logit_difference', 'answer_logprob', 'rank', 'correct', 'correct_by_choice', 'answered', 'emergence', 'reason', 'prompt', ...(brushed() ? ['effect'] : [])];
+  const head = names.map((n) => ({ correct: 'correct_by_likelihood', answered: 'answered_right', emergence: `${VIEW.emergence.name}_from`, effect: brushed() && `effect of ${brushWords()}` }[n] || n));
+  const value = (name, i) => (name === 'effect' ? effectThere(GAINED, i) : name === 'emergence' ? (C.emergence[i].state === 'ok' ? C.emergence[i].stream : C.emergence[i].state) : C[name][i]);
   download(`${fileStem('items')}.csv`, new Blob([csv(head, matchingRows().map((i) => names.map((n) => value(n, i))))], { type: 'text/csv' }));
 }
 
@@ -99,7 +125,7 @@ function attachItems() {
   const table = $('item-table');
   for (const th of table.tHead.rows[0].cells) {
     const key = th.dataset.sort;
-    const cycle = () => update({ sort: state.sort === key ? `-${key}` : (state.sort === `-${key}` ? '' : key) });
+    const cycle = () => update({ sort: key === 'effect' ? (state.sort === 'effect' ? '' : 'effect') : state.sort === key ? `-${key}` : (state.sort === `-${key}` ? '' : key) });
     th.replaceChildren(h('button', { type: 'button', onclick: cycle }, th.textContent));
   }
   const rowOf = (event) => event.target.closest('tr[data-index]');

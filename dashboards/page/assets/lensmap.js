@@ -235,7 +235,7 @@ async function renderLens(entry) {
   }
   const answer = entry.answer ? ['answer ', tokenElement(entry.answer), entry.foil ? ', foil ' : '', ...(entry.foil ? [tokenElement(entry.foil)] : [])] : [];
   lens.meta.replaceChildren(h('b', {}, h('bdi', {}, visible(entry.item))), answer.length ? ' · ' : '', ...answer, entry.why ? ` · kept as: ${entry.why}` : '');
-  const gd = await draw('lensmap', lens.map, { ...lensFigure(lens, host), attach: attachLens });
+  const gd = await draw('lensmap', lens.map, { ...lensFigure(lens, host), attach: attachLens, ownKeys: true });
   lens.gd = gd;
   if (!lens.crossCell || !gd.contains(lens.crossCell)) {
     lens.crossCell = h('div', { class: 'cross cross-cell', 'aria-hidden': 'true' });

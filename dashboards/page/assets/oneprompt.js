@@ -29,6 +29,8 @@ async function startOne() {
   let queue = Promise.resolve();
   onChange(() => { queue = queue.then(renderOne).catch((error) => { console.error(error); notice(error.message); }); });
   await renderOne();
+  attachGlossary();
+  markAllTerms();
   document.documentElement.dataset.ready = 'true';
 }
 

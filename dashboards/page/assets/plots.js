@@ -6,13 +6,16 @@ const plots = new Map();
 /**
  * Draws into a named frame and keeps what print, export and "show as table" need.
  * spec: {traces, layout, aria, table: {head, rows}, file, note, attach(gd),
- * paper(): {data, layout, width}: what is drawn on paper instead}
+ * paper(): {data, layout, width}: what is drawn on paper instead,
+ * choose(trace, {row, column}): what a click on a cell and Enter do, ownKeys: it has a cursor of its own}
  */
 async function draw(name, host, spec) {
   let plot = plots.get(name);
   if (!plot || !host.contains(plot.box)) {
     const gd = h('div', { class: 'plot' });
-    const box = h('div', { role: 'group', class: 'plotbox' }, gd);
+    const keys = h('div', { class: 'plotkeys' }, gd);
+    const says = h('p', { class: 'cellsays', role: 'status', 'aria-live': 'polite', hidden: true });
+    const box = h('div', { role: 'group', class: 'plotbox' }, keys, says);
     const note = h('span', {});
     const toggle = h('button', { type: 'button', 'aria-expanded': 'false', onclick: () => toggleTable(name) }, 'Show as table');
     const tools = h('div', { class: 'plot-tools' }, note, toggle,
@@ -20,7 +23,7 @@ async function draw(name, host, spec) {
       h('button', { type: 'button', onclick: () => saveTable(name) }, 'CSV'));
     const inner = h('div', { class: 'astable', tabindex: 0, role: 'region', 'aria-label': 'Numbers of this plot', hidden: true });
     host.replaceChildren(box, tools, inner);
-    plot = { gd, box, toggle, inner, note, attached: false };
+    plot = { gd, box, keys, says, toggle, inner, note, attached: false };
     plots.set(name, plot);
   }
   plot.spec = spec;
@@ -28,10 +31,24 @@ async function draw(name, host, spec) {
   plot.note.textContent = spec.note || '';
   const width = Math.max(280, plot.box.clientWidth);
   await Plotly.react(plot.gd, spec.traces, { ...spec.layout, width }, CONFIG);
-  if (!plot.attached && spec.attach) spec.attach(plot.gd);
+  if (!plot.attached) attachPlot(name, plot);
   plot.attached = true;
+  const mapped = !spec.ownKeys && spec.traces.some((trace) => (trace.type === 'heatmap' || trace.type === 'bar') && (trace.text || trace.hovertext));
+  const told = { tabindex: '0', role: 'application', 'aria-label': `${spec.title || name}. Arrow keys go from cell to cell${spec.choose ? ', Enter filters the items by it' : ''}.` };
+  for (const [attribute, value] of Object.entries(told)) if (mapped) plot.keys.setAttribute(attribute, value); else plot.keys.removeAttribute(attribute);
   fillTable(name);
   return plot.gd;
+}
+
+function attachPlot(name, plot) {
+  const { spec, gd } = plot;
+  if (spec.attach) spec.attach(gd);
+  gd.on('plotly_click', (event) => {
+    const point = event.points[0], { choose } = plots.get(name).spec;
+    const [row, column] = [point.pointNumber].flat();
+    if (choose) choose(point.data, { row, column: column === undefined ? row : column });
+  });
+  if (!spec.ownKeys) attachCursor(name, plot);
 }
 
 /** Puts a state in place of a plot; the next draw builds the frame anew, handlers included. */

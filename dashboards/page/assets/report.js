@@ -27,15 +27,15 @@ async function renderLensView() {
   const i = C.item.indexOf(state.item);
   const prompt = i >= 0 && C.prompt[i] ? h('p', { class: 'prompt' }, h('bdi', { class: 'token' }, visible(C.prompt[i]))) : null;
   drawState('lensmap', host, h('div', {}, stateBox('not_run', `No lens map was kept for ${visible(state.item)}`,
-    `Only ${index.length} of ${VIEW.items.total} prompts are embedded (rule: ${VIEW.lens.rule}). See any other with: strata lens CHECKPOINT "prompt"`), prompt));
+    `Only ${index.length} of ${VIEW.items.total} prompts are embedded (rule: ${VIEW.lens.rule}). See any other with: strata lens CHECKPOINT "prompt"; --lens-maps N keeps more, beside the page where it has no room.`), prompt));
 }
 
 const RENDER = {
-  stages: { keys: ['stage', 'theme', 'width'], run: renderStages },
-  curves: { keys: ['kind', 'inst', 'measure', 'target', 'scheme', 'at', 'site', 'axis', 'theme', 'width'], run: renderCurves },
+  stages: { keys: ['stage', 'lo', 'hi', 'theme', 'width'], run: renderStages },
+  curves: { keys: ['kind', 'inst', 'measure', 'target', 'scheme', 'at', 'site', 'lo', 'hi', 'axis', 'theme', 'width'], run: renderCurves },
   map: { keys: ['map', 'family', 'axis', 'theme', 'width'], run: renderMap },
   emergence: { keys: ['axis', 'theme', 'width'], run: renderEmergence },
-  items: { keys: ['family', 'sort', 'item'], run: renderItems },
+  items: { keys: ['family', 'ikind', 'settled', 'q', 'lo', 'hi', 'cell', 'sort', 'item'], run: renderItems },
   lens: { keys: ['item', 'metric', 'pos', 'stream', 'x0', 'x1', 'tok', 'axis', 'theme', 'width'], run: renderLensView },
   causal: { keys: ['cgroup', 'cmeasure', 'csite', 'axis', 'theme', 'width'], run: renderCausal },
 };
@@ -65,7 +65,11 @@ function declareKeys() {
   declare('at', isCausal(first) && both ? BOTH : VIEW.labels.defaults.position || 'last', oneOf(BOTH, ...anyOf('position')));
   declare('map', VIEW.maps.length ? VIEW.maps[0].id : '', oneOf(...VIEW.maps.map((m) => m.id)));
   declare('family', '', oneOf(...families));
-  declare('sort', '', oneOf(...['item', 'family', 'kind', 'answer', 'foil', 'logit_difference', 'rank', 'correct_by_choice', 'correct', 'emergence', 'reason'].flatMap((c) => [c, `-${c}`])));
+  declare('sort', '', oneOf(...['item', 'family', 'kind', 'answer', 'foil', 'effect', 'logit_difference', 'rank', 'correct_by_choice', 'correct', 'emergence', 'reason'].flatMap((c) => [c, `-${c}`])));
+  declare('ikind', '', oneOf(...unique(C.kind)));
+  declare('settled', '', oneOf('never', ...VIEW.axes.stream.depth.map((_, stream) => String(stream))));
+  declare('q', '', (v) => (v.length <= 200 ? v : undefined));
+  declareBrush();
   declare('item', '', text);
   declare('metric', 'top1', oneOf(...Object.keys(METRICS)));
   declare('pos', null, within(0, 1e6));
@@ -85,31 +89,11 @@ function attachControls() {
   $('zoomout').addEventListener('click', () => zoomLens(2));
   $('zoomall').addEventListener('click', () => { if (lens) update({ x0: 0, x1: lens.entry.n_tokens - 1 }); });
   attachTools();
-  $('help').addEventListener('click', showHelp);
   $('search').addEventListener('change', (e) => { if (e.target.value) openItem(e.target.value, true); });
   $('ids').replaceChildren(...C.item.slice(0, 500).map((id) => h('option', { value: id })));
-  document.addEventListener('keydown', (event) => {
-    const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName) || $('keys').open;
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || !singleKeys()) return;
-    const run = { c: copyLink, '?': showHelp, '/': () => $('search').focus() }[event.key];
-    if (run) { event.preventDefault(); run(); }
-  });
-}
-
-function singleKeys() {
-  try { return localStorage.getItem('strata.keys') !== 'off'; } catch { return true; }
-}
-
-function showHelp() {
-  const box = h('input', { type: 'checkbox' });
-  box.checked = singleKeys();
-  box.addEventListener('change', () => { try { localStorage.setItem('strata.keys', box.checked ? 'on' : 'off'); } catch { /* stays for this view only */ } });
-  const key = (keys, text) => [h('dt', {}, keys.split(' ').map((k) => h('kbd', {}, k))), h('dd', {}, text)];
-  $('keys').replaceChildren(h('h2', {}, 'Keys'), h('dl', {},
-    key('↑ ↓', 'in the item table: between rows; in the lens map: between streams'), key('Enter', 'opens the item of a row'), key('← →', 'in the lens map: between tokens'),
-    key('Home End', 'first and last token'), key('PgUp PgDn', 'ten streams up or down'), key('+ − 0', 'zoom the lens map'), key('c', 'copy a link to this view'), key('/', 'search an item'), key('?', 'this sheet')),
-  h('p', {}, h('label', {}, box, ' single-key shortcuts')), h('button', { type: 'button', onclick: () => $('keys').close() }, 'Close'));
-  $('keys').showModal();
+  const toNext = attachPages();
+  const rows = [['/', 'searches the items'], ['PgUp PgDn', 'in the lens map: ten streams up or down'], ['+ − 0', 'zoom the lens map'], ...(toNext ? [['m', 'goes over to the next model, same view']] : [])];
+  attachKeys({ '/': () => $('q').focus(), ...(toNext ? { m: toNext } : {}) }, rows);
 }
 
 async function start() {
@@ -118,6 +102,7 @@ async function start() {
   if (!version || Number(version[1]) > 2) { notice(`This page reads strata.view/2, the data is ${VIEW.schema}: rebuild the report.`); return; }
   await unpackCausal();
   await unpackFigures();
+  await unpackEffects();
   declareKeys();
   readHash();
   applyTheme();
@@ -125,6 +110,7 @@ async function start() {
   attachControls();
   attachItems();
   attachStages();
+  attachRange();
   if (state.item && !C.item.includes(state.item)) { notice(`The item “${visible(state.item)}” is not in this report any more.`); state.item = ''; }
   await drawAll(RENDER);
   if (location.hash.includes('item=') && state.item) $('lens').scrollIntoView({ block: 'start' });

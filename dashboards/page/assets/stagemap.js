@@ -1,4 +1,4 @@
-// Where on the way from input to answer is the answer made? The figures come from Python; here they are chosen.
+// Where on the way from input to answer is the answer made? The figures come from Python; here they are chosen, brushed and clicked.
 
 /** The maps of one model's run, or those of a comparison's models. */
 function stageMaps() { return VIEW.localisation || VIEW.stages; }
@@ -15,15 +15,15 @@ async function renderStages() {
   const choice = part.choices.find((c) => c.id === state.stage) || part.choices[0];
   fillSelect($('stage'), part.choices.map((c) => ({ value: c.id, text: clip(visible(c.text), 44) })), choice.id);
   const figure = figureFor('stages', choice.id, host);
-  await draw('stages', host, { ...figure, paper: () => ({ ...figure.paper(), width: 760 }) }); // the style shrinks it
+  await draw('stages', host, { ...brushable('stages', figure), choose: VIEW.effects.cells.length ? chooseCell : undefined, paper: () => ({ ...figure.paper(), width: 760 }) }); // the style shrinks it
 }
 
-/** A family's name in the table below opens its map and leaves the rest of the view as it is. */
+/** A family's name in a table opens its map, filters the items by it and leaves the rest of the view as it is. */
 function attachStages() {
   for (const link of document.querySelectorAll('[data-stage]')) {
     link.addEventListener('click', (event) => {
       event.preventDefault();
-      update({ stage: link.dataset.stage });
+      update({ stage: link.dataset.stage, ...panelItems({ family: link.dataset.stage.replace(/^family:/, '') }) });
       $('stages').scrollIntoView({ block: 'start' });
     });
   }

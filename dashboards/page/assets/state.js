@@ -57,6 +57,8 @@ function onChange(listener) { listeners.push(listener); }
 function tell(changed) { for (const listener of listeners) listener(changed); }
 
 window.addEventListener('hashchange', () => {
+  // A link to a part of the page: the browser goes there, and the state stands in the address again.
+  if (document.getElementById(location.hash.slice(1))) { writeHash(); return; }
   const before = { ...state };
   readHash();
   const changed = new Set(Object.keys(state).filter((k) => state[k] !== before[k]));

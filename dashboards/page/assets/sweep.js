@@ -32,7 +32,7 @@ async function startSweep() {
   for (const name of TRAJECTORIES) $(`${name}-of`).addEventListener('change', (e) => update({ [name]: e.target.value }));
   attachTools();
   onChange((changed) => {
-    for (const view of Object.values(SWEEP_VIEWS)) if (view.keys.some((k) => changed.has(k))) queue = queue.then(view.run).catch(failed);
+    for (const view of Object.values(SWEEP_VIEWS)) if (view.keys.some((k) => changed.has(k))) enqueue(view.run);
   });
   await drawAll(SWEEP_VIEWS);
   document.documentElement.dataset.ready = 'true';

@@ -1,16 +1,27 @@
 // Which view is drawn anew when something changes, and what do the tools in the bar do? For every page with several views.
 
 let queue = Promise.resolve();
+let drawing = 0;
 
 function failed(error) { console.error(error); notice(`This view could not be drawn: ${error.message}`); }
 
-/** views: {name: {keys: hash keys that it depends on, run(): draws it}}; one after the other, in the order of the page. */
+/** One after the other; meanwhile the page says that it is busy. */
+function enqueue(run) {
+  drawing += 1;
+  $('main').setAttribute('aria-busy', 'true');
+  queue = queue.then(run).catch(failed).then(() => {
+    drawing -= 1;
+    if (drawing) return;
+    markAllTerms();
+    $('main').removeAttribute('aria-busy');
+  });
+}
+
+/** views: {name: {keys: hash keys that it depends on, run(): draws it}}, in the order of the page. */
 function redrawOnChange(views) {
   onChange((changed) => {
     $('axis').value = state.axis;
-    for (const view of Object.values(views)) {
-      if (view.keys.some((k) => changed.has(k))) queue = queue.then(view.run).catch(failed);
-    }
+    for (const view of Object.values(views)) if (view.keys.some((k) => changed.has(k))) enqueue(view.run);
   });
 }
 
@@ -18,6 +29,8 @@ async function drawAll(views) {
   for (const view of Object.values(views)) {
     try { await view.run(); } catch (error) { failed(error); }
   }
+  attachGlossary();
+  markAllTerms();
 }
 
 function attachTools() {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from strata.dashboards.sentences.comparison_caveats import label_of, own_caveats
 from strata.dashboards.sentences.framing import asked_words
 from strata.dashboards.sentences.page_parts import LIMITED, QUICK, SELF_TEST_FAILED, compare_title, unfinished_stamp
@@ -31,6 +33,7 @@ from strata.dashboards.view.comparison.stream_similarity import build_similarity
 from strata.dashboards.view.comparison.swaps_and_patches import build_crossed, build_layer_swaps
 from strata.dashboards.view.comparison.verdict import build_not_comparable, build_pair_check, build_verdict
 from strata.dashboards.view.comparison.weight_maps import build_weights
+from strata.dashboards.view.item_effects import item_effects
 from strata.dashboards.view.provenance import (
     Fact,
     code_words,
@@ -39,6 +42,7 @@ from strata.dashboards.view.provenance import (
     from_manifest,
     shown_facts,
 )
+from strata.dashboards.view.schema_effects import ItemEffects
 from strata.experiments.items.schema import KINDS
 from strata.experiments.results.roles import Role
 
@@ -54,6 +58,7 @@ SOURCES = {
     "problems": "comparison.json generated.families; answers_ROLE.parquet question, text, answer, right where counts",
     "behaviour": "comparison.json behaviour; behaviour_items.parquet and behaviour_answers.parquet in behaviour/ROLE",
     "items": "asked_ROLE.parquet answered, logit_difference; items.jsonl",
+    "effects.*.cells[].gained": "profiles.parquet of every model: value of activation patching, measure gained, in steps of effects.*.step",
     "answers.families": "families.json",
     "answers.generated": "comparison.json generated; every answer in answers_ROLE.parquet",
     "changes.lines[].before, after, mean, low, high": "changes.parquet before, after, difference, low, high",
@@ -79,15 +84,21 @@ SOURCES = {
 
 def build_comparison(run: ComparisonRun) -> ComparisonView:
     """`view.json` of a comparison."""
+    items = build_items(run)
     return ComparisonView(
         run=_run(run), models=tuple(_model(run, role) for role in run.roles),
         axes=axes_of(run.n_layers), labels=LabelsView(kinds=KINDS),
-        verdict=build_verdict(run), pair_check=build_pair_check(run), answers=build_answers(run), format=build_format(run), problems=build_problems(run), behaviour=build_behaviour(run), items=build_items(run), changes=build_changes(run),
+        verdict=build_verdict(run), pair_check=build_pair_check(run), answers=build_answers(run), format=build_format(run), problems=build_problems(run), behaviour=build_behaviour(run), items=items, effects=_effects(run, items.item), changes=build_changes(run),
         likeness=build_likeness(run), stages=build_model_maps(run), cells=build_cells(run), locations=build_locations(run), halves=build_halves(run),
         layer_swaps=build_layer_swaps(run), crossed=build_crossed(run), weights=build_weights(run),
         similarity=build_similarity(run), contrasts=build_contrasts(run), transfer=build_transfer(run),
         not_comparable=build_not_comparable(run), provenance=_provenance(run), sources=SOURCES,
     )  # fmt: skip
+
+
+def _effects(run: ComparisonRun, items: Sequence[str]) -> dict[Role, ItemEffects]:
+    alike = [role for role in run.roles if run.blocks_of(role) == run.n_layers]
+    return {role: item_effects(run.run_dir / role, items, run.n_layers) for role in alike}
 
 
 def _run(run: ComparisonRun) -> RunView:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from strata.dashboards.sentences import model_maps
 from strata.dashboards.sentences.cell_changes import (
@@ -152,12 +152,14 @@ def _differences(run: ComparisonRun) -> dict[str, Panel]:
     for kind in KINDS:
         of_kind = [row for row in rows if row["kind"] == kind and row["family"] is None]
         n = len({row["family"] for row in rows if row["kind"] == kind and row["family"] is not None})
-        panels[kind] = _panel(of_kind, [cell for cell in cells.changed if cell.kind == kind], model_maps.families_words(n), cells)  # fmt: skip
+        panels[kind] = replace(_panel(of_kind, [cell for cell in cells.changed if cell.kind == kind], model_maps.families_words(n), cells), of={"kind": kind})  # fmt: skip
     for name in dict.fromkeys(row["family"] for row in rows if row["family"] is not None):
         of_family = [row for row in rows if row["family"] == name]
         changed = [cell for cell in cells.changed if cell.family == name]
         n_pairs = of_family[0]["n_pairs"] or 0
-        panels[f"family:{name}"] = _panel(of_family, changed, model_maps.pairs_words(n_pairs), cells)
+        panels[f"family:{name}"] = replace(
+            _panel(of_family, changed, model_maps.pairs_words(n_pairs), cells), of={"family": name}
+        )
     return panels
 
 

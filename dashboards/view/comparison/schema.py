@@ -31,6 +31,7 @@ from strata.dashboards.view.comparison.schema_statements import (
     PairCheckView,
     VerdictView,
 )
+from strata.dashboards.view.schema_effects import ItemEffects
 from strata.dashboards.view.schema_parts import Axes
 from strata.experiments.results.roles import Role
 
@@ -105,6 +106,8 @@ class ComparisonView(ViewPart):
     problems: tuple[ProblemFamilyView, ...]
     behaviour: BehaviourView
     items: ItemTableView
+    effects: Mapping[Role, ItemEffects]
+    """Of the items of the table; models that have as many blocks as the base."""
     changes: ChangesView
     likeness: tuple[ProfileView, ...]
     stages: ModelMapsView

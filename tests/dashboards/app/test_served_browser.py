@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -25,8 +23,6 @@ from strata.dashboards.app.live_model import MOST_LETTERS, LiveModel
 from strata.dashboards.app.server import listening, make_app
 from strata.experiments.run.listing import RunList
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 HOSTILE = "<img src=x onerror=window.pwned=1>"
 SPEC = "</script><script>window.pwned=1</script>\x1b[31m"
 
@@ -65,23 +61,8 @@ def serving(root: Path, access: Access, live: LiveModel | None = None) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no Chromium: apt-get install chromium")
-        pytest.skip("no Chromium on PATH")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
-def tab(chromium: Any, served: int) -> Iterator[Any]:
-    page = chromium.new_context(viewport={"width": 1400, "height": 900}).new_page()
+def tab(browser: Any, served: int) -> Iterator[Any]:
+    page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
     outside: list[str] = []
     errors: list[str] = []
     here = f"http://127.0.0.1:{served}/"
@@ -158,8 +139,8 @@ def test_what_is_missing_or_under_way_is_said_in_its_row(tab: Any, served: int) 
 
 
 @pytest.mark.browser
-def test_a_runs_own_page_opens_in_a_sandbox(chromium: Any, served: int) -> None:
-    page = chromium.new_page()
+def test_a_runs_own_page_opens_in_a_sandbox(browser: Any, served: int) -> None:
+    page = browser.new_page()
     page.goto(f"http://127.0.0.1:{served}/run/of-before/first/report.html")
     assert (
         page.url.endswith("/run/pages/first/report.html")

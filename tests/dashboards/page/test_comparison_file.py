@@ -6,10 +6,11 @@ import argparse
 import html.parser
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
-from synthetic_comparison import HOSTILE, view_of, write_synthetic_comparison
+from synthetic_comparison import HOSTILE, body_of, view_of, write_synthetic_comparison
 
 from strata.dashboards.cli import verb_report
 from strata.dashboards.page import write_comparison
@@ -17,13 +18,13 @@ from strata.probes.errors import StrataError
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_synthetic_comparison(tmp_path_factory.mktemp("comparison") / "run")
+def page(comparison: Path) -> str:
+    return comparison.read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def page(run: Path) -> str:
-    return write_comparison(run).read_text(encoding="utf-8")
+def copied(run: Path, to: Path) -> Path:
+    """One that may be changed."""
+    return Path(shutil.copytree(run, to))
 
 
 class _Reader(html.parser.HTMLParser):
@@ -77,20 +78,22 @@ def test_hostile_texts_come_out_as_text(page: str) -> None:
         (("", ""), "Every model has a page"),
     ],
 )
-def test_above_the_pair_check_stands_what_it_was_judged_by(tmp_path: Path, by: tuple[str, str], sentence: str) -> None:
-    run = write_synthetic_comparison(tmp_path / "run")
+def test_above_the_pair_check_stands_what_it_was_judged_by(
+    comparison_run: Path, tmp_path: Path, by: tuple[str, str], sentence: str
+) -> None:
+    run = copied(comparison_run, tmp_path / "run")
     checks = json.loads((run / "pair_check.json").read_text())
     for check, judged_by in zip(checks.values(), by, strict=True):
         check["judged_by"] = judged_by or None
     (run / "pair_check.json").write_text(json.dumps(checks))
-    text = _read(write_comparison(run).read_text(encoding="utf-8")).text
+    text = _read(body_of(run)).text
     assert sentence in text
     assert ("Judged by the weights" in text) == (by == ("weights", "weights"))
 
 
-def test_without_javascript_it_tells_verdict_answers_pairs_and_locations(page: str, run: Path) -> None:
+def test_without_javascript_it_tells_verdict_answers_pairs_and_locations(page: str, comparison: Path) -> None:
     text = re.sub(r"\s+", " ", _read(page).text)
-    for sentence in json.loads((run / "view.json").read_text())["verdict"]["sentences"]:
+    for sentence in json.loads((comparison.parent / "view.json").read_text())["verdict"]["sentences"]:
         assert sentence in text
     for words in (
         "layer-split hypothesis: undetermined", "Its base is another-model.", "families that were never trained on", "3 × never closes its think block",
@@ -103,17 +106,14 @@ def test_without_javascript_it_tells_verdict_answers_pairs_and_locations(page: s
 
 
 def test_what_was_excluded_is_listed_with_its_reason(tmp_path: Path) -> None:
-    page = write_comparison(
-        write_synthetic_comparison(tmp_path / "run", without={"similarity", "generated"})
-    ).read_text()
-    text = _read(page).text
+    text = _read(body_of(write_synthetic_comparison(tmp_path / "run", without={"similarity", "generated"}))).text
     assert "similarity of streams and probe transfer" in text and "its streams have 8 dimensions" in text
     assert "no generated answers were asked for" in text
 
 
-def test_readings_over_the_budget_stay_in_the_table_and_the_page_says_so(tmp_path: Path) -> None:
-    run = write_synthetic_comparison(tmp_path / "run")
-    whole = write_comparison(run).stat().st_size
+def test_readings_over_the_budget_stay_in_the_table_and_the_page_says_so(comparison: Path, tmp_path: Path) -> None:
+    run = copied(comparison.parent, tmp_path / "run")
+    whole = comparison.stat().st_size
     page = write_comparison(run, max_bytes=whole - 3_000)
     view = json.loads((run / "view.json").read_text())
     assert page.stat().st_size <= whole - 3_000
@@ -122,24 +122,32 @@ def test_readings_over_the_budget_stay_in_the_table_and_the_page_says_so(tmp_pat
     assert {"denoise", "answer_logprob"} <= {reading["measure"] for reading in view["changes"]["readings"]}
 
 
-def _report(run: Path) -> int:
-    return verb_report.run(argparse.Namespace(run=str(run), json=True, figures=None), [])
+def _report(run: Path, url: str | None = None) -> int:
+    return verb_report.run(argparse.Namespace(run=str(run), json=True, figures=None, url=url), [])
 
 
 def test_report_rebuilds_the_comparison_and_the_pages_of_its_models(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    plain_comparison_run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run = write_synthetic_comparison(tmp_path / "run")
-    assert _report(run) == 0
+    run = copied(plain_comparison_run, tmp_path / "run")
+    assert _report(run, url="https://example.org/demo") == 0
     assert json.loads(capfd.readouterr().out)["report"] == str(run / "report.html")
-    for directory in (run, *(run / role for role in ("base", "distilled", "control"))):
-        assert (directory / "report.html").read_text().startswith("<!doctype html>")
+    roles = ("base", "distilled", "control")
+    for directory, address in ((run, ""), *((run / role, f"{role}/") for role in roles)):
+        whole = (directory / "report.html").read_text()
+        assert whole.startswith("<!doctype html>")
+        assert f'property="og:image" content="https://example.org/demo/{address}preview.png"' in whole
+        assert (directory / "preview.png").read_bytes().startswith(b"\x89PNG")
     assert "layer-split hypothesis" in (run / "report.html").read_text()
+    model = _read((run / "distilled" / "report.html").read_text())
+    beside = [tag["href"] for name, tag in model.tags if name == "a" and (tag.get("href") or "").startswith("../")]
+    assert beside == ["../base/report.html", "../control/report.html", "../report.html"]
 
 
-def test_report_refuses_tables_of_another_run_and_an_unfinished_comparison(tmp_path: Path) -> None:
-    run = write_synthetic_comparison(tmp_path / "run")
-    other = write_synthetic_comparison(tmp_path / "other")
+def test_report_refuses_tables_of_another_run_and_an_unfinished_comparison(
+    plain_comparison_run: Path, tmp_path: Path
+) -> None:
+    run, other = (copied(plain_comparison_run, tmp_path / name) for name in ("run", "other"))
     manifest = json.loads((run / "manifest.json").read_text())
     (run / "manifest.json").write_text(json.dumps(manifest | {"run_id": "another"}))
     with pytest.raises(StrataError, match=r"changes\.parquet belongs to another run"):
@@ -153,13 +161,12 @@ def test_report_refuses_tables_of_another_run_and_an_unfinished_comparison(tmp_p
         _report(other)
 
 
-def test_families_whose_probes_are_read_behind_a_fed_start_are_named(tmp_path: Path) -> None:
-    text = write_comparison(write_synthetic_comparison(tmp_path / "run")).read_text()
-    assert "<li>addition: answer and foil of 9 items begin alike; probes are read behind no more of it" in text
+def test_families_whose_probes_are_read_behind_a_fed_start_are_named(page: str) -> None:
+    assert "<li>addition: answer and foil of 9 items begin alike; probes are read behind no more of it" in page
 
 
-def test_a_place_that_was_not_looked_for_is_not_called_not_located(tmp_path: Path) -> None:
-    run = write_synthetic_comparison(tmp_path / "run", hostile=False)
+def test_a_place_that_was_not_looked_for_is_not_called_not_located(plain_comparison_run: Path, tmp_path: Path) -> None:
+    run = copied(plain_comparison_run, tmp_path / "run")
     summary = json.loads((run / "comparison.json").read_text())
     for kind in summary["kinds"].values():
         kind["located"] = dict.fromkeys(kind["located"])

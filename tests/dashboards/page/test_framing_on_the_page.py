@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic_comparison import view_of, write_synthetic_comparison
-from synthetic_run import write_synthetic_run
+from synthetic_comparison import body_of, view_of
 
-from strata.dashboards.page import write_comparison, write_report
+from strata.dashboards.page.report_page import report_body
 from strata.dashboards.view import build_view
 
 PREFIX = "<|user|>\nGo <img src=x>\n<think>\n\n</think>\n\n"
@@ -32,48 +32,57 @@ def located(run: Path, config: dict[str, Any]) -> Path:
     return run
 
 
-def text_of(page: Path) -> str:
-    """What stands in the page without its scripts."""
-    bare = re.sub(r"<script.*?</script>", "", page.read_text(), flags=re.DOTALL)
-    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", "", bare)))
+def copied(run: Path, to: Path) -> Path:
+    """One that may be changed."""
+    return Path(shutil.copytree(run, to))
+
+
+def text_of(body: str) -> str:
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", "", body)))
 
 
 @pytest.mark.parametrize(
     ("framing", "words"),
     [("chat", "inside the chat template"), ("empty-think", "inside the chat template after an empty think block")],
 )
-def test_a_chat_is_told_in_the_caption_and_with_its_prompt_prefix(tmp_path: Path, framing: Any, words: str) -> None:
-    run = located(write_synthetic_run(tmp_path / "run"), {"framing": framing, "prompt_prefix": PREFIX})
+def test_a_chat_is_told_in_the_caption_and_with_its_prompt_prefix(
+    synthetic: Path, tmp_path: Path, framing: Any, words: str
+) -> None:
+    run = located(copied(synthetic, tmp_path / "run"), {"framing": framing, "prompt_prefix": PREFIX})
     changed(run / "summary.json", warnings=[{"code": "framed", "framing": framing}])
-    page = write_report(run)
-    assert f"Asked {words}. An item is answered right" in text_of(page) and "<img" not in page.read_text()
-    view = build_view(run).as_json()
+    built = build_view(run)
+    body = report_body(built)
+    assert f"Asked {words}. An item is answered right" in text_of(body) and "<img" not in body
+    view = built.as_json()
     facts = dict(view["provenance"]["facts"])
     assert (facts["Asked"], facts["Prompt prefix"], facts["Chat template sha256"]) == (words, SHOWN, HASH)
     caveat = {"code": "warning", "text": f"Asked {words}: not comparable with raw runs."}
     assert caveat in view["verdict"]["caveats"]
 
 
-def test_a_raw_run_says_so_whether_or_not_it_was_made_before_there_was_a_choice(tmp_path: Path) -> None:
-    old = write_synthetic_run(tmp_path / "old")
-    for run in (old, located(write_synthetic_run(tmp_path / "new"), {"framing": "raw", "prompt_prefix": ""})):
-        assert "Asked as raw text. An item is answered right" in text_of(write_report(run))
-        facts = dict(build_view(run).as_json()["provenance"]["facts"])
+def test_a_raw_run_says_so_whether_or_not_it_was_made_before_there_was_a_choice(
+    synthetic: Path, tmp_path: Path
+) -> None:
+    old = copied(synthetic, tmp_path / "old")
+    for run in (old, located(copied(synthetic, tmp_path / "new"), {"framing": "raw", "prompt_prefix": ""})):
+        built = build_view(run)
+        assert "Asked as raw text. An item is answered right" in text_of(report_body(built))
+        facts = dict(built.as_json()["provenance"]["facts"])
         assert facts["Asked"] == "as raw text" and "Prompt prefix" not in facts
 
 
-def test_a_comparison_tells_it_too_with_the_distilled_models_template(tmp_path: Path) -> None:
-    run = write_synthetic_comparison(tmp_path / "run")
-    assert "The same prompts, asked as raw text, paired by item" in text_of(write_comparison(run))
+def test_a_comparison_tells_it_too_with_the_distilled_models_template(comparison_run: Path, tmp_path: Path) -> None:
+    run = copied(comparison_run, tmp_path / "run")
+    assert "The same prompts, asked as raw text, paired by item" in text_of(body_of(run))
     config = json.loads((run / "manifest.json").read_text())["config"]
     config["locate"] = {"framing": "chat", "prompt_prefix": PREFIX}
     changed(run / "manifest.json", config=config, chat_template_sha256={"base": None, "distilled": HASH})
-    assert "The same prompts, asked inside the chat template, paired by item" in text_of(write_comparison(run))
+    assert "The same prompts, asked inside the chat template, paired by item" in text_of(body_of(run))
     facts = dict(view_of(run)["provenance"]["facts"])
     assert (facts["Asked"], facts["Prompt prefix"]) == ("inside the chat template", SHOWN)
     assert facts["Chat template sha256"] == HASH
 
 
-def test_only_tags_that_close_are_no_paths(tmp_path: Path) -> None:
-    run = located(write_synthetic_run(tmp_path / "run"), {"prompt_prefix": "</think> </home/someone/x> /home/someone"})
+def test_only_tags_that_close_are_no_paths(synthetic: Path, tmp_path: Path) -> None:
+    run = located(copied(synthetic, tmp_path / "run"), {"prompt_prefix": "</think> </home/someone/x> /home/someone"})
     assert dict(build_view(run).as_json()["provenance"]["facts"])["Prompt prefix"] == "</think> <…/x> …/someone"

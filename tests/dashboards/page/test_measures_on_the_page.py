@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic_comparison import view_of, write_synthetic_comparison
+from synthetic_comparison import body_of, view_of
 
-from strata.dashboards.page import write_comparison
 from strata.dashboards.page.templates import macro
 from strata.experiments.compare.measure_agreement import agreement, claimed
 from strata.experiments.results.answer_measures import (
@@ -27,9 +27,13 @@ from strata.experiments.results.comparison import ComparedKind
 LOSS = {"value": -0.2, "low": -0.3, "high": -0.1, "n_items": 40, "n_clusters": 40, "method": ""}
 
 
-def text_of(page: Path) -> str:
-    bare = re.sub(r"<(script|style).*?</\1>", "", page.read_text(), flags=re.DOTALL)
-    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", bare)))
+def copied(run: Path, to: Path) -> Path:
+    """One that may be changed."""
+    return Path(shutil.copytree(run, to / "run"))
+
+
+def text_of(body: str) -> str:
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", body)))
 
 
 def rewritten(run: Path, kind: str, **measures: Any) -> None:
@@ -40,8 +44,8 @@ def rewritten(run: Path, kind: str, **measures: Any) -> None:
     (run / "comparison.json").write_text(json.dumps(summary))
 
 
-def test_each_number_stands_under_the_measure_it_is_of(tmp_path: Path) -> None:
-    run = write_synthetic_comparison(tmp_path / "run", hostile=False)
+def test_each_number_stands_under_the_measure_it_is_of(plain_comparison_run: Path, tmp_path: Path) -> None:
+    run = copied(plain_comparison_run, tmp_path)
     summary = json.loads((run / "comparison.json").read_text())
     for kind in view_of(run)["answers"]["kinds"]:
         of_kind = summary["kinds"][kind["kind"]]
@@ -52,8 +56,10 @@ def test_each_number_stands_under_the_measure_it_is_of(tmp_path: Path) -> None:
         assert [measure["decides"] for measure in kind["measures"]] == [True, False, False, False]
 
 
-def test_accuracies_that_different_measures_decided_stand_beside_both_of_them(tmp_path: Path) -> None:
-    run = write_synthetic_comparison(tmp_path / "run", hostile=False)
+def test_accuracies_that_different_measures_decided_stand_beside_both_of_them(
+    plain_comparison_run: Path, tmp_path: Path
+) -> None:
+    run = copied(plain_comparison_run, tmp_path)
     rewritten(run, "knowledge", decided_by={"by_choice": 30, "by_likelihood": 8})
     (kind,) = (entry for entry in view_of(run)["answers"]["kinds"] if entry["kind"] == "knowledge")
     labels = [measure["label"] for measure in kind["measures"]]
@@ -61,12 +67,12 @@ def test_accuracies_that_different_measures_decided_stand_beside_both_of_them(tm
     assert labels[1:3] == [BY_CHOICE.label, BY_LIKELIHOOD.label]
 
 
-def test_a_change_that_another_measure_denies_is_marked_and_told(tmp_path: Path) -> None:
-    run = write_synthetic_comparison(tmp_path / "run", hostile=False, control=False)
+def test_a_change_that_another_measure_denies_is_marked_and_told(uncontrolled_run: Path, tmp_path: Path) -> None:
+    run = copied(uncontrolled_run, tmp_path)
     reasoning = json.loads((run / "comparison.json").read_text())["kinds"]["reasoning"]
     down = {**reasoning["answer_logprob"], "change": {**LOSS, "value": -2.0, "low": -3.0, "high": -1.0}}
     rewritten(run, "reasoning", answer_logprob=down)
-    text = text_of(write_comparison(run))
+    text = text_of(body_of(run))
     assert (
         "The measures disagree: against the base: accuracy by choice +25.0 points [+17.0, +33.0], accuracy by" in text
     )
@@ -87,12 +93,12 @@ def test_a_number_is_bold_only_where_it_is_claimed() -> None:
 
 
 def section(run: Path, start: str, end: str) -> str:
-    page = write_comparison(run).read_text()
+    page = body_of(run)
     return page[page.index(start) : page.index(end, page.index(start))]
 
 
-def test_what_only_some_measures_show_is_plain_and_told_beneath(tmp_path: Path) -> None:
-    run = write_synthetic_comparison(tmp_path / "run", hostile=False, control=False)
+def test_what_only_some_measures_show_is_plain_and_told_beneath(uncontrolled_run: Path, tmp_path: Path) -> None:
+    run = copied(uncontrolled_run, tmp_path)
     assert "est sure" in section(run, 'id="answers"', '<h3 id="format"')
     reasoning = json.loads((run / "comparison.json").read_text())["kinds"]["reasoning"]
     noise = {**reasoning["answer_logprob"], "change": {**LOSS, "value": 0.11, "low": -0.99, "high": 1.17}}
@@ -105,28 +111,28 @@ def test_what_only_some_measures_show_is_plain_and_told_beneath(tmp_path: Path) 
     )
 
 
-def test_a_family_is_never_bold_since_there_are_many(tmp_path: Path) -> None:
-    run = write_synthetic_comparison(tmp_path / "run", hostile=False)
+def test_a_family_is_never_bold_since_there_are_many(plain_comparison_run: Path, tmp_path: Path) -> None:
+    run = copied(plain_comparison_run, tmp_path)
     rows = section(run, "<h3>By family", "</section>")
     assert "+20 <" in rows.replace("<small", " <small") and "est sure" not in rows
     assert "not corrected for the number of families" in rows
 
 
-def test_a_depth_that_is_not_located_in_both_models_has_no_number(tmp_path: Path) -> None:
-    run = write_synthetic_comparison(tmp_path / "run", hostile=False)
+def test_a_depth_that_is_not_located_in_both_models_has_no_number(plain_comparison_run: Path, tmp_path: Path) -> None:
+    run = copied(plain_comparison_run, tmp_path)
     view = view_of(run)
     rows = {(row["kind"], row["role"]): row for row in view["locations"]["rows"]}
     assert rows["knowledge", "distilled"]["located"] and not rows["reasoning", "distilled"]["located"]
     assert rows["reasoning", "distilled"]["value"] == 0.13, "the view keeps what the run measured"
-    section = re.search(r'<section id="locations".*?</section>', write_comparison(run).read_text(), re.DOTALL)
+    section = re.search(r'<section id="locations".*?</section>', body_of(run), re.DOTALL)
     assert section is not None and "0.010" in section[0] and "0.130" not in section[0]
 
 
-def test_orders_are_told_model_by_model(tmp_path: Path) -> None:
-    run = write_synthetic_comparison(tmp_path / "run", hostile=False)
+def test_orders_are_told_model_by_model(plain_comparison_run: Path, tmp_path: Path) -> None:
+    run = copied(plain_comparison_run, tmp_path)
     summary = json.loads((run / "comparison.json").read_text())
     why = "The order of knowledge and reasoning is undetermined: reasoning is not located."
-    assert text_of(write_comparison(run)).count(why) == len(summary["models"])
+    assert text_of(body_of(run)).count(why) == len(summary["models"])
 
 
 @pytest.mark.parametrize(

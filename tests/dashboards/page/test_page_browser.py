@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from open_pages import opened, point_and_click, settled, shown_with, until
 from synthetic_run import HOSTILE_TOKENS, write_synthetic_run
 
 from strata.dashboards.page import render_lens_page, write_report
@@ -18,79 +15,13 @@ from strata.dashboards.view.lens import read_lens_maps
 from strata.dashboards.view.tables import read_run
 
 pytestmark = pytest.mark.browser
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-READY = "html[data-ready=true]"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no Chromium: apt-get install chromium")
-        pytest.skip("no Chromium on PATH")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
-def report(synthetic: Path) -> Path:
-    return write_report(synthetic)
-
-
-@contextmanager
-def opened(browser: Any, page: Path, fragment: str = "", **context: Any) -> Iterator[Any]:
-    """The page, opened from disk; fails on any request off the disk and on any error in the page."""
-    context.setdefault("reduced_motion", "reduce")  # a page that still scrolls moves cells away from the pointer
-    surroundings = browser.new_context(viewport=context.pop("viewport", {"width": 1280, "height": 900}), **context)
-    tab = surroundings.new_page()
-    outside: list[str] = []
-    errors: list[str] = []
-    tab.on("request", lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else outside.append(r.url))
-    tab.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-    tab.on("pageerror", lambda e: errors.append(str(e)))
-    tab.goto(page.resolve().as_uri() + (f"#{fragment}" if fragment else ""))
-    if context.get("java_script_enabled", True):
-        tab.wait_for_selector(READY, timeout=30_000)
-    yield tab
-    assert outside == [] and errors == []
-    surroundings.close()
-
-
-def _settled(tab: Any) -> None:
-    tab.wait_for_timeout(350)
-
-
-def _until(tab: Any, condition: str) -> None:
-    """Waits for a condition; playwright's own waiting needs eval, which the page's policy forbids."""
-    for _ in range(50):
-        if tab.evaluate(condition):
-            return
-        tab.wait_for_timeout(100)
-    pytest.fail(f"never came true: {condition}")
-
-
-def _point_and_click(tab: Any, spot: list[float]) -> None:
-    tab.mouse.move(*spot)
-    tab.wait_for_timeout(150)  # plotly clicks on what it last saw hovered
-    tab.mouse.click(*spot)
+LIGHT = {"curves", "format_check", "locations", "emergence"}
+"""Tables without which a page is small: where only its lens maps matter."""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_opens_from_disk_and_nothing_hostile_runs(browser: Any, report: Path, scheme: str) -> None:
-    with opened(browser, report, color_scheme=scheme) as tab:
+    with opened(browser, report, color_scheme=scheme, viewport={"width": 800, "height": 900}) as tab:
         assert tab.evaluate("window.pwned") is None
         assert tab.locator("[data-title*='Share'], [aria-label*='Share']").count() == 0
         assert tab.evaluate("document.documentElement.dataset.theme") == scheme
@@ -100,66 +31,67 @@ def test_it_opens_from_disk_and_nothing_hostile_runs(browser: Any, report: Path,
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_family_then_row_then_lens_map_by_pointer(browser: Any, report: Path) -> None:
-    with opened(browser, report) as tab:
-        tab.locator("#map").scroll_into_view_if_needed()
-        first = tab.evaluate(
-            """() => { const gd = document.querySelector('#map-panel .plot'), f = gd._fullLayout, r = gd.getBoundingClientRect();
-            return [r.x + f.xaxis._offset + f.xaxis.d2p(11), r.y + f.yaxis._offset + f.yaxis.d2p(f.yaxis.range[1] - 0.5)] }"""
-        )
-        _point_and_click(tab, first)
-        _until(tab, "document.querySelectorAll('#item-table tbody tr').length === 8")
-        _settled(tab)
-        assert "family=capital" in tab.evaluate("location.hash")
-        tab.locator("#item-table tbody tr", has_text="◆").first.click()
-        _settled(tab)
-        assert tab.locator("#lens .reading").is_visible()
-        assert tab.evaluate("document.querySelector('#lens').getBoundingClientRect().top") < 500
+def test_family_then_row_then_lens_map_by_pointer(tab: Any) -> None:
+    shown_with(tab)
+    tab.locator("#map").scroll_into_view_if_needed()
+    first = tab.evaluate(
+        """() => { const gd = document.querySelector('#map-panel .plot'), f = gd._fullLayout, r = gd.getBoundingClientRect();
+        return [r.x + f.xaxis._offset + f.xaxis.d2p(11), r.y + f.yaxis._offset + f.yaxis.d2p(f.yaxis.range[1] - 0.5)] }"""
+    )
+    point_and_click(tab, first)
+    until(tab, "document.querySelectorAll('#item-table tbody tr').length === 8")
+    settled(tab)
+    assert "family=capital" in tab.evaluate("location.hash")
+    tab.locator("#item-table tbody tr", has_text="◆").first.click()
+    settled(tab)
+    assert tab.locator("#lens .reading").is_visible()
+    assert tab.evaluate("document.querySelector('#lens').getBoundingClientRect().top") < 500
 
 
-def test_row_and_lens_map_by_keyboard(browser: Any, report: Path) -> None:
-    with opened(browser, report) as tab:
-        tab.locator("#item-table tbody tr").first.focus()
-        tab.keyboard.press("ArrowDown")
-        tab.keyboard.press("ArrowUp")
-        tab.keyboard.press("Enter")
-        _settled(tab)
-        tab.locator("#lens .lensbox").focus()
-        tab.keyboard.press("Home")
-        tab.keyboard.press("ArrowRight")
-        tab.keyboard.press("ArrowDown")
-        _settled(tab)
-        reading = tab.locator("#lens .reading").inner_text()
-        assert "Stream 11" in reading and "position 1" in reading and "<think>" in reading
-        assert "pos=1" in tab.evaluate("location.hash") and "stream=11" in tab.evaluate("location.hash")
+def test_row_and_lens_map_by_keyboard(tab: Any) -> None:
+    shown_with(tab)
+    tab.locator("#item-table tbody tr").first.focus()
+    tab.keyboard.press("ArrowDown")
+    tab.keyboard.press("ArrowUp")
+    tab.keyboard.press("Enter")
+    settled(tab)
+    tab.locator("#lens .lensbox").focus()
+    tab.keyboard.press("Home")
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("ArrowDown")
+    settled(tab)
+    reading = tab.locator("#lens .reading").inner_text()
+    assert "Stream 11" in reading and "position 1" in reading and "<think>" in reading
+    assert "pos=1" in tab.evaluate("location.hash") and "stream=11" in tab.evaluate("location.hash")
 
 
-def test_tokens_stand_verbatim_one_column_each_with_the_last_ones_drawn(browser: Any, report: Path) -> None:
-    with opened(browser, report) as tab:
-        drawn = tab.evaluate(
-            """() => { const gd = document.querySelector('#lens-panel .plot'), axis = gd.layout.xaxis;
-            return [gd.data[0].x.length, axis.ticktext, [...gd.querySelectorAll('.xtick text')].map((t) => t.textContent), gd.data[0].y.length] }"""
-        )
-        columns, ticks, shown, streams = drawn
-        assert columns == len(ticks) == len(shown) == len(HOSTILE_TOKENS)
-        assert streams == 13
-        for token, text in zip(HOSTILE_TOKENS, shown, strict=True):
-            cut = text.rstrip("…")
-            assert visible(token).startswith(cut) and cut
+def test_tokens_stand_verbatim_one_column_each_with_the_last_ones_drawn(tab: Any) -> None:
+    shown_with(tab)
+    drawn = tab.evaluate(
+        """() => { const gd = document.querySelector('#lens-panel .plot'), axis = gd.layout.xaxis;
+        return [gd.data[0].x.length, axis.ticktext, [...gd.querySelectorAll('.xtick text')].map((t) => t.textContent), gd.data[0].y.length] }"""
+    )
+    columns, ticks, shown, streams = drawn
+    assert columns == len(ticks) == len(shown) == len(HOSTILE_TOKENS)
+    assert streams == 13
+    for token, text in zip(HOSTILE_TOKENS, shown, strict=True):
+        cut = text.rstrip("…")
+        assert visible(token).startswith(cut) and cut
 
 
 def test_a_long_prompt_opens_on_its_end_and_labels_the_last_token(browser: Any, tmp_path: Path) -> None:
-    run = write_synthetic_run(tmp_path / "run", long_tokens=512, n_layers=40)
-    with opened(browser, write_report(run), "item=capital-003-a%00b%09c%0Ad&x0=0&x1=511") as tab:
-        assert "not in this report" not in tab.locator("#notice").inner_text()
+    run = write_synthetic_run(tmp_path / "run", long_tokens=512, n_layers=40, n_maps=2, without=LIGHT)
+    write_report(run)
     item = [m.item for m in read_lens_maps(read_run(run))][1]
     with opened(browser, run / "report.html", f"item={item}") as tab:
         window = tab.evaluate("(gd => [gd.data[0].x.at(0), gd.data[0].x.at(-1), gd.layout.xaxis.tickvals.at(-1)])(document.querySelector('#lens-panel .plot'))")  # fmt: skip
         assert window == [448, 511, 511]
         tab.locator("#zoomall").click()
-        _settled(tab)
+        settled(tab)
         ticks = tab.evaluate("document.querySelector('#lens-panel .plot').layout.xaxis.tickvals")
         assert ticks[-1] == 511 and len(ticks) <= 90
+        shown_with(tab, "item=capital-003-a%00b%09c%0Ad&x0=0&x1=511")
+        assert "No lens map was kept for capital-003" in tab.locator("#lens-panel").inner_text()
 
 
 def test_a_link_restores_the_view_and_junk_is_ignored(browser: Any, report: Path) -> None:
@@ -173,9 +105,9 @@ def test_a_link_restores_the_view_and_junk_is_ignored(browser: Any, report: Path
         assert "Stream 4" in tab.locator("#lens .reading").inner_text()
         assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
         tab.locator("#axis").select_option("stream")
-        _settled(tab)
+        settled(tab)
         assert "axis" not in tab.evaluate("location.hash") and "family=addition" in tab.evaluate("location.hash")
-    junk = "inst=%3Cscript%3E&measure=nope&axis=9&family=nobody&sort=zz&pos=99999&stream=-3&x0=a&item=gone&nonsense=1"
+    junk = "inst=%3Cscript%3E&measure=nope&axis=9&family=nobody&sort=zz&pos=99999&stream=-3&x0=a&item=gone&lo=-7&hi=zz&settled=99&ikind=nobody&nonsense=1"
     with opened(browser, report, junk) as tab:
         assert tab.locator("#inst").input_value() == "patching"
         assert "not in this report" in tab.locator("#notice").inner_text()
@@ -188,53 +120,54 @@ def test_what_did_not_run_says_so_instead_of_empty_axes(browser: Any, tmp_path: 
             assert tab.locator(f"#{name}-panel [data-state=not_run]").count() == 1
             assert tab.locator(f"#{name}-panel .plot").count() == 0
         assert "LIMITED" in tab.locator(".badge").inner_text()
+        assert not tab.locator("#range").is_visible(), "without effects nothing can be ranked by them"
 
 
-def test_an_instrument_that_did_not_run_can_be_chosen_and_left_again(browser: Any, tmp_path: Path) -> None:
-    run = write_synthetic_run(tmp_path / "run", without={"tuned"})
-    with opened(browser, write_report(run)) as tab:
+def test_an_instrument_that_did_not_run_can_be_chosen_and_left_again(browser: Any, without_interventions: Path) -> None:
+    with opened(browser, without_interventions) as tab:
         tab.locator("#inst").select_option("lens.tuned")
         tab.wait_for_selector("#curves-panel [data-state=not_run]")
         tab.locator("#inst").select_option("lens.logit")
         tab.wait_for_selector("#curves-panel .plot")
         tab.locator("#kind").select_option("all")
-        _settled(tab)
+        settled(tab)
         assert tab.evaluate("Object.keys(document.querySelector('#curves-panel .plot')._fullLayout).filter((k) => /^xaxis/.test(k)).length") == 4  # fmt: skip
 
 
-def test_handlers_live_on_after_an_item_without_a_map(browser: Any, report: Path) -> None:
-    with opened(browser, report) as tab:
-        tab.locator("#search").fill("currency-003")
-        tab.locator("#search").press("Enter")
-        tab.wait_for_selector("#lens-panel [data-state=not_run]")
-        tab.locator("#search").fill("currency-006")
-        tab.locator("#search").press("Enter")
-        tab.wait_for_selector("#lens-panel .reading")
-        _settled(tab)
-        spot = tab.evaluate(
-            """() => { const gd = document.querySelector('#lens-panel .plot'), f = gd._fullLayout, r = gd.getBoundingClientRect();
-            return [r.x + f.xaxis._offset + f.xaxis.d2p(1), r.y + f.yaxis._offset + f.yaxis.d2p(5)] }"""
-        )
-        _point_and_click(tab, spot)
-        _until(tab, r"/pos=1\b/.test(location.hash) && /stream=5\b/.test(location.hash)")
-        tab.evaluate("window.dispatchEvent(new Event('beforeprint')); window.dispatchEvent(new Event('afterprint'))")
-        _settled(tab)
+def test_handlers_live_on_after_an_item_without_a_map(tab: Any) -> None:
+    shown_with(tab)
+    tab.locator("#search").fill("currency-003")
+    tab.locator("#search").press("Enter")
+    tab.wait_for_selector("#lens-panel [data-state=not_run]")
+    tab.locator("#search").fill("currency-006")
+    tab.locator("#search").press("Enter")
+    tab.wait_for_selector("#lens-panel .reading")
+    settled(tab)
+    spot = tab.evaluate(
+        """() => { const gd = document.querySelector('#lens-panel .plot'), f = gd._fullLayout, r = gd.getBoundingClientRect();
+        return [r.x + f.xaxis._offset + f.xaxis.d2p(1), r.y + f.yaxis._offset + f.yaxis.d2p(5)] }"""
+    )
+    point_and_click(tab, spot)
+    until(tab, r"/pos=1\b/.test(location.hash) && /stream=5\b/.test(location.hash)")
+    tab.evaluate("window.dispatchEvent(new Event('beforeprint')); window.dispatchEvent(new Event('afterprint'))")
+    settled(tab)
 
 
-def test_numbers_can_be_taken_away_as_table_csv_and_picture(browser: Any, report: Path, tmp_path: Path) -> None:
-    with opened(browser, report, accept_downloads=True) as tab:
-        tools = tab.locator("#curves-panel .plot-tools")
-        tools.get_by_text("Show as table").click()
-        assert tab.locator("#curves-panel .astable tbody tr").count() >= 26
-        for button, start in (("CSV", b"instrument,measure"), ("SVG", b"<svg"), ("PNG", b"\x89PNG")):
-            with tab.expect_download() as waiting:
-                tools.get_by_text(button, exact=True).click()
-            waiting.value.save_as(tmp_path / button)
-            assert (tmp_path / button).read_bytes().startswith(start)
+def test_numbers_can_be_taken_away_as_table_csv_and_picture(tab: Any, tmp_path: Path) -> None:
+    shown_with(tab)
+    tools = tab.locator("#curves-panel .plot-tools")
+    tools.get_by_text("Show as table").click()
+    assert tab.locator("#curves-panel .astable tbody tr").count() >= 26
+    for button, start in (("CSV", b"instrument,measure"), ("SVG", b"<svg"), ("PNG", b"\x89PNG")):
         with tab.expect_download() as waiting:
-            tab.locator("#pager").get_by_text("CSV").click()
-        waiting.value.save_as(tmp_path / "items.csv")
-        assert len((tmp_path / "items.csv").read_bytes().split(b"\r\n")) >= 73
+            tools.get_by_text(button, exact=True).click()
+        waiting.value.save_as(tmp_path / button)
+        assert (tmp_path / button).read_bytes().startswith(start)
+    with tab.expect_download() as waiting:
+        tab.locator("#pager").get_by_text("CSV").click()
+    waiting.value.save_as(tmp_path / "items.csv")
+    assert len((tmp_path / "items.csv").read_bytes().split(b"\r\n")) >= 73
+    tools.get_by_text("Hide table").click()
 
 
 def test_without_javascript_the_verdict_and_the_tables_stand(browser: Any, report: Path) -> None:
@@ -251,13 +184,8 @@ def test_without_javascript_the_verdict_and_the_tables_stand(browser: Any, repor
         assert not tab.locator("#axis").is_visible()
 
 
-def test_a_narrow_window_needs_no_sideways_scrolling(browser: Any, report: Path) -> None:
-    with opened(browser, report, viewport={"width": 800, "height": 900}) as tab:
-        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
 def test_maps_in_side_files_are_fetched_from_disk_on_demand(browser: Any, tmp_path: Path) -> None:
-    run = write_synthetic_run(tmp_path / "run")
+    run = write_synthetic_run(tmp_path / "run", without=LIGHT)
     whole = write_report(run).stat().st_size
     page = write_report(run, max_bytes=whole - 4_000)
     assert list((run / "report_assets").iterdir())
@@ -272,7 +200,7 @@ def test_a_page_of_one_prompt_works_alone(browser: Any, synthetic: Path, tmp_pat
     with opened(browser, page) as tab:
         tab.locator(".lensbox").focus()
         tab.keyboard.press("ArrowLeft")
-        _settled(tab)
+        settled(tab)
         assert "position 15" in tab.locator(".reading").inner_text()
         tab.locator("#theme").click()
-        _settled(tab)
+        settled(tab)

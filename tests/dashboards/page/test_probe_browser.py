@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from open_pages import opened
 from synthetic_probe import HOSTILE, write_synthetic_probe
-from test_page_browser import browser, opened
 
 from strata.dashboards.page import write_probe_report
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser"]
 
 
 @pytest.fixture(scope="module")

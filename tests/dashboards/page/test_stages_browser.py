@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from open_pages import opened, settled, shown_with
 from synthetic_run import write_synthetic_run
-from test_page_browser import _settled, browser, opened, report
 
 from strata.dashboards.figures.palette import PALETTES
 from strata.dashboards.page import write_report
 
-__all__ = ["browser", "report"]
 pytestmark = pytest.mark.browser
 PLOT = "document.querySelector('#stages-panel .plot')"
-
-
-@pytest.fixture(scope="module")
-def tab(browser: Any, report: Path) -> Iterator[Any]:
-    with opened(browser, report) as page:
-        yield page
 
 
 def _titles(tab: Any) -> list[str]:
@@ -47,41 +39,40 @@ def test_the_map_of_kinds_stands_right_below_the_sentences(tab: Any) -> None:
     assert tab.locator("#stages-panel .plotbox").get_attribute("aria-label").startswith("Knowledge answers are made by")
 
 
-def test_a_family_is_chosen_by_the_list_and_restored_by_the_link(browser: Any, tab: Any, report: Path) -> None:
+def test_a_family_is_chosen_by_the_list_and_restored_by_the_link(tab: Any) -> None:
+    shown_with(tab)
     tab.locator("#stage").select_option("family:capital")
-    _settled(tab)
+    settled(tab)
     titles = " ".join(_titles(tab))
     assert "<b>capital</b>" in titles and "control: capital_stated" in titles and "<b>makes</b>" in titles
     roles = tab.evaluate(f"{PLOT}.layout.annotations.map((a) => a.text)")
     assert {"prepares", "relays"} <= set(roles)
     assert "stage=family%3Acapital" in tab.evaluate("location.hash")
-    with opened(browser, report, "stage=family%3Acapital&theme=dark") as page:
-        assert page.locator("#stage").input_value() == "family:capital"
-    with opened(browser, report, "stage=family%3Anobody") as page:
-        assert page.locator("#stage").input_value() == "kinds"
+    assert shown_with(tab, "stage=family%3Anobody").locator("#stage").input_value() == "kinds"
+    assert shown_with(tab, "stage=family%3Acapital&theme=dark").locator("#stage").input_value() == "family:capital"
 
 
-def test_a_name_in_the_table_opens_the_familys_map_and_keeps_the_rest(browser: Any, report: Path) -> None:
-    with opened(browser, report, "inst=probe.linear") as page:
-        page.locator(".madeby a", has_text="currency").focus()
-        page.keyboard.press("Enter")
-        _settled(page)
-        assert page.locator("#stage").input_value() == "family:currency"
-        assert page.locator("#inst").input_value() == "probe.linear"
-        assert page.locator(".madeby a", has_text="drug_class").count() == 0, "it has no map"
+def test_a_name_in_the_table_opens_the_familys_map_and_keeps_the_rest(tab: Any) -> None:
+    shown_with(tab, "inst=probe.linear")
+    tab.locator(".madeby a", has_text="currency").focus()
+    tab.keyboard.press("Enter")
+    settled(tab)
+    assert tab.locator("#stage").input_value() == "family:currency"
+    assert tab.locator("#family").input_value() == "currency", "its items are listed"
+    assert tab.locator("#inst").input_value() == "probe.linear"
+    assert tab.locator(".madeby a", has_text="drug_class").count() == 0, "it has no map"
 
 
-def test_the_theme_recolours_everything(browser: Any, report: Path) -> None:
-    with opened(browser, report, "theme=dark") as page:
-        figure = page.evaluate(f"JSON.stringify([{PLOT}.data, {PLOT}.layout])").lower()
-        assert PALETTES["dark"].text in figure and PALETTES["dark"].diverging[4] in figure
-        for colour in (PALETTES["light"].text, PALETTES["light"].card, PALETTES["light"].diverging[4]):
-            assert colour not in figure
+def test_the_theme_recolours_everything(tab: Any) -> None:
+    shown_with(tab, "theme=dark")
+    figure = tab.evaluate(f"JSON.stringify([{PLOT}.data, {PLOT}.layout])").lower()
+    assert PALETTES["dark"].text in figure and PALETTES["dark"].diverging[4] in figure
+    for colour in (PALETTES["light"].text, PALETTES["light"].card, PALETTES["light"].diverging[4]):
+        assert colour not in figure
 
 
 def test_the_numbers_can_be_taken_as_a_table(tab: Any) -> None:
-    tab.locator("#stage").select_option("kinds")
-    _settled(tab)
+    shown_with(tab)
     tools = tab.locator("#stages-panel .plot-tools")
     tools.get_by_text("Show as table").click()
     rows = tab.locator("#stages-panel .astable tbody tr")
@@ -90,10 +81,12 @@ def test_the_numbers_can_be_taken_as_a_table(tab: Any) -> None:
     tools.get_by_text("Hide table").click()
 
 
-@pytest.mark.parametrize("n_layers", [1, 30, 80])
+@pytest.mark.parametrize("n_layers", [1, 80])
 def test_it_fits_a_narrow_window_and_paper(browser: Any, tmp_path: Path, n_layers: int) -> None:
-    page_file = write_report(write_synthetic_run(tmp_path / "run", n_layers=n_layers, n_maps=0))
-    with opened(browser, page_file, "theme=dark", viewport={"width": 800, "height": 900}) as page:
+    """The stage map alone: other figures have tests of their own."""
+    rest = {"probes", "lens", "lens_maps", "emergence", "locations", "format_check"}
+    run = write_synthetic_run(tmp_path / "run", n_layers=n_layers, items_per_family=2, without=rest)
+    with opened(browser, write_report(run), "theme=dark", viewport={"width": 800, "height": 900}) as page:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.emulate_media(media="print")
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
@@ -101,16 +94,11 @@ def test_it_fits_a_narrow_window_and_paper(browser: Any, tmp_path: Path, n_layer
         assert page.evaluate(f"{PLOT}.layout.font.color") == PALETTES["light"].text, "on paper every theme is light"
         page.emulate_media(media="screen")
         page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-        _settled(page)
+        settled(page)
 
 
-def test_without_interventions_it_says_so_and_with_the_withdrawn_rule_there_is_none(
-    browser: Any, tmp_path: Path
-) -> None:
-    run = write_synthetic_run(tmp_path / "none", without={"causal"})
-    with opened(browser, write_report(run)) as page:
-        assert page.locator("#stages-panel [data-state=not_run]").count() == 1
-    run = write_synthetic_run(tmp_path / "first", first_rule=True)
+def test_with_the_withdrawn_rule_there_is_none(browser: Any, tmp_path: Path) -> None:
+    run = write_synthetic_run(tmp_path / "first", first_rule=True, n_maps=0)
     with opened(browser, write_report(run)) as page:
         assert page.locator("#stages").count() == 0
         assert "made by the first rule, which is withdrawn" in page.locator(".sentence").first.inner_text()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
-from synthetic_comparison import write_synthetic_comparison
+from synthetic_comparison import view_of
 from synthetic_probe import write_synthetic_probe
 
 from strata.dashboards.cli import verb_compare, verb_probe
 from strata.dashboards.cli.options import made_of, options_of
-from strata.dashboards.page import write_comparison, write_probe_report
+from strata.dashboards.page import write_probe_report
 from strata.dashboards.view.comparison.files import read_comparison
 from strata.experiments.run.summary_file import probe_summary_of
 
@@ -29,15 +30,14 @@ def caveats_in(lines: list[str]) -> list[str]:
     return [line.removeprefix("caveat: ") for line in lines if line.startswith("caveat: ")]
 
 
-def test_of_a_comparison_with_a_failed_self_test(tmp_path: Path) -> None:
-    write_synthetic_comparison(tmp_path)
-    manifest = tmp_path / "manifest.json"
+def test_of_a_comparison_with_a_failed_self_test(plain_comparison_run: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(plain_comparison_run, tmp_path / "run"))
+    manifest = run / "manifest.json"
     content = json.loads(manifest.read_text())
     failed = {"name": "swapping nothing", "passed": False, "value": 1.0, "tolerance": 0.1}
     manifest.write_text(json.dumps({**content, "self_tests": [*content.get("self_tests", []), failed]}))
-    write_comparison(tmp_path)
-    verdict = json.loads((tmp_path / "view.json").read_text())["verdict"]
-    lines = lines_of(verb_compare, read_comparison(tmp_path).comparison, tmp_path)
+    verdict = view_of(run)["verdict"]
+    lines = lines_of(verb_compare, read_comparison(run).comparison, run)
     assert len(verdict["sentences"]) > 3 and set(verdict["sentences"]) <= set(lines)
     assert caveats_in(lines) == [caveat["text"] for caveat in verdict["caveats"]]
     assert any("swapping nothing" in caveat for caveat in caveats_in(lines))

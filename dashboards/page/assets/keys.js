@@ -1,0 +1,41 @@
+// Which single keys does the page know? A visible control stands for each, and a switch turns them all off.
+
+const SHARED_KEYS = [['↑ ↓ ← →', 'on a map: from cell to cell'], ['Home End', 'on a map: first and last cell of the row'], ['Enter', 'on a map: what a click does there; in the item table: opens the item'], ['Esc', 'closes what explains a word']];
+
+function singleKeys() {
+  try { return localStorage.getItem('strata.keys') !== 'off'; } catch { return true; }
+}
+
+/** rows: [keys, what they do] of this page. */
+function showHelp(rows) {
+  const box = h('input', { type: 'checkbox' });
+  box.checked = singleKeys();
+  box.addEventListener('change', () => { try { localStorage.setItem('strata.keys', box.checked ? 'on' : 'off'); } catch { /* stays for this view only */ } });
+  const key = ([keys, text]) => [h('dt', {}, keys.split(' ').map((k) => h('kbd', {}, k))), h('dd', {}, text)];
+  $('keys').replaceChildren(h('h2', {}, 'Keys'), h('dl', {}, [...rows, ...SHARED_KEYS].flatMap(key)),
+    h('p', {}, h('label', {}, box, ' single-key shortcuts')), h('button', { type: 'button', onclick: () => $('keys').close() }, 'Close'));
+  $('keys').showModal();
+}
+
+/** keys: {key: what it does}; a link and this sheet have theirs on every page. */
+function attachKeys(keys, rows) {
+  const told = [...rows, ['c', 'copies a link to this view'], ['?', 'this sheet']];
+  const run = { c: copyLink, '?': () => showHelp(told), ...keys };
+  $('help').addEventListener('click', () => showHelp(told));
+  document.addEventListener('keydown', (event) => {
+    const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName) || $('keys').open;
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || !singleKeys() || !run[event.key]) return;
+    event.preventDefault();
+    run[event.key]();
+  });
+}
+
+/** The pages of a comparison's models: going over keeps what is looked at. */
+function attachPages() {
+  const links = [...document.querySelectorAll('#pages a')];
+  const go = (link) => { const text = hashText(); location.href = link.getAttribute('href') + (text ? `#${text}` : ''); };
+  for (const link of links) link.addEventListener('click', (event) => { event.preventDefault(); go(link); });
+  const all = [...document.querySelectorAll('#pages > *')];
+  const here = all.findIndex((one) => one.tagName !== 'A');
+  return links.length ? () => go(all.slice(here + 1).find((one) => 'model' in one.dataset) || all.find((one) => one.tagName === 'A')) : null;
+}

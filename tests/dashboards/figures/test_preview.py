@@ -1,0 +1,56 @@
+"""Is the preview a picture of the finding: its size, its map in the map's colours, its intervals where the numbers are?"""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+from synthetic_localisation import localisation
+
+from strata.dashboards.figures.map_boxes import map_areas
+from strata.dashboards.figures.palette import PALETTES
+from strata.dashboards.figures.preview import HEIGHT, WIDTH, PreviewNumber, PreviewWords, preview, written
+from strata.dashboards.figures.stage_map import stage_map_json
+
+WORDS = PreviewWords("Knowledge answers are made by attention at the last token", "model", "12 items · 3 caveats")
+
+
+def drawn(words: PreviewWords, *, mapped: bool = True) -> Image.Image:
+    png = preview(words, stage_map_json(localisation(12)) if mapped else None)
+    assert len(png) < 200_000
+    return Image.open(io.BytesIO(png)).convert("RGB")
+
+
+def coloured(picture: Image.Image, colour: str) -> list[tuple[int, int]]:
+    wanted = tuple(int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return [(at % WIDTH, at // WIDTH) for at, pixel in enumerate(picture.getdata()) if pixel == wanted]
+
+
+def test_it_has_the_size_that_services_show_and_the_map_in_its_own_colours() -> None:
+    picture = drawn(WORDS)
+    assert picture.size == (WIDTH, HEIGHT) == (1200, 630)
+    areas = map_areas(stage_map_json(localisation(12)), 900, 300)
+    fills = [box.fill or "" for area in areas for box in area.boxes if box.opacity == 1]
+    strongest = min((fill for fill in fills if fill.startswith("#")), key=lambda fill: int(fill[1:3], 16))
+    assert len(coloured(picture, strongest)) > 100
+    assert coloured(drawn(WORDS, mapped=False), strongest) == []
+
+
+@pytest.mark.parametrize(("low", "at", "high"), [(0.04, 0.125, 0.21), (-0.2, -0.1, 0.0)])
+def test_an_interval_lies_where_its_ends_are(low: float, at: float, high: float) -> None:
+    number = PreviewNumber("+12.5 points", "generated answers", at, low, high, 0.25, True)
+    bar = coloured(drawn(PreviewWords("Finding", "m", "f", (number,) * 3), mapped=False), PALETTES["light"].trained)
+    third = (WIDTH - 88) / 3
+    middle, half = 44 + (third - 28) / 2, (third - 28) / 2
+    first = [x for x, _ in bar if x < 44 + third]
+    assert min(first) == pytest.approx(middle + min(low, at - 8 * 0.25 / half) / 0.25 * half, abs=9)
+    assert max(first) == pytest.approx(middle + max(high, at + 8 * 0.25 / half) / 0.25 * half, abs=9)
+
+
+def test_foreign_words_neither_fail_nor_run_over() -> None:
+    hostile = "</script>\x00" + chr(0x202E) + "العربية 東京 😀 " * 400
+    picture = drawn(PreviewWords(hostile, hostile, hostile))
+    right = [x for x, _ in coloured(picture, PALETTES["light"].text)]
+    assert right and max(right) < WIDTH - 20
+    assert written("−1 → é 東") == "-1 to é ?"

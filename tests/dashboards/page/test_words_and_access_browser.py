@@ -1,0 +1,84 @@
+"""Is every word explained by pointer and by keys, and does axe find nothing in either theme?"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from open_pages import opened, settled, shown_with
+from synthetic_probe import write_synthetic_probe
+
+from strata.dashboards.page import write_probe_report
+from strata.dashboards.sentences.glossary import GLOSSARY
+
+pytestmark = pytest.mark.browser
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+
+
+def violations(tab: Any, rules: list[str] | None = None) -> list[Any]:
+    """What axe finds: rule and elements."""
+    options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
+    tab.evaluate(AXE)
+    found: list[Any] = tab.evaluate(
+        "(options) => axe.run(document, options).then((r) => r.violations.map((v) => [v.id, v.nodes.map((n) => n.target.join(' ')).slice(0, 5)]))",
+        options,
+    )
+    return found
+
+
+@pytest.mark.parametrize("name", ["locate", "compare", "probe"])
+def test_axe_finds_nothing_in_light_and_dark(
+    browser: Any, report: Path, comparison: Path, tmp_path: Path, name: str
+) -> None:
+    page = {"locate": report, "compare": comparison}.get(name)
+    page = page or write_probe_report(write_synthetic_probe(tmp_path / "run"))
+    looked_at = {"locate": "lo=2&hi=6&q=a", "compare": "became=all&lo=3&hi=9"}.get(name, "")
+    with opened(browser, page, f"theme=light&{looked_at}", bypass_csp=True) as tab:
+        tab.locator("#main .astable").first.evaluate(
+            "(table) => table.parentElement.querySelector('[aria-expanded]').click()"
+        )
+        tab.locator("#glossary summary").click()
+        tab.locator(".term").first.focus()
+        assert violations(tab) == []
+        shown_with(tab, f"theme=dark&{looked_at}")
+        assert violations(tab, ["color-contrast"]) == []
+
+
+def test_a_word_is_explained_by_pointer_and_by_keys(tab: Any) -> None:
+    shown_with(tab)
+    term = tab.locator("#stages-caption .term", has_text="block").first
+    tip = tab.locator("#tip")
+    means = next(term.means for term in GLOSSARY if term.id == "block")
+    term.hover()
+    assert tip.is_visible() and means in tip.inner_text()
+    tip.hover()
+    assert tip.is_visible(), "the pointer may rest on it"
+    tab.keyboard.press("Escape")
+    assert not tip.is_visible()
+    term.focus()
+    assert tip.is_visible() and tab.locator(f"#{term.get_attribute('aria-describedby')}").text_content() == means
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.classList.contains('term')"), "the next word is one step on"
+
+
+def test_words_of_captions_that_change_are_marked_too_once_a_section(tab: Any) -> None:
+    shown_with(tab, "inst=knockout")
+    terms = tab.evaluate("[...document.querySelectorAll('#curves .term')].map((t) => t.dataset.term)")
+    assert "knockout" in terms and len(set(terms)) == len(terms)
+    shown_with(tab, "inst=lens.logit")
+    terms = tab.evaluate("[...document.querySelectorAll('#curves .term')].map((t) => t.dataset.term)")
+    assert "logit-lens" in terms and "knockout" not in terms
+    assert tab.locator("main .token .term, main bdi .term, main .plot .term").count() == 0, "only words of ours"
+
+
+def test_a_map_that_has_no_pointer_is_read_by_keys(comparison_tab: Any) -> None:
+    tab = shown_with(comparison_tab)
+    for view in ("stages", "layermap", "weights"):
+        tab.locator(f"#{view}-panel .plotkeys").focus()
+        for key in ("Home", "ArrowRight", "ArrowDown", "ArrowUp"):
+            tab.keyboard.press(key)
+        read = tab.locator(f"#{view}-panel .cellsays").inner_text()
+        assert "block 1" in read and "<" not in read, view
+    settled(tab)

@@ -1,0 +1,35 @@
+"""Has every term that the pages use an entry, once, in a whole sentence?"""
+
+from __future__ import annotations
+
+from strata.dashboards.sentences.glossary import GLOSSARY, defined
+from strata.dashboards.sentences.headline import LABELS
+from strata.dashboards.sentences.instruments import INTERVENTIONS, READ_OUTS
+from strata.dashboards.sentences.intervention_measures import PATCHING
+from strata.dashboards.sentences.places import ROLES
+from strata.dashboards.sentences.read_out_measures import BASELINES, MEASURES
+from strata.experiments.items.schema import KINDS
+from strata.experiments.results.answer_measures import AGREEING
+from strata.experiments.results.roles import ROLES as MODELS
+from strata.probes.interventions.cells import CELLS
+
+
+def test_every_instrument_measure_part_role_and_kind_is_explained() -> None:
+    used = [
+        *(words.label for words in (*READ_OUTS.values(), *INTERVENTIONS.values(), *MEASURES.values(), *AGREEING)),
+        *(words.label for words in PATCHING.values()), *BASELINES.values(), *LABELS.values(), *ROLES.values(), *CELLS, *KINDS, *MODELS,
+    ]  # fmt: skip
+    assert len(used) > 50 and [name for name in used if not defined(name)] == []
+
+
+def test_each_entry_stands_there_once_and_says_it_in_a_sentence() -> None:
+    forms = [form for term in GLOSSARY for form in term.recognised]
+    assert len(set(forms)) == len(forms) and all(form == form.lower() for form in forms)
+    assert len({term.id for term in GLOSSARY}) == len(GLOSSARY) and all(" " not in term.id for term in GLOSSARY)
+    for term in GLOSSARY:
+        assert term.means.endswith(".") and 20 < len(term.means) < 260, term.word
+
+
+def test_words_inside_of_words_are_none() -> None:
+    assert defined("the blocks of a stream") == ("stream", "block")
+    assert defined("blockage, upstream, workplace") == ()

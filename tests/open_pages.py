@@ -1,0 +1,88 @@
+"""How do tests look at a page? In a real Chromium, from disk; nothing may be asked for off the disk and nothing may fail."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+READY = "html[data-ready=true]"
+_IDLE = "document.getElementById('main') === null || !document.getElementById('main').hasAttribute('aria-busy')"
+HASH_WRITTEN = 140
+"""Milliseconds after which the address holds what was chosen."""
+
+
+def chromium() -> Iterator[Any]:
+    """One browser; skips where there is none, fails in CI."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no Chromium: apt-get install chromium")
+        pytest.skip("no Chromium on PATH")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(browser: Any, page: Path, fragment: str = "", **context: Any) -> Iterator[Any]:
+    """The page, opened from disk; fails on any request off the disk and on any error in the page."""
+    context.setdefault("reduced_motion", "reduce")  # a page that still scrolls moves cells away from the pointer
+    surroundings = browser.new_context(viewport=context.pop("viewport", {"width": 1280, "height": 900}), **context)
+    tab = surroundings.new_page()
+    outside: list[str] = []
+    errors: list[str] = []
+    tab.on("request", lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else outside.append(r.url))
+    tab.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    tab.on("pageerror", lambda e: errors.append(str(e)))
+    tab.goto(page.resolve().as_uri() + (f"#{fragment}" if fragment else ""))
+    if context.get("java_script_enabled", True):
+        tab.wait_for_selector(READY, timeout=30_000)
+    yield tab
+    assert outside == [] and errors == []
+    surroundings.close()
+
+
+def settled(tab: Any) -> None:
+    """Waits until everything is drawn and the address holds what was chosen."""
+    tab.wait_for_timeout(HASH_WRITTEN)
+    until(tab, _IDLE)
+
+
+def until(tab: Any, condition: str) -> None:
+    """Waits for a condition; playwright's own waiting needs eval, which the page's policy forbids."""
+    for _ in range(100):
+        if tab.evaluate(condition):
+            return
+        tab.wait_for_timeout(50)
+    pytest.fail(f"never came true: {condition}")
+
+
+def shown_with(tab: Any, fragment: str = "") -> Any:
+    """The same tab with another address: what a link to it shows."""
+    tab.evaluate("(text) => { location.hash = text || 'nothing=1'; }", fragment)
+    settled(tab)
+    return tab
+
+
+def point_and_click(tab: Any, spot: list[float]) -> None:
+    tab.mouse.move(*spot)
+    tab.wait_for_timeout(150)  # plotly clicks on what it last saw hovered
+    tab.mouse.click(*spot)
