@@ -83,7 +83,7 @@ def test_a_block_whose_steps_add_nothing_hands_its_stream_on(model_type: str, si
         silenced = edited(checkpoint, {"attn_out": torch.zeros_like, "mlp_out": torch.zeros_like}, side, layer)
         block = checkpoint.blocks[layer]
         wanted = torch.stack([plain(checkpoint, prompt, {block: stands_still}) for prompt in PROMPTS])
-        torch.testing.assert_close(silenced, wanted, **NEAR)  # type: ignore[arg-type]
+        torch.testing.assert_close(silenced, wanted, **NEAR)
 
 
 def test_the_two_mixers_of_a_falcon_block_are_replaced_together() -> None:
@@ -98,7 +98,7 @@ def test_the_two_mixers_of_a_falcon_block_are_replaced_together() -> None:
     wanted = [plain(checkpoint, prompt, {block.mamba: doubled, block.self_attn: doubled}) for prompt in PROMPTS]
     torch.testing.assert_close(
         edited(checkpoint, {"attn_out": lambda h: 2 * h}, "left", layer), torch.stack(wanted), **NEAR
-    )  # type: ignore[arg-type]
+    )
 
 
 @pytest.mark.parametrize("model_type", TYPES)
@@ -111,7 +111,7 @@ def test_a_sweep_gives_what_one_edited_pass_gives(model_type: str) -> None:
         ends = sweep(run, [Replacement(component, range(layer, layer + 1), lambda _layer, half=half: half)], where)
         with torch.no_grad():
             logits = checkpoint.readout.logits(ends[0, :, 0])
-        torch.testing.assert_close(logits, edited(checkpoint, {component: lambda h: h / 2}, "right", layer), **NEAR)  # type: ignore[arg-type]
+        torch.testing.assert_close(logits, edited(checkpoint, {component: lambda h: h / 2}, "right", layer), **NEAR)
 
 
 def test_a_step_that_a_block_lacks_adds_nothing_and_takes_nothing() -> None:
@@ -137,8 +137,8 @@ def test_columns_of_rows_padded_on_the_left_stay_where_they_are() -> None:
     for row, prompt in enumerate(PROMPTS):
         alone = TorchHooks(checkpoint).read(pad([prompt], checkpoint.pad_id), sites, logits=True)
         n = len(prompt.ids)
-        torch.testing.assert_close(left.values[sites[0]][row, -n:], alone.values[sites[0]][0], **NEAR)  # type: ignore[arg-type]
-        torch.testing.assert_close(left.logits[row, -n:], alone.logits[0], **NEAR)  # type: ignore[arg-type,index]
+        torch.testing.assert_close(left.values[sites[0]][row, -n:], alone.values[sites[0]][0], **NEAR)
+        torch.testing.assert_close(left.logits[row, -n:], alone.logits[0], **NEAR)[arg - type, index]
 
 
 def test_a_model_says_what_its_blocks_are() -> None:
