@@ -20,7 +20,7 @@ QUICK_LOCATE: Mapping[str, OptionValue] = {
 QUICK_COMPARE: Mapping[str, OptionValue] = {
     "families": ("language", "animal_class", "addition", "product", "language_stated", "addition_stated"),
     "per_family": 36, "random_init": False, "draws": 2_000, "lens_maps": 2, "causal_map": "quick", "pairs": 12,
-    "damage_texts": 2, "swap_pairs": 8, "contrast_items": 0, "swap_stride": 5, "both_ways": False, "crossed_positions": ("span", "last"), "generated": 5, "generated_swap_parts": 2, "generated_ways": ("question_only", "few_shot"),
+    "damage_texts": 2, "swap_pairs": 8, "contrast_items": 0, "steered": 0, "swap_stride": 5, "both_ways": False, "crossed_positions": ("span", "last"), "generated": 5, "generated_swap_parts": 2, "generated_ways": ("question_only", "few_shot"),
     "generated_tokens": 64, "spectra": False,
 }  # fmt: skip
 """Of `compare`."""

@@ -61,6 +61,7 @@ class ComparingOptions(TypedDict, total=False):
     generated_swap_parts: int
     temperature: float
     samples: int
+    steered: int
     spectra: bool
 
 

@@ -32,6 +32,7 @@ PARTS: Mapping[Part, str] = {
     "generated-answers": "generated answers",
     "generated-layer-swaps": "layer swaps by generated answers",
     "behaviour": "behaviour",
+    "steering": "steering",
 }
 """What the parts of a comparison are called."""
 ALL = "all"

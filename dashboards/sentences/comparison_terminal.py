@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from strata.dashboards.sentences.compared_behaviour import behaviour_lines
 from strata.dashboards.sentences.comparison import verdict_sentences
 from strata.dashboards.sentences.comparison_reasons import ALL, split_words
+from strata.dashboards.sentences.steering import steering_sentences
 from strata.dashboards.text import path_free
 from strata.experiments.results.answer_measures import GENERATED
 from strata.experiments.results.comparison import Comparison
@@ -28,3 +29,5 @@ def told(comparison: Comparison) -> Iterator[str]:
         without = f"; texts without an answer: {silent}" if silent else ""
         yield f"{GENERATED}, {split_words(split)}: {shares or 'not measured'}{without}"
     yield from behaviour_lines(comparison)
+    if comparison.steering is not None:
+        yield from steering_sentences(comparison.steering)

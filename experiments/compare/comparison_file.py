@@ -33,6 +33,7 @@ from strata.experiments.results.comparison_reasons import ExcludedPart
 from strata.experiments.results.headline import SeedChange
 from strata.experiments.results.lineage_check import LineageCheck
 from strata.experiments.results.roles import BASE, Role
+from strata.experiments.results.steering import Steering
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Findings:
     """What the blocks that make each model's answers bring of its change."""
     generated: Generated
     behaviour: ComparedBehaviour
+    steering: Steering | None
+    """The base under what training changed in its streams."""
     seeds: Sequence[SeedChange] = ()
     """Each by itself, where there are several."""
 
@@ -102,6 +105,7 @@ def comparison_of(
         cells={role: of_role.cells for role, of_role in found.cells.items()},
         generated=found.generated,
         behaviour=found.behaviour,
+        steering=found.steering,
         headline=headline_of(kinds, found.generated, found.seeds),
         seeds=tuple(found.seeds),
         verdict=hypothesis_of(kinds, found.generated, order),

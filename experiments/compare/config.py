@@ -104,6 +104,18 @@ class CompareConfig:
         ),
     )
     """Problems that every model is asked fast and slow, beside confidence and pressure, as `behave` does; 0: behaviour isn't compared."""
+    steered: int = field(
+        default=12,
+        metadata=setting(
+            "problems of each half on which the base is steered by what training changed in its streams; 0, or --generated 0: none",
+            "comparing",
+            whole,
+            metavar="N",
+        ),
+    )
+    """Problems behind a direction, that its stream is chosen on, and that it is judged on; 0: nothing is steered, nor where no answers are
+    generated.
+    """
     contrast_items: int = field(
         default=24,
         metadata=setting(
@@ -126,6 +138,11 @@ class CompareConfig:
     """Draws of every generated answer, where they are drawn."""
     spectra: bool = field(default=True, metadata=setting("also the spectrum of every changed matrix", "comparing"))
     """Whether the spectrum of every changed matrix is measured beside its size."""
+
+    @property
+    def steers(self) -> bool:
+        """Whether the base is steered: that needs problems with traces."""
+        return self.steered > 0 and self.generated > 0
 
     def __post_init__(self) -> None:
         # Here, so that the terminal can name the settings without loading torch.

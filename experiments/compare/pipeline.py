@@ -35,6 +35,7 @@ from strata.experiments.compare.probe_transfer import transfer_rows
 from strata.experiments.compare.profile_similarity import likeness_rows
 from strata.experiments.compare.seeds import Seeds
 from strata.experiments.compare.shared_prompt_prefix import shared_prompt_prefix
+from strata.experiments.compare.steering import steering
 from strata.experiments.compare.stored_answers import StoredAnswers
 from strata.experiments.compare.stream_similarity import similarity_rows
 from strata.experiments.compare.swap_and_patch import exchange
@@ -61,14 +62,15 @@ from strata.experiments.results.comparison_tables import CHANGES, COMPARISON_TAB
 from strata.experiments.results.file_versions import COMPARISON_SCHEMA
 from strata.experiments.results.roles import BASE, Role
 from strata.experiments.results.rows import Row, text
+from strata.experiments.results.steering import Steering
 from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import JsonObject
 from strata.probes.store import ActivationStore
 
-RESULT = "comparison.json"
+RESULT, STEERING = "comparison.json", "steering.json"
 RESULTS = (
-    *(f"{table.name}.parquet" for table in COMPARISON_TABLES), "items.jsonl", "pair_check.json", "families.json", CELLS,
+    *(f"{table.name}.parquet" for table in COMPARISON_TABLES), "items.jsonl", "pair_check.json", "families.json", CELLS, STEERING,
     RESULT,
 )  # fmt: skip
 """What a finished comparison holds beside the run directories of its models."""
@@ -150,6 +152,7 @@ class _Asked:
 
 
 _CELLS = TypeAdapter(dict[Role, ComparedCells])
+_STEERING: TypeAdapter[Steering | None] = TypeAdapter(Steering | None)
 
 
 class _Stages:
@@ -220,8 +223,11 @@ class _Stages:
         with run.stage("layer swaps by generated answers"):
             for role, of_role in self._generated_layer_swaps(generated).items():
                 halved.setdefault(role, {}).setdefault("reasoning", {})[GENERATED_ANSWERS] = of_role
+        with run.stage("steering"):
+            steered = self._steering()
         comparison = comparison_of(
-            Findings(checks, summaries, answers, formats, cells, halved, shares, generated, behaviour, seeds), self.specs, self.models, self.config,
+            Findings(checks, summaries, answers, formats, cells, halved, shares, generated, behaviour, steered, seeds), self.specs, self.models,
+            self.config,
             in_chat_template=self.in_template, excluded=excluded.entries, warnings=run.caveats,
         )  # fmt: skip
         run.write_json(RESULT, comparison.model_dump(mode="json"))
@@ -275,6 +281,14 @@ class _Stages:
         return generated_change(
             self.directory, self.models, self.config, self.excluded.add, fixed, further=self.seeds.further, progress=self.progress
         )  # fmt: skip
+
+    def _steering(self) -> Steering | None:
+        run = self.directory
+        if not run.finished(STEERING):
+            roles = self.excluded.roles_for("steering", "tokens", "depth", "width") if self.config.steers else []
+            found = steering(self.models, roles, self.config, self.excluded.add, progress=self.progress)
+            run.write_json(STEERING, _STEERING.dump_python(found, mode="json"))
+        return _STEERING.validate_python(run.read_json(STEERING))
 
     def _cells(self, located: Located) -> dict[Role, ComparedCells]:
         run = self.directory

@@ -20,7 +20,7 @@ _NEXT_DRAW = 1_000_003
 """Between the seeds of two draws: runs with neighbouring seeds share none."""
 
 
-def reasoning_rows(  # ten parameters: who is asked what, and the customary ones of decoding
+def reasoning_rows(  # eleven parameters: who is asked what, and the customary ones of decoding
     checkpoint: Checkpoint,
     model: str,
     asked: Mapping[Split, Sequence[Lesson]],
@@ -32,12 +32,13 @@ def reasoning_rows(  # ten parameters: who is asked what, and the customary ones
     new_tokens: int = NEW_TOKENS,
     prompt_prefix: str = "",
     samples: int = 1,
+    in_groups: bool = True,
 ) -> list[dict[str, Value]]:
     """One row of `ANSWERS` a draw, way of asking and lesson, in that order, each cut where its answer ends.
 
     `temperature` 0 decodes greedily, above it every one of `samples` draws has a seed of its own. `prompt_prefix` stands before
     every prompt; where it leaves a think block open, what is written is chain of thought until it closes. All ways are decoded
-    together: a step of few rows costs nearly as much as one of many.
+    together (`in_groups`: as in `generate`): a step of few rows costs nearly as much as one of many.
     """
     all_asked = [(way, lesson) for way in ways for made in asked.values() for lesson in made]
     prompts = [prompt_prefix + ask(lesson, way) for way, lesson in all_asked]
@@ -49,6 +50,7 @@ def reasoning_rows(  # ten parameters: who is asked what, and the customary ones
             new_tokens=new_tokens,
             temperature=temperature,
             seed=seed_of_draw(seed, draw),
+            in_groups=in_groups,
             progress=progress,
             stage=f"{model} generates" if samples == 1 else f"{model} generates, draw {draw + 1} of {samples}",
         )
@@ -81,7 +83,7 @@ def seed_of_draw(seed: int, draw: int) -> int:
     return seed + draw * _NEXT_DRAW
 
 
-def written_answers(  # 9 parameters: the customary ones of decoding, by their customary names
+def written_answers(  # 10 parameters: the customary ones of decoding, by their customary names
     checkpoint: Checkpoint,
     prompts: Sequence[str],
     *,
@@ -90,17 +92,18 @@ def written_answers(  # 9 parameters: the customary ones of decoding, by their c
     seed: int = 0,
     tags: ThinkTags = TAGS,
     never: Sequence[str] = (),
+    in_groups: bool = True,
     progress: Progress = silent,
     stage: str,
 ) -> list[Written]:
     """What is written after each prompt, cut where its answer ends, with the answer that is found in it.
 
     Where a prompt leaves a think block (between `tags`) open, what is written is chain of thought until it closes. None of the
-    texts in `never` is written. Raises StrataError for a prompt that leaves no room in the context.
+    texts in `never` is written. `in_groups`: as in `generate`. Raises StrataError for a prompt that leaves no room in the context.
     """
     opened = [leaves_open(prompt, tags) for prompt in prompts]
     generations = generate(
-        checkpoint, prompts, max_new_tokens=new_tokens, temperature=temperature, seed=seed, never=never,
+        checkpoint, prompts, max_new_tokens=new_tokens, temperature=temperature, seed=seed, never=never, in_groups=in_groups,
         stop=lambda row, text: end_of_answer(text, opened=opened[row], tags=tags), progress=progress, stage=stage,
     )  # fmt: skip
     return [

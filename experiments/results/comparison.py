@@ -25,6 +25,7 @@ from strata.experiments.results.intervals import side_of
 from strata.experiments.results.kinds import Located, Order
 from strata.experiments.results.record import Record
 from strata.experiments.results.roles import ROLES, Contrast, Role
+from strata.experiments.results.steering import Steering
 from strata.experiments.results.ways_of_asking import Way
 from strata.probes.interventions.cells import Cell
 
@@ -295,6 +296,8 @@ class Comparison(Record):
     generated: Generated = Generated()
     behaviour: ComparedBehaviour = Field(default_factory=ComparedBehaviour)
     """Thinking, pressure and confidence of every model, paired by item."""
+    steering: Steering | None = None
+    """The base steered towards the distilled model; None: it wasn't asked for, or couldn't be."""
     verdict: HypothesisDecision
     headline: Headline
     seeds: tuple[SeedChange, ...] = ()

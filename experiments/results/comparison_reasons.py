@@ -23,6 +23,7 @@ Part = Literal[
     "generated-answers",
     "generated-layer-swaps",
     "behaviour",  # its own `behave` run
+    "steering",  # the base under directions: streams of one width and depth, the same tokens
 ]
 """What can be excluded from a comparison."""
 NotCompared = Literal[

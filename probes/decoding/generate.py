@@ -47,7 +47,7 @@ class Generation:
     """Ended by itself (end token or stop text), not by `max_new_tokens`."""
 
 
-def generate(  # 10 parameters: the customary ones of decoding, by their customary names
+def generate(  # 11 parameters: the customary ones of decoding, by their customary names
     checkpoint: Checkpoint,
     prompts: Sequence[str | Prompt],
     *,
@@ -57,6 +57,7 @@ def generate(  # 10 parameters: the customary ones of decoding, by their customa
     stop: Sequence[str] | StopRule = (),
     never: Sequence[str] = (),
     batch_size: int | None = None,
+    in_groups: bool = True,
     progress: Progress = silent,
     stage: str = "generate",
 ) -> list[Generation]:
@@ -66,7 +67,8 @@ def generate(  # 10 parameters: the customary ones of decoding, by their customa
     rounding. A sample depends on `seed` and its own prompt only (Gumbel-max: noise drawn per prompt is added to the
     logits over the temperature, and the largest taken): twice the same prompt gives twice the same text, so draw
     again with another seed. The checkpoint's own sampling defaults are not used. Rows that ended leave the batch;
-    `batch_size` None: as many rows as their length allows. `stop` holds the texts that end a
+    `batch_size` None: as many rows as their length allows. `in_groups`: prompts of unlike length may be run in parts before they are decoded;
+    without, the last column of the first pass holds every prompt's last token, as a hook on a block may need. `stop` holds the texts that end a
     continuation, or is a rule that is asked after every token, for what depends on more than a text. None of the texts in `never` is
     written: where one would begin, the next likeliest token is taken.
 
@@ -100,7 +102,7 @@ def generate(  # 10 parameters: the customary ones of decoding, by their customa
         try:
             cuts = [partial(rule, row) for row in rows]
             noise = _GumbelNoise(batch, temperature, seed) if temperature > 0 else None
-            made = _decode(checkpoint, batch, max_new_tokens, noise, suppressed, cuts, tell)
+            made = _decode(checkpoint, batch, in_groups, max_new_tokens, noise, suppressed, cuts, tell)
         except torch.OutOfMemoryError as error:
             if len(rows) == 1:
                 raise DoesNotFitError(
@@ -159,6 +161,7 @@ def _check_room(checkpoint: Checkpoint, asked: Sequence[Prompt], max_new_tokens:
 def _decode(
     checkpoint: Checkpoint,
     prompts: Sequence[Prompt],
+    in_groups: bool,
     max_new_tokens: int,
     noise: _GumbelNoise | None,
     suppressed: Any,
@@ -176,7 +179,7 @@ def _decode(
     processors = LogitsProcessorList([one for one in (suppressed, noise) if one is not None])
     generations: dict[int, Generation] = {}
     with _without_own_defaults(checkpoint.model), torch.inference_mode():
-        stem = Stem(batch.ids, batch.mask, prefilled(checkpoint, prompts))
+        stem = Stem(batch.ids, batch.mask, prefilled(checkpoint, prompts) if in_groups else None)
         while True:
             ended.reads(stem.ids.shape[1])
             out = checkpoint.model.generate(

@@ -21,7 +21,7 @@ from strata.probes.prompts.prompt import Prompt
 
 SMALL = replace(
     CONFIG, locate=replace(LOCATE, draws=100, pairs=4), swap_pairs=4, contrast_items=2, generated=1, generated_tokens=16,
-    generated_splits=("test",), generated_swap_parts=2,
+    generated_splits=("test",), generated_swap_parts=2, steered=2,
 )  # fmt: skip
 
 

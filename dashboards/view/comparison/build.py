@@ -29,6 +29,7 @@ from strata.dashboards.view.comparison.schema import (
     ProvenanceView,
     RunView,
 )
+from strata.dashboards.view.comparison.steering import build_steering
 from strata.dashboards.view.comparison.stream_similarity import build_similarity
 from strata.dashboards.view.comparison.swaps_and_patches import build_crossed, build_layer_swaps
 from strata.dashboards.view.comparison.verdict import build_not_comparable, build_pair_check, build_verdict
@@ -77,6 +78,7 @@ SOURCES = {
     "contrasts.lines[].mean, low, high, dominant, shares": "contrasts.parquet value, low, high, dominant, share",
     "contrasts.family_lines[].low, high": "contrasts.parquet value where excluded names a family",
     "transfer.lines[].mean, low, high, majority": "transfer.parquet value, low, high, majority",
+    "steering": "comparison.json steering",
     "not_comparable": "comparison.json not_comparable",
     "provenance": "manifest.json",
 }
@@ -91,7 +93,7 @@ def build_comparison(run: ComparisonRun) -> ComparisonView:
         verdict=build_verdict(run), pair_check=build_pair_check(run), answers=build_answers(run), format=build_format(run), problems=build_problems(run), behaviour=build_behaviour(run), items=items, effects=_effects(run, items.item), changes=build_changes(run),
         likeness=build_likeness(run), stages=build_model_maps(run), cells=build_cells(run), locations=build_locations(run), halves=build_halves(run),
         layer_swaps=build_layer_swaps(run), crossed=build_crossed(run), weights=build_weights(run),
-        similarity=build_similarity(run), contrasts=build_contrasts(run), transfer=build_transfer(run),
+        similarity=build_similarity(run), contrasts=build_contrasts(run), transfer=build_transfer(run), steering=build_steering(run.comparison.steering),
         not_comparable=build_not_comparable(run), provenance=_provenance(run), sources=SOURCES,
     )  # fmt: skip
 

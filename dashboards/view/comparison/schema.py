@@ -89,6 +89,16 @@ class ProvenanceView(ViewPart):
     warnings: tuple[str, ...]
 
 
+class SteeringView(ViewPart):
+    """The base under what training changed in its streams, in words; all empty: it wasn't measured."""
+
+    sentences: tuple[str, ...]
+    directions: tuple[tuple[str, str], ...]
+    """The direction and its controls: share of the gain recovered."""
+    streams: tuple[tuple[str, str], ...]
+    """The same by stream, on the problems that the stream was chosen on."""
+
+
 class ComparisonView(ViewPart):
     """view.json of a comparison."""
 
@@ -120,6 +130,7 @@ class ComparisonView(ViewPart):
     similarity: SimilarityView
     contrasts: ContrastsView
     transfer: TransferView
+    steering: SteeringView
     not_comparable: tuple[NotComparableView, ...]
     provenance: ProvenanceView
     sources: Mapping[str, str]
