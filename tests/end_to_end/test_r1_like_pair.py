@@ -63,7 +63,7 @@ def test_every_measure_is_made_in_every_framing(
     pair: tuple[Path, Path], framing: Framing, ahead: str, tmp_path: Path
 ) -> None:
     # The base has no such special tokens: what the template writes is many tokens to it, so only raw prompts are alike inside.
-    comparison = run(pair, tmp_path, framing)
+    comparison = run(pair, tmp_path, framing, behaviour=6)
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     assert (manifest["config"]["locate"]["prompt_prefix"] or "") == ahead, (
         "no BOS of the template beside the tokenizer's"
@@ -80,6 +80,17 @@ def test_every_measure_is_made_in_every_framing(
         assert rows_of(tmp_path / "run", "changes", instrument="lens.logit"), "by text"
     for kind in ("knowledge", "reasoning"):
         assert comparison["kinds"][kind]["accuracy"]["change"]["n_items"] > 0
+    behaviour = comparison["behaviour"]
+    assert behaviour["tags"] == ["<think>", "</think>"]
+    for kind, problems in (("reasoning", 6), ("knowledge", 3)):
+        of_kind = behaviour["kinds"][kind]
+        fast, slow, gain = (of_kind[name]["change"] for name in ("fast", "slow", "thinking_gain"))
+        assert fast["n_items"] == slow["n_items"] == problems
+        assert gain["value"] == pytest.approx(slow["value"] - fast["value"], abs=1e-12)
+    assert behaviour["kinds"]["knowledge"]["overconfidence"]["change"]["n_items"] > 3
+    for role in comparison["models"]:
+        of_role = tmp_path / "run" / "behaviour" / role
+        assert json.loads((of_role / "manifest.json").read_text())["config"]["prompt_prefix"] == ahead
 
 
 def test_a_base_whose_context_is_too_short_is_excluded_from_generated_answers_and_it_is_said(
