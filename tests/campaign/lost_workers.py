@@ -78,8 +78,7 @@ def _compared(
 def _kill_a_worker(driver: subprocess.Popen[bytes], out: Path) -> None:
     """In the middle of its run, once two runs are done."""
     _when(driver, lambda: _done(out) >= 2 and bool(_workers(driver.pid)))
-    for worker in _workers(driver.pid)[:1]:
-        os.kill(worker, signal.SIGKILL)
+    os.kill(_workers(driver.pid)[0], signal.SIGKILL)
 
 
 def _kill_the_driver(driver: subprocess.Popen[bytes], out: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from strata.experiments.run.directory import RunDirectory, library_versions
 from strata.experiments.run.directory_lock import TakenError
 from strata.experiments.run.files import read_manifest
-from strata.experiments.sweep import attempt
+from strata.experiments.sweep import attempt, on_ray
 from strata.experiments.sweep.attempt import Attempt, attempted
 from strata.experiments.sweep.engines import OneAfterTheOther
 from strata.experiments.sweep.on_ray import Home, OnRay
@@ -75,6 +75,65 @@ def test_a_cluster_that_does_not_answer_is_one_sentence(tmp_path: Path, address:
     pytest.importorskip("ray")
     with pytest.raises(StrataError, match=says):
         OnRay(tmp_path, address).run({"run": Job([])}, lambda key, how: None, silent)
+
+
+class TwoNodes:
+    """What the engine asks of Ray, with nodes `a` and `b` on which a task runs at once: on `a` unless it is sent elsewhere."""
+
+    class exceptions:
+        class RayError(Exception): ...
+
+        class RayTaskError(RayError): ...
+
+    def __init__(self) -> None:
+        self.ran_on: list[str] = []
+
+    def init(self, **how: object) -> None: ...
+
+    def shutdown(self) -> None: ...
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 2.0}
+
+    def nodes(self) -> list[dict[str, object]]:
+        return [{"NodeID": name, "Alive": True} for name in "ab"]
+
+    def remote(self, made: object) -> TwoNodes.Task:
+        return self.Task(self, "a")
+
+    @dataclass
+    class Task:
+        ray: TwoNodes
+        node: str
+
+        def options(self, **how: object) -> TwoNodes.Task:
+            return self
+
+        def remote(self, job: Job, home: Home, cpus: int) -> tuple[Attempt, str, int]:
+            self.ray.ran_on.append(self.node)
+            return attempted(job, silent, self.node), self.node, len(self.ray.ran_on)
+
+    def wait(self, references: list[object], **how: object) -> tuple[list[object], list[object]]:
+        return references[:1], references[1:]
+
+    def get(self, reference: tuple[Attempt, str, int]) -> tuple[Attempt, str]:
+        return reference[:2]
+
+
+@pytest.mark.parametrize(("full_on", "code"), [(1, None), (2, "does-not-fit")])
+def test_a_run_that_does_not_fit_on_a_node_is_tried_once_on_every_other_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_on: int, code: str | None
+) -> None:
+    RunDirectory(tmp_path / "home", verb="sweep", command=[], identity={"seed": 0}).close("done")
+    ray = TwoNodes()
+    monkeypatch.setattr(on_ray, "_library", lambda: ray)
+    monkeypatch.setattr(on_ray, "_on_node", lambda task, node: TwoNodes.Task(ray, node))
+    told: dict[str, Attempt] = {}
+    full: list[BaseException] = [DoesNotFitError("The disk is full", "Free some") for _ in range(full_on)]
+    OnRay(tmp_path / "home").run({"run": Job(full)}, told.__setitem__, silent)
+    assert ray.ran_on == ["a", "b"]
+    failure = told["run"].failure
+    assert (None if failure is None else failure.code) == code
 
 
 def test_a_node_that_lacks_the_directory_or_has_other_versions_is_named(
