@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -126,7 +127,7 @@ def test_half_precision_is_mixed_in_full_and_rounded_once(ends: tuple[Path, Path
     ],
 )
 def test_checkpoints_of_other_shapes_have_nothing_between(
-    tmp_path: Path, share: str, changes: dict[str, object], reason: str
+    tmp_path: Path, share: str, changes: dict[str, Any], reason: str
 ) -> None:
     base, other = save_directory(tmp_path / "a"), save_directory(tmp_path / "b", **changes)
     for opened in (open_checkpoint, open_on_meta):
