@@ -83,8 +83,8 @@ def test_a_reading_that_is_off_behind_the_gate_is_found(
     """Only rows longer than the gate's are read wrongly."""
     derive = torch_hooks._derive
 
-    def wrong(sites: Any, by_site: dict[Any, torch.Tensor]) -> None:
-        derive(sites, by_site)
+    def wrong(model: Any, sites: Any, by_site: dict[Any, torch.Tensor]) -> None:
+        derive(model, sites, by_site)
         for site, value in by_site.items():
             if site.name == what and value.shape[1] > 20:
                 by_site[site] = value * 1.001
