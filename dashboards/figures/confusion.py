@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from strata.dashboards.figures.drawn import WIDTHS, Block, Drawn, Table, Width
 from strata.dashboards.figures.palette import CIVIDIS, FONT, PALETTES, Theme, clipped, colour_scale, plain
+from strata.dashboards.sentences.figures.read_outs import (
+    CONFUSION_HEAD,
+    CONFUSION_HINT,
+    PREDICTED,
+    confusion_aria,
+    confusion_cell,
+    confusion_note,
+    confusion_title,
+)
 from strata.dashboards.text import visible
 from strata.dashboards.view.schema_probe import ProbedPosition
 
@@ -20,10 +29,7 @@ def confusion(position: ProbedPosition, stream: int, width: Width = "wide", them
     shares = [[n / total if total else None for n in row] for row, total in zip(counts, sums, strict=True)]
     pixels = WIDTHS[width] - 30
     says = [
-        [
-            f"{true} taken for {said}: {n} items, {n / max(1, total):.0%} of the row"
-            for said, n in zip(names, row, strict=True)
-        ]
+        [confusion_cell(true, said, n, n / max(1, total)) for said, n in zip(names, row, strict=True)]
         for true, row, total in zip(names, counts, sums, strict=True)
     ]
     left = min(190.0, pixels * 0.3)
@@ -50,23 +56,23 @@ def confusion(position: ProbedPosition, stream: int, width: Width = "wide", them
     ]  # fmt: skip
     layout = {
         "height": max(260, 130 + len(names) * (40 if few else 22)), "margin": {"l": left, "r": 90, "t": 14, "b": 96}, "annotations": in_cells,
-        "xaxis": {**ticks, "title": {"text": "predicted", "font": {"size": 13, "color": palette.muted}, "standoff": 8}, "domain": [0, across],
+        "xaxis": {**ticks, "title": {"text": PREDICTED, "font": {"size": 13, "color": palette.muted}, "standoff": 8}, "domain": [0, across],
                   "tickangle": 0 if few and all(len(name) < 10 for name in names) else -40, "automargin": True},
         "yaxis": {**ticks, "autorange": "reversed"}, "paper_bgcolor": palette.card, "plot_bgcolor": palette.card, "dragmode": False, "showlegend": False,
         "font": {"family": FONT, "size": 12, "color": palette.text}, "shapes": [],
         "hoverlabel": {"bgcolor": palette.card, "bordercolor": palette.strong_line, "font": {"size": 12.5, "color": palette.text}},
     }  # fmt: skip
     right = sum(row[i] for i, row in enumerate(counts))
-    aria = f"At stream {stream} {right} of {sum(sums)} items are named rightly."
+    aria = confusion_aria(stream, right, sum(sums))
     labels = [visible(label) for label in position.labels]
     blocks = [Block((labels[i], labels, [str(n) for n in row], shares[i])) for i, row in enumerate(counts)]
-    table = Table(("true label", "predicted", "items", "share of the row"), tuple(blocks))
+    table = Table(CONFUSION_HEAD, tuple(blocks))
     return Drawn(
         [heat],
         layout,
-        f"Confusion at stream {stream}",
+        confusion_title(stream),
         aria,
-        f"Stream {stream}.",
+        confusion_note(stream),
         table,
-        hint="Click the figure above to choose another one.",
+        hint=CONFUSION_HINT,
     )

@@ -11,11 +11,13 @@ from dataclasses import replace
 
 from strata.dashboards.figures.drawn import WIDTHS, Drawn, Width
 from strata.dashboards.figures.palette import Theme
-from strata.dashboards.figures.panel_grid import AGAINST, HINT, NOTE, Grid, Scale, grid_json, grid_table
+from strata.dashboards.figures.panel_grid import AGAINST, Grid, Scale, grid_json, grid_table
 from strata.dashboards.sentences.figures.stages import (
     FAMILY_LINES,
+    HINT,
     KIND_LINES,
     NOT_ASKED,
+    NOTE,
     SCALE_WITH_CHANGE,
     maps_title,
     model_panel,

@@ -17,7 +17,8 @@ from strata.dashboards.figures.marks import (
 )
 from strata.dashboards.figures.palette import FONT, PALETTES, Palette, Theme, plain
 from strata.dashboards.figures.row_heights import BOTTOM, CELL, ROWS, TOPS
-from strata.dashboards.sentences.places import cell_label
+from strata.dashboards.sentences.figures.layers import BLOCK
+from strata.dashboards.sentences.figures.stages import ENDS_KEY, HEAD, PATTERNS_KEY, SCALE, cell_words
 from strata.dashboards.view.stage_panels import Panel
 from strata.probes.interventions.cells import Cell
 
@@ -25,8 +26,6 @@ _TITLE, _PANEL, _UNDER, _FOOT = 58, 210, 38, 98
 """Heights in pixels: above a panel, of a panel, of its block numbers, of the colour bar."""
 AGAINST = -0.02
 """Gains below this are marked as working against the answer."""
-NOTE = "One colour scale for all maps of this run; its steps are square roots."
-HINT = "Point at a block for its numbers; drag over blocks, or choose one, to rank the items below by what they gain there."
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Scale:
     """The largest gain, or change of one, at a block."""
     signed: bool
     """Whether any lies below 0."""
-    title: str = "effect gained at a block (1: the whole answer), one scale"
+    title: str = SCALE
 
 
 def grid_json(
@@ -87,8 +86,7 @@ def grid_table(figure: PlotlyObject) -> Table:
         for row, cell in enumerate(trace["meta"]["cells"])
         if cell is not None
     ]  # fmt: skip
-    head = ("panel", "part of the model", "block", "depth", "effect gained", "effect of the whole row")
-    return Table(head, tuple(rows))
+    return Table(HEAD, tuple(rows))
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ def _draw(figure: PlotlyObject, panel: Panel, slot: _Slot, palette: Palette, lim
     layout[f"xaxis{suffix}"] = {
         **quiet, "anchor": axes["yaxis"], "domain": list(across), "range": [-0.5, n_layers - 0.5], "dtick": _tick_step(n_layers),
         "tick0": 0, "ticks": "outside", "ticklen": 3, "tickfont": {"size": 11, "color": palette.muted}, "tickcolor": palette.strong_line,
-        "title": {"text": "block", "font": {"size": 12, "color": palette.muted}, "standoff": 2},
+        "title": {"text": BLOCK, "font": {"size": 12, "color": palette.muted}, "standoff": 2},
     }  # fmt: skip
     layout[f"yaxis{suffix}"] = {
         **quiet, "anchor": axes["xaxis"], "domain": list(domain), "range": [BOTTOM, 0], "tickvals": [TOPS[c] + sum(CELL) / 2 for c in ROWS],
@@ -144,7 +142,7 @@ def _tick_step(n_layers: int) -> int:
 
 def _row_label(cell: Cell, span: str | None) -> str:
     """Over two lines: `attention (move)`, `at the last token`."""
-    part, _, where = cell_label(cell, span).partition(" ")
+    part, where = cell_words(cell, span)
     return f"{part} <i>({cell})</i><br>{plain(where)}"
 
 
@@ -168,7 +166,7 @@ def _titles(panel: Panel, slot: _Slot, palette: Palette) -> list[PlotlyObject]:
 
 def _key(lines: str, palette: Palette) -> PlotlyObject:
     """What lines and patterns mean, at the foot."""
-    text = f"{lines}; ├──┤ 95 % interval of its ends<br>pale: doesn't count; crossed: token identity, not counted; hatched: not measured"
+    text = f"{lines}; {ENDS_KEY}<br>{PATTERNS_KEY}"
     return {"xref": "paper", "yref": "paper", "x": 0.0, "y": 0.0, "xanchor": "left", "yanchor": "bottom", "align": "left", "text": text,
             "showarrow": False, "font": {"size": 11, "color": palette.muted}, "yshift": 4}  # fmt: skip
 

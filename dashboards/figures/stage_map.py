@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from strata.dashboards.figures.drawn import Drawn, PlotlyObject
 from strata.dashboards.figures.palette import Theme
-from strata.dashboards.figures.panel_grid import AGAINST, HINT, NOTE, Grid, Scale, grid_json, grid_table
-from strata.dashboards.sentences.figures.stages import FAMILY_LINES, KIND_LINES, map_title
+from strata.dashboards.figures.panel_grid import AGAINST, Grid, Scale, grid_json, grid_table
+from strata.dashboards.sentences.figures.stages import FAMILY_LINES, HINT, KIND_LINES, NOTE, map_title
 from strata.dashboards.view.stage_panels import family_panels, kind_panels, profiles
 from strata.experiments.results.kinds import Localisation
 

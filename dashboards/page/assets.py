@@ -7,6 +7,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from strata.dashboards.sentences.page_scripts import NAMES, SENTENCES
+
 PLOTLY = "plotly-cartesian.min.js"
 SHARED_SCRIPTS = (
     "format.js",
@@ -44,9 +46,10 @@ def asset(name: str) -> str:
 
 
 def script(names: tuple[str, ...]) -> str:
-    """The scripts in one strict function scope, so that nothing but plotly is global."""
+    """The scripts, with what they say, in one strict function scope: nothing but plotly is global."""
+    words = f"const SENTENCES = {inline_json(SENTENCES)}, NAMES = {inline_json(NAMES)};"
     body = "\n".join(asset(name) for name in names)
-    return inline(f"(function () {{\n'use strict';\n{body}\n}})();")
+    return inline(f"(function () {{\n'use strict';\n{words}\n{body}\n}})();")
 
 
 def inline(code: str) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from strata.dashboards.figures.comparison_figures import comparison_figures
 from strata.dashboards.page.assets import COMPARISON_SCRIPTS, asset, script
-from strata.dashboards.page.document import document, view_element, zipped
+from strata.dashboards.page.document import document, own_version, view_element, zipped
 from strata.dashboards.page.embedded_figures import figures_element
 from strata.dashboards.page.link_preview import PICTURE, comparison_link, comparison_preview
 from strata.dashboards.page.surroundings import ALONE, Surroundings
 from strata.dashboards.page.templates import render
+from strata.dashboards.page.write_page import write_page
 from strata.dashboards.page.write_report import MAX_BYTES
 from strata.dashboards.view.comparison.build import build_comparison
 from strata.dashboards.view.comparison.cells import MapsOfModels, maps_of_models
@@ -21,8 +21,6 @@ from strata.dashboards.view.comparison.layer_changes import without_less_telling
 from strata.dashboards.view.comparison.schema import ComparisonView
 from strata.dashboards.view.item_effects import STEP
 from strata.experiments.results.roles import BASE, Role
-from strata.probes.errors import StrataError
-from strata.probes.files import write_whole
 from strata.probes.interventions.cells import Cell
 from strata.probes.model_diff.dominant_dimensions import DOMINANT_SHARE
 
@@ -51,16 +49,7 @@ def write_comparison(run_dir: Path, max_bytes: int = MAX_BYTES, around: Surround
         view = _without_readings(view)
         page = render_comparison(view, maps, around).encode("utf-8", "replace")
     written = view.model_copy(update={"sizes": {**view.sizes, "report_bytes": len(page)}}).model_dump(mode="json")
-    try:
-        text = json.dumps(written, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-        write_whole(run_dir / "view.json", text)
-        write_whole(run_dir / PICTURE, comparison_preview(view, maps))
-        write_whole(run_dir / "report.html", page)
-    except OSError as error:
-        raise StrataError(
-            f"The report cannot be written to {run_dir} ({error.strerror})", "Make it writable and run `strata report`"
-        ) from error
-    return run_dir / "report.html"
+    return write_page(run_dir, written, page, {PICTURE: comparison_preview(view, maps)})
 
 
 def _without_readings(view: ComparisonView) -> ComparisonView:
@@ -99,5 +88,5 @@ def comparison_body(view: ComparisonView) -> str:
         view=view.model_dump(mode="json"),
         dominant_share=DOMINANT_SHARE,
         readings_excluded=view.sizes.get("readings_excluded", 0),
-        version=dict(view.provenance.versions).get("strata", ""),
+        version=own_version(view.provenance.versions),
     )

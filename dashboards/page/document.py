@@ -11,6 +11,10 @@ from markupsafe import Markup
 from strata.dashboards.page.assets import PLOTLY, asset, content_policy, inline, inline_json
 from strata.dashboards.page.surroundings import Link
 from strata.dashboards.page.templates import render
+from strata.dashboards.sentences.page_parts import head_words
+from strata.dashboards.view.schema import ModelView, RunView
+from strata.dashboards.view.schema_parts import MeasuredModel, RunHead
+from strata.experiments.run.manifest import DISTRIBUTION
 
 THEME_SCRIPT = (
     "document.documentElement.className='js';(function(){var m=/[#&]theme=(light|dark)/.exec(location.hash),t=m&&m[1];"
@@ -54,6 +58,11 @@ def zipped(name: str, value: object) -> str:
     return bytes_element(name, gzip.compress(inline_json(value).encode("ascii"), compresslevel=9, mtime=0))
 
 
-def joined_facts(facts: Iterable[object]) -> str:
-    """Facts of the title bar, as many as are known."""
-    return " · ".join(str(fact) for fact in facts if fact)
+def head_line(model: ModelView | MeasuredModel, run: RunView | RunHead) -> str:
+    """What stands beneath a page's title."""
+    return head_words(model.n_layers, model.d_model, model.dtype, run.run_id, run.started)
+
+
+def own_version(versions: Iterable[tuple[str, str]]) -> str:
+    """Of Strata, among the versions that a run kept; empty where it wasn't installed."""
+    return dict(versions).get(DISTRIBUTION, "")

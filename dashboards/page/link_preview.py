@@ -48,7 +48,7 @@ def locate_preview(report: Report) -> bytes:
     view = report.view
     sentences = view.verdict.sentences
     items = sum(kind.items for kind in view.verdict.kinds)
-    foot = picture_foot((f"{items} items", f"run {view.run.run_id}"), len(view.verdict.caveats))
+    foot = picture_foot(view.run.run_id, len(view.verdict.caveats), items=items)
     words = PreviewWords(sentences[0].head if sentences else view.run.title, view.models[0].label, foot)
     shown = report.localisation is not None and view.localisation.choices
     return preview(words, stage_map_json(report.localisation) if shown and report.localisation else None)
@@ -64,7 +64,7 @@ def comparison_preview(view: ComparisonView, maps: MapsOfModels | None) -> bytes
         for told in view.verdict.numbers
     )  # fmt: skip
     models = "   ".join(f"{model.key}: {model.label}" for model in view.models)
-    foot = picture_foot((f"run {view.run.run_id}",), len(view.verdict.caveats))
+    foot = picture_foot(view.run.run_id, len(view.verdict.caveats))
     words = PreviewWords(view.verdict.headline, models, foot, numbers)
     first = next(iter(view.stages.choices), None)
     if maps is None or first is None:

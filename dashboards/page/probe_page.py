@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from strata.dashboards.figures.probe_figures import probe_figures
 from strata.dashboards.page.assets import PROBE_SCRIPTS, script
-from strata.dashboards.page.document import document, joined_facts, view_element
+from strata.dashboards.page.document import document, head_line, own_version, view_element
 from strata.dashboards.page.embedded_figures import figures_element
 from strata.dashboards.page.link_preview import plain_link
 from strata.dashboards.page.surroundings import ALONE, Surroundings
 from strata.dashboards.page.templates import render
+from strata.dashboards.page.write_page import write_page
 from strata.dashboards.sentences.shared_link import link_title
 from strata.dashboards.view.probe import build_probe_view
 from strata.dashboards.view.schema_probe import ProbeView
-from strata.probes.files import write_whole
 
 LONGEST_PROMPT = 240
 """Characters of a prompt in the table of hard items; of a longer one the end is shown."""
@@ -35,10 +34,7 @@ def write_probe_report(run_dir: Path, around: Surroundings = ALONE) -> Path:
     """
     view = build_probe_view(run_dir)
     page = render_probe(view, around).encode("utf-8", "replace")
-    written = view.model_copy(update={"sizes": {"report_bytes": len(page)}}).as_json()
-    write_whole(run_dir / "view.json", json.dumps(written, ensure_ascii=True, separators=(",", ":"), allow_nan=False))
-    write_whole(run_dir / "report.html", page)
-    return run_dir / "report.html"
+    return write_page(run_dir, view.model_copy(update={"sizes": {"report_bytes": len(page)}}).as_json(), page)
 
 
 def render_probe(view: ProbeView, around: Surroundings = ALONE) -> str:
@@ -48,15 +44,13 @@ def render_probe(view: ProbeView, around: Surroundings = ALONE) -> str:
     positions = [{"name": p.name, "best": p.best, "streams": p.lines["accuracy"].layer} for p in view.positions]
     shown = {name: plain[name] for name in ("run", "models", "axes")} | {"positions": positions}
     data = f"{view_element(shown)}\n{figures_element(probe_figures(view))}"
-    run, model = view.run, view.models[0]
-    facts = (f"{model.n_layers} blocks", f"width {model.d_model}", model.dtype, f"run {run.run_id}", run.started[:10])
     body = render(
         "probe/page.html",
         view=plain,
-        facts=joined_facts(facts),
-        version=dict(view.provenance.versions).get("strata-probes", ""),
+        facts=head_line(view.models[0], view.run),
+        version=own_version(view.provenance.versions),
         longest_prompt=LONGEST_PROMPT,
     )
     sentences = view.positions[0].sentences
-    link = plain_link(link_title(sentences[0], [model.label]), sentences, len(view.warnings))
+    link = plain_link(link_title(sentences[0], [view.models[0].label]), sentences, len(view.warnings))
     return document(link.at(around.address), body, script(PROBE_SCRIPTS), data, style=_STYLE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from strata.dashboards.page.assets import REPORT_SCRIPTS, script
-from strata.dashboards.page.document import bytes_element, document, joined_facts, view_element, zipped
+from strata.dashboards.page.document import bytes_element, document, head_line, own_version, view_element, zipped
 from strata.dashboards.page.link_preview import locate_link
 from strata.dashboards.page.surroundings import ALONE, Surroundings
 from strata.dashboards.page.templates import render
@@ -54,13 +54,11 @@ def render_report(report: Report, figures: str, around: Surroundings = ALONE) ->
 
 def report_body(view: View, around: Surroundings = ALONE) -> str:
     """What can be read of the page without its scripts."""
-    run, model = view.run, view.models[0]
-    facts = (f"{model.n_layers} blocks", f"width {model.d_model}", model.dtype, f"run {run.run_id}", run.started[:10])
     return render(
         "report/page.html",
         view=view.as_json(),
-        facts=joined_facts(facts),
-        version=dict(view.provenance.versions).get("strata", ""),
+        facts=head_line(view.models[0], view.run),
+        version=own_version(view.provenance.versions),
         static_rows=STATIC_ITEM_ROWS,
         pages=around.pages,
     )

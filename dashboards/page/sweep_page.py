@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from strata.dashboards.figures.trajectories import sweep_figures
 from strata.dashboards.page.assets import SWEEP_SCRIPTS, script
-from strata.dashboards.page.document import document, joined_facts, view_element
+from strata.dashboards.page.document import document, own_version, view_element
 from strata.dashboards.page.embedded_figures import figures_element
 from strata.dashboards.page.link_preview import plain_link
 from strata.dashboards.page.surroundings import ALONE, Surroundings
 from strata.dashboards.page.templates import render
+from strata.dashboards.page.write_page import write_page
+from strata.dashboards.sentences.page_parts import sweep_head
 from strata.dashboards.sentences.shared_link import link_title
 from strata.dashboards.view.sweep.build import build_sweep_view
 from strata.dashboards.view.sweep.schema import SweepView
-from strata.probes.files import write_whole
 
 
 def write_sweep_report(run_dir: Path, around: Surroundings = ALONE) -> Path:
@@ -25,10 +25,7 @@ def write_sweep_report(run_dir: Path, around: Surroundings = ALONE) -> Path:
     """
     view = build_sweep_view(run_dir)
     page = render_sweep(view, around).encode("utf-8", "replace")
-    written = view.model_copy(update={"sizes": {"report_bytes": len(page)}}).as_json()
-    write_whole(run_dir / "view.json", json.dumps(written, ensure_ascii=True, separators=(",", ":"), allow_nan=False))
-    write_whole(run_dir / "report.html", page)
-    return run_dir / "report.html"
+    return write_page(run_dir, view.model_copy(update={"sizes": {"report_bytes": len(page)}}).as_json(), page)
 
 
 def render_sweep(view: SweepView, around: Surroundings = ALONE) -> str:
@@ -38,8 +35,8 @@ def render_sweep(view: SweepView, around: Surroundings = ALONE) -> str:
     body = render(
         "sweep/page.html",
         view=plain,
-        facts=joined_facts((view.axis.name, f"run {run.run_id}", run.started[:10])),
-        version=dict(view.provenance.versions).get("strata-probes", ""),
+        facts=sweep_head(view.axis.name, run.run_id, run.started),
+        version=own_version(view.provenance.versions),
     )
     # The page chooses among figures by these; the numbers are in the figures.
     panels = [{"view": panel.view, "subject": panel.subject, "label": panel.label} for panel in view.panels]

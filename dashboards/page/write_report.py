@@ -15,10 +15,10 @@ from strata.dashboards.page.embedded_figures import figures_element
 from strata.dashboards.page.link_preview import PICTURE, locate_preview
 from strata.dashboards.page.report_page import render_report
 from strata.dashboards.page.surroundings import ALONE, Surroundings
+from strata.dashboards.page.write_page import writable, write_page
 from strata.dashboards.view.build import Report, build_report
 from strata.dashboards.view.lens import lens_file
 from strata.dashboards.view.schema import View
-from strata.probes.errors import StrataError
 from strata.probes.files import write_whole
 
 MAX_BYTES = 4_000_000
@@ -39,22 +39,13 @@ def write_report(run_dir: Path, max_bytes: int = MAX_BYTES, around: Surroundings
     page = render_report(replace(report, view=view), figures, around).encode("utf-8", "replace")
     view = view.model_copy(update={"sizes": view.sizes.model_copy(update={"report_bytes": len(page)})})
     folder = run_dir / "report_assets"
-    try:
+    with writable(run_dir):
         if folder.exists():
             shutil.rmtree(folder)
         for key in side:
             text = json.dumps(base64.b64encode(blobs[key]).decode("ascii"))
             write_whole(folder / lens_file(key), f"strataLens({inline_json(key)},{text});\n")
-        write_whole(
-            run_dir / "view.json", json.dumps(view.as_json(), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-        )
-        write_whole(run_dir / PICTURE, locate_preview(report))
-        write_whole(run_dir / "report.html", page)
-    except OSError as error:
-        raise StrataError(
-            f"The report cannot be written to {run_dir} ({error.strerror})", "Make it writable and run `strata report`"
-        ) from error
-    return run_dir / "report.html"
+    return write_page(run_dir, view.as_json(), page, {PICTURE: locate_preview(report)})
 
 
 def _spilled(report: Report, figures: str, max_bytes: int, around: Surroundings) -> View:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 CAPTIONS: Mapping[str, str] = {
+    "comparison.items": "From base to distilled, as asked: {counts}. “As asked only”: answered right behind an empty think block or after examples. One item is one draw: the numbers that are claimed stand above. ✓ answered right as asked, (✓) only in another way; logit differences as asked; a model's name opens the item's lens map on its own page where one is kept.",
+    "comparison.problems": "Answered right of the problems asked; no claim is made of so few. Open a family to read what each model wrote; the search of the items below goes through these texts too. A text is cut where its answer ends; ≠ marks problems that not all models answer alike. ✓ right, ✗ wrong.",
+    "report.by_kind": "Per kind of item: how many are used, where made, where decodable, where readable",
+    "report.items": "{total} items ({rule}); the first {listed} are listed here. ◆ has a lens map. Logit difference: answer − foil. Rank: 0 = most probable of the whole vocabulary. By choice: {by_choice}. By likelihood: {by_likelihood}. Settled from: {settled}.",
     "comparison.answers_alone": " in the change; without a control model that may be what any training does",
     "comparison.answers_asked": "The same prompts, asked {asked}, paired by item; in brackets the 95 % interval over entities. An item is answered right {rule}; that measure stands first. A measure shows a change where its interval leaves 0 out. Bold: a gain or a loss is claimed, since every measure of the kind shows it on one side, beyond the format too{beyond}. ≠: this interval leaves 0 out, and another measure's lies on the other side of 0. Plain: nothing is claimed; what shows it and what doesn't stands beneath. Change: distilled − base. Difference in differences against the control: distilled − control, what the control training does not do as well. Drawn: the change (square) and the difference in differences against the control (diamond), from −1 to 1.",
     "comparison.answers_beyond": ", in the change and in the difference in differences against the control",

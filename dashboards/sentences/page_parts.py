@@ -76,3 +76,14 @@ NO_ITEM_EFFECTS = "No item was in a pair of an intervention: items can't be rank
 def item_effects_rule(shown: int, total: int) -> str:
     """Which items can be ranked by what blocks bring to them."""
     return "every item of a pair" if shown == total else f"{shown} of {total} items of pairs, evenly from all"
+
+
+def head_words(n_layers: int, d_model: int | None, dtype: str | None, run: str, started: str) -> str:
+    """`12 blocks · width 64 · float32 · run 3f… · 2026-01-31`, as much as is known."""
+    width = "" if d_model is None else f"width {d_model}"
+    return " · ".join(filter(None, (f"{n_layers} blocks", width, dtype, f"run {run}", started[:10])))
+
+
+def sweep_head(axis: str, run: str, started: str) -> str:
+    """The same of a sweep: what differs between its runs."""
+    return " · ".join(filter(None, (axis, f"run {run}", started[:10])))

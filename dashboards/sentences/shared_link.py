@@ -33,9 +33,10 @@ def picture_words(aria: str) -> str:
     return f"Stage map. {shortened(aria, DESCRIPTION)}"
 
 
-def picture_foot(facts: Iterable[str], caveats: int) -> str:
+def picture_foot(run: str, caveats: int, items: int | None = None) -> str:
     """The last line of a preview."""
-    return " · ".join((*facts, count(caveats, "caveat")))
+    asked = () if items is None else (count(items, "item"),)
+    return " · ".join((*asked, f"run {run}", count(caveats, "caveat")))
 
 
 def shortened(text: str, letters: int) -> str:

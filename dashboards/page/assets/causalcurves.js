@@ -30,13 +30,11 @@ function causalControls() {
   fillSelect($('scheme'), [], '');
 }
 
-function positionText(p) { return { [BOTH]: 'spans above, last below', all: 'all positions', spans: 'spans, pooled', question: 'whole question' }[p] || visible(p); }
+function positionText(p) { return named('positions', p) || visible(p); }
 
 function causalCaption() {
   const instrument = VIEW.labels.instruments[state.inst];
-  const controls = state.inst === 'patching' && causalMeta('patching', state.measure) && causalMeta('patching', state.measure).references.length ? ' Grey lines are controls that must stay flat.' : '';
-  const text = { patching: `${controls} Block 0 at a replaced token is token identity and is not counted.`,
-    ablation: ' Beneath: what the same ablation does to neutral text; a drop where the damage is large says little about this kind. Block 0 is not counted.',
-    knockout: ' A mark stands at the first block of its window.', attribution: ' The grey line is the exact activation patching effect.' }[state.inst];
-  return `${instrument.label} — ${instrument.says}. Each mark is a mean over pairs, the band its 95 % interval (none under 8 clusters).${text}`;
+  const controls = state.inst === 'patching' && causalMeta('patching', state.measure) && causalMeta('patching', state.measure).references.length ? say('controls_flat') : '';
+  const more = { patching: controls + say('of_patching'), ablation: say('of_ablation'), knockout: say('of_knockout'), attribution: say('of_attribution') }[state.inst];
+  return say('curves_by_block', { instrument: instrument.label, says: instrument.says, more });
 }

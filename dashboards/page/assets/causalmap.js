@@ -15,7 +15,7 @@ function causalChoice() {
 function promptPair(item) {
   const cell = (text, part, other) => h('td', { class: part.name ? 'span' : null }, h('bdi', { class: text !== other ? 'differs' : null }, text === '' ? '' : visible(text)));
   const name = (p) => h('td', {}, p.name ? visible(p.name) : '');
-  return h('div', { class: 'pairbox', tabindex: 0, role: 'region', 'aria-label': 'Clean and counterfactual prompt, aligned' }, h('table', { class: 'pair' }, h('tbody', {},
+  return h('div', { class: 'pairbox', tabindex: 0, role: 'region', 'aria-label': say('pair') }, h('table', { class: 'pair' }, h('tbody', {},
     h('tr', { class: 'names' }, h('th', { scope: 'row' }, 'span'), item.segments.map(name), h('td', {}, 'answer')),
     h('tr', {}, h('th', { scope: 'row' }, 'clean'), item.segments.map((p) => cell(p.clean, p, p.foil)), h('td', {}, tokenElement(item.answer))),
     h('tr', {}, h('th', { scope: 'row' }, 'foil'), item.segments.map((p) => cell(p.foil, p, p.clean)), h('td', {}, tokenElement(item.foil))))));
@@ -23,13 +23,13 @@ function promptPair(item) {
 
 function causalLegend() {
   return h('p', { class: 'blanks' }, h('span', {}, h('i', { class: 'swatch zero' }), 'effect 0'), h('span', {}, h('i', { class: 'swatch hatched' }), 'can not matter'),
-    h('span', {}, h('i', { class: 'swatch grey' }), 'not run'), h('span', {}, h('b', {}, '✖'), ' block 0 at a replaced token: token identity, not counted'));
+    h('span', {}, h('i', { class: 'swatch grey' }), 'not run'), h('span', {}, h('b', {}, '✖'), say('identity')));
 }
 
 async function renderCausal() {
   const host = $('causal-panel');
   const C = VIEW.causal;
-  $('causal-caption').textContent = 'Clean activations put into the corrupted run (denoise) or corrupted ones into the clean run (noise), one block and position at a time.';
+  $('causal-caption').textContent = say('causal_first');
   const choice = C.groups.length ? causalChoice() : null;
   if (!choice) {
     for (const id of ['cgroup', 'cmeasure', 'csite']) fillSelect($(id), [], '');
@@ -42,10 +42,10 @@ async function renderCausal() {
   fillSelect($('cmeasure'), choice.measures.map((m) => ({ value: m, text: causalMeta('patching', m).label })), state.cmeasure);
   fillSelect($('csite'), [{ value: 'all', text: 'all, side by side' }, ...Object.entries(C.components).map(([value, text]) => ({ value, text }))], state.csite);
   const meta = causalMeta('patching', state.cmeasure);
-  $('causal-caption').textContent = `${meta.label}, ${choice.label}. Colour: ${meta.unit}. ${choice.item ? `Item maps are kept for ${C.items_rule}.` : 'Columns stand in prompt order; “all” edits every position at once.'}`;
+  $('causal-caption').textContent = say('causal', { measure: meta.label, pairs: choice.label, unit: meta.unit, more: choice.item ? say('causal_item', { rule: C.items_rule }) : say('causal_columns') });
   const figure = figureFor('causal', `${choice.id}|${state.cmeasure}|${state.csite}`, host);
   if (!figure) {
-    drawState('causal', host, stateBox('not_run', `${meta.label}: not run for this site`, 'Choose another site or measure; controls exist for contributions at named positions only.', h('button', { type: 'button', onclick: () => update({ csite: 'all', cmeasure: 'denoise' }) }, 'Show denoise at all sites')));
+    drawState('causal', host, stateBox('not_run', say('no_site', { measure: meta.label }), say('other_site'), h('button', { type: 'button', onclick: () => update({ csite: 'all', cmeasure: 'denoise' }) }, say('denoise_everywhere'))));
     $('causal-head').hidden = true;
     return;
   }

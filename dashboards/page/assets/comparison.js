@@ -1,14 +1,11 @@
 // Brings the comparison to life: hash keys, controls, and which of Python's figures the lists stand for.
 
-const WAYS = { into_base: 'into the base', out_of_base: 'from the base into the trained model' };
-const SHOWN = {
-  base: 'base', distilled: 'distilled', control: 'control', change: 'difference: distilled − base', control_change: 'control’s difference: control − base',
-  difference_in_differences: 'difference in differences against the control: distilled − control',
-};
+const WAYS = NAMES.swap_ways;
+const SHOWN = NAMES.layer_contrasts;
 
 const BRUSHED = ['layermap', 'layers'];
 
-function placeText(position) { return { spans: 'at the spans that differ, pooled', all: 'at every position' }[position] || `at ${visible(position)}`; }
+function placeText(position) { return named('places', position) || say('at', { position: visible(position) }); }
 
 /** What stands at a place of the names of a view's figures. */
 function offered(view, at) { return unique(choicesOf(view).map((choice) => choice.split('|')[at])); }
@@ -84,7 +81,7 @@ async function renderWeights() {
   const name = names.includes(state.wmeasure) ? state.wmeasure : names[0];
   fillSelect($('wmeasure'), names.map((value) => ({ value, text: VIEW.weights.measures[value].label })), name);
   if (VIEW.weights.state === 'ok' && !names.length) {
-    drawState('weights', $('weights-panel'), stateBox('not_run', 'Weights: no change was measured', 'No matrix inside of the blocks could be compared.'));
+    drawState('weights', $('weights-panel'), stateBox('not_run', say('no_change'), say('no_matrix')));
     return;
   }
   await drawChoice('weights', VIEW.weights, name, 'Weights');
@@ -153,7 +150,7 @@ function declareKeys() {
 async function start() {
   document.documentElement.classList.add('js');
   const version = /^strata\.comparison-view\/(\d+)$/.exec(VIEW.schema);
-  if (!version || Number(version[1]) > 1) { notice(`This page reads strata.comparison-view/1, the data is ${VIEW.schema}: rebuild the report.`); return; }
+  if (!version || Number(version[1]) > 1) { notice(say('newer', { reads: 'strata.comparison-view/1', schema: VIEW.schema })); return; }
   VIEW.items = JSON.parse(new TextDecoder().decode(await inflate($('items-blob').textContent)));
   await unpackFigures();
   declareKeys();
@@ -164,7 +161,7 @@ async function start() {
   attachStages();
   attachRange();
   attachBecame();
-  attachKeys({ m: nextShown, '/': () => $('q').focus() }, [['m', 'goes on to the next model, or difference, in the map layer by layer'], ['/', 'searches the items']]);
+  attachKeys({ m: nextShown, '/': () => $('q').focus() }, [['m', say('key_next_shown')], ['/', 'searches the items']]);
   for (const id of ['stage', 'axis', 'show', 'inst', 'measure', 'at', 'site', 'gway', 'gscore', 'gmeasure', 'cway', 'wmeasure', 'spos', 'tfamily', 'became', 'ifamily']) $(id).addEventListener('change', (e) => update({ [id]: e.target.value }));
   await drawAll(RENDER);
   document.documentElement.dataset.ready = 'true';

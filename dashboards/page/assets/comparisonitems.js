@@ -81,7 +81,7 @@ async function renderBecame() {
   fillRange();
   $('items-filters').replaceChildren(...filterChips([
     ...(state.ifamily ? [[`family ${clip(visible(state.ifamily), 40)}`, { ifamily: '' }]] : []), ...(state.ikind ? [[`kind ${state.ikind}`, { ikind: '' }]] : []),
-    ...(state.q ? [[`“${clip(visible(state.q), 40)}”`, { q: '' }]] : []), ...(brushed() ? [[`ranked by how far the effect of ${brushWords()} changed`, { lo: null, hi: null }]] : []),
+    ...(state.q ? [[`“${clip(visible(state.q), 40)}”`, { q: '' }]] : []), ...(brushed() ? [[say('ranked_by_change', { blocks: brushWords() }), { lo: null, hi: null }]] : []),
   ]));
   searchProblems();
   becameHeads();

@@ -17,7 +17,7 @@ function curveControls() {
   const main = mainKinds();
   const show = [...(main.length > 1 ? [{ value: main.join('+'), text: main.join(' and ') }] : []),
     ...kinds.map((k) => ({ value: k, text: kinds.length > 1 ? `${k} only` : k }))];
-  if (kinds.length > 2) show.push({ value: 'all', text: 'all kinds, side by side' });
+  if (kinds.length > 2) show.push({ value: 'all', text: say('all_kinds') });
   for (const row of VIEW.behaviour.rows) show.push({ value: `family:${row.family}`, text: `family: ${visible(row.family)}${row.answered ? '' : ' (not answered)'}` });
   fillSelect($('kind'), show, state.kind);
   const present = instrumentsPresent();
@@ -50,7 +50,7 @@ async function renderCurves() {
   curveControls();
   const host = $('curves-panel');
   const instrument = VIEW.labels.instruments[state.inst];
-  $('curves-caption').textContent = `${instrument.label} — ${instrument.says}. Each mark is a mean over items, the band its 95 % interval; thin grey lines are baselines, the mark on them tells the kind.`;
+  $('curves-caption').textContent = say('curves', { instrument: instrument.label, says: instrument.says });
   if (!instrumentsPresent().includes(state.inst)) {
     drawState('curves', host, stateBox('not_run', `${instrument.label}: not run`, instrument.not_run));
     return;
@@ -59,7 +59,7 @@ async function renderCurves() {
   const figure = figureFor('curves', curveChoice(), host);
   if (!figure) {
     const clear = h('button', { type: 'button', onclick: () => update({ kind: defaults.kind }) }, 'Show whole kinds');
-    drawState('curves', host, stateBox('empty', 'No curve for this choice', isCausal(state.inst) ? 'No usable pair of this group has this site and position.' : `0 of ${VIEW.series.length} series match. A family's curves are kept for the default target and folds only.`, clear));
+    drawState('curves', host, stateBox('empty', say('no_curve'), isCausal(state.inst) ? say('no_pair') : say('no_series', { series: VIEW.series.length }), clear));
     return;
   }
   await draw('curves', host, brushable('curves', figure));

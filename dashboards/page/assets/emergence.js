@@ -12,9 +12,9 @@ async function renderEmergence() {
   const e = VIEW.emergence;
   if (e.state !== 'ok') {
     const title = e.state === 'not_run' ? 'Emergence: not run' : 'Emergence: no items';
-    drawState('emergence', host, stateBox(e.state, title, e.text || '0 items have an emergence depth.'));
+    drawState('emergence', host, stateBox(e.state, title, e.text || say('no_emergence')));
     return;
   }
-  $('emergence-caption').textContent = `Logit lens, one bar a stream: items by the stream at which the answer is ${e.name}, the ${e.definition}. All items that were asked, also those answered wrong, each counted once. Items that never get there stand apart on the right; they are not counted as the last stream. “Readable from” in the verdict asks for less: an answer likelier than an unrelated one.`;
+  $('emergence-caption').textContent = say('emergence', { name: e.name, definition: e.definition });
   await draw('emergence', host, { ...figureFor('emergence', 'kinds', host), choose: chooseBar });
 }

@@ -22,11 +22,11 @@ async function renderMap() {
   const host = $('map-panel');
   if (!VIEW.maps.length) {
     fillSelect($('mapsel'), [], '');
-    drawState('map', host, stateBox('not_run', 'Layer × family map: not run', 'No instrument left a curve for a family. Start the same `strata locate` command with probes or lens switched on.'));
+    drawState('map', host, stateBox('not_run', 'Layer × family map: not run', say('no_map')));
     return;
   }
   const map = chosenMap();
   fillSelect($('mapsel'), VIEW.maps.map((m) => ({ value: m.id, text: m.title })), map.id);
-  $('map-caption').textContent = `Colour: ${map.unit}. ${map.caption} Families the model does not answer keep their row.`;
+  $('map-caption').textContent = say('map', { unit: map.unit, caption: map.caption });
   await draw('map', host, { ...withFamily(figureFor('map', map.id, host)), choose: chooseFamily });
 }

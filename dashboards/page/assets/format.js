@@ -1,5 +1,11 @@
 // How are numbers and foreign texts written? Everything that reaches the page goes through here.
 
+/** A sentence of dashboards/sentences/page_scripts.py with its values put in. */
+function say(key, values = {}) { return SENTENCES[key].replace(/\{(\w+)\}/g, (_, name) => values[name]); }
+
+/** What a list of names there calls one of its own; null for any other, whatever a stranger called it. */
+function named(list, name) { return Object.hasOwn(NAMES[list], name) ? NAMES[list][name] : null; }
+
 const NBSP = ' ';
 
 /** A decimal number with a true minus sign, none before a zero; an en dash for null. */

@@ -73,7 +73,7 @@ function renderItems() {
   $('items-filters').replaceChildren(...filterChips([
     ...(state.family ? [[`family ${clip(visible(state.family), 40)}`, { family: '' }]] : []), ...(state.ikind ? [[`kind ${state.ikind}`, { ikind: '' }]] : []),
     ...(state.settled ? [[state.settled === 'never' ? 'never settled' : `settled from stream ${state.settled}`, { settled: '' }]] : []),
-    ...(state.q ? [[`“${clip(visible(state.q), 40)}”`, { q: '' }]] : []), ...(brushed() ? [[`ranked by the effect of ${brushWords()}`, { lo: null, hi: null }]] : []),
+    ...(state.q ? [[`“${clip(visible(state.q), 40)}”`, { q: '' }]] : []), ...(brushed() ? [[say('ranked', { blocks: brushWords() }), { lo: null, hi: null }]] : []),
   ]));
   const rows = matchingRows();
   page = Math.min(page, Math.max(0, Math.ceil(rows.length / PAGE_ROWS) - 1));
@@ -113,7 +113,7 @@ function saveItems() {
 /** Opens an item: selects its row and brings its lens map into view. */
 function openItem(id, scroll) {
   if (!C.item.includes(id)) {
-    notice(`There is no item “${visible(id)}” in this report.`);
+    notice(say('no_such_item', { item: visible(id) }));
     return;
   }
   const own = VIEW.causal.items.some((i) => i.item === id) ? { cgroup: `item:${id}` } : {};

@@ -1,6 +1,6 @@
 // Which single keys does the page know? A visible control stands for each, and a switch turns them all off.
 
-const SHARED_KEYS = [['↑ ↓ ← →', 'on a map: from cell to cell'], ['Home End', 'on a map: first and last cell of the row'], ['Enter', 'on a map: what a click does there; in the item table: opens the item'], ['Esc', 'closes what explains a word']];
+const SHARED_KEYS = [['↑ ↓ ← →', say('key_cells')], ['Home End', say('key_ends')], ['Enter', say('key_enter')], ['Esc', say('key_escape')]];
 
 function singleKeys() {
   try { return localStorage.getItem('strata.keys') !== 'off'; } catch { return true; }
@@ -19,7 +19,7 @@ function showHelp(rows) {
 
 /** keys: {key: what it does}; a link and this sheet have theirs on every page. */
 function attachKeys(keys, rows) {
-  const told = [...rows, ['c', 'copies a link to this view'], ['?', 'this sheet']];
+  const told = [...rows, ['c', say('key_link')], ['?', 'this sheet']];
   const run = { c: copyLink, '?': () => showHelp(told), ...keys };
   $('help').addEventListener('click', () => showHelp(told));
   document.addEventListener('keydown', (event) => {

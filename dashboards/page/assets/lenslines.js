@@ -55,8 +55,10 @@ async function renderLines(open) {
   const paper = () => { const bare = frame.paper(); const { layout, traces } = fill(bare.data, bare.layout); return { ...bare, layout, data: traces }; };
   await draw('lines', host, {
     ...frame, ...fill(frame.traces, frame.layout), paper,
-    title: `${visible(entry.item)}, position ${t}`, note: `Position ${t}; a token has no mark where it is not among the ${entry.top} most probable.`,
-    aria: `Probabilities after token ${t} by stream. ${lines.map((l) => `${l.name}: ${l.y.filter((v) => v !== null).length ? `${prob(l.y.filter((v) => v !== null).slice(-1)[0])} at its last stream` : 'never among the most probable'}`).join('; ')}`,
+    title: `${visible(entry.item)}, position ${t}`, note: say('tokens_note', { position: t, top: entry.top }),
+    aria: say('tokens_aria', { position: t, lines: lines.map((l) => spokenToken(l.name, l.y.filter((v) => v !== null))).join('; ') }),
     table: () => ({ head: ['stream', 'depth', ...lines.map((l) => l.name)], rows: x.map((_, s) => [String(s), VIEW.axes.stream.depth[s], ...lines.map((l) => l.y[s])]) }),
   });
 }
+
+function spokenToken(token, known) { return known.length ? say('token_last', { token, probability: prob(known[known.length - 1]) }) : say('token_never', { token }); }

@@ -156,7 +156,7 @@ function readingOf(open, s, t) {
   if (open.planes.answer_nlp) parts.push(`P(answer) ${prob(lensValue('answer', s, t, open))}`);
   if (open.planes.answer_rank) parts.push(`rank of the answer ${rankText(lensValue('rank', s, t, open))}`);
   parts.push(`entropy ${num(lensValue('entropy', s, t, open))} nats`);
-  if (open.planes.kl) parts.push(`KL to the final stream ${num(lensValue('kl', s, t, open))} nats`);
+  if (open.planes.kl) parts.push(say('kl', { nats: num(lensValue('kl', s, t, open)) }));
   return [where, list, h('div', { class: 'numbers' }, `${parts.join(' · ')}.`)];
 }
 
@@ -216,7 +216,7 @@ async function renderLens(entry) {
       planes = await lensPlanes(entry);
     } catch (error) {
       const retry = h('button', { type: 'button', onclick: () => renderLens(entry) }, 'Try again');
-      drawState('lensmap', host, stateBox('not_run', 'The lens map could not be loaded', error.message, retry));
+      drawState('lensmap', host, stateBox('not_run', say('lens_not_loaded'), error.message, retry));
       lens = null;
       return;
     }
@@ -225,11 +225,11 @@ async function renderLens(entry) {
   lens.metric = metric;
   lens.window = clampWindow(entry);
   if (!plots.get('lensmap') || !lens.reading || !host.contains(lens.reading)) {
-    const map = h('div', { class: 'lensbox', tabindex: 0, role: 'application', 'aria-label': 'Lens map. Arrow keys move between tokens and streams, Home and End go to the first and last token, Page Up and Page Down move ten streams, plus, minus and 0 zoom.', onkeydown: lensKeys });
+    const map = h('div', { class: 'lensbox', tabindex: 0, role: 'application', 'aria-label': say('lens_keys'), onkeydown: lensKeys });
     const lines = h('div', { id: 'lines-panel' });
     lens.reading = h('div', { class: 'reading', role: 'status', 'aria-live': 'polite' });
     lens.meta = h('p', { class: 'lensmeta' });
-    drawState('lensmap', host, h('div', {}, lens.meta, map, lens.reading, h('h3', {}, 'Tokens at this position, stream by stream'), lines));
+    drawState('lensmap', host, h('div', {}, lens.meta, map, lens.reading, h('h3', {}, say('tokens_here')), lines));
     lens.map = map;
     lens.lines = lines;
   }

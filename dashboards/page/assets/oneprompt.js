@@ -1,7 +1,7 @@
 // Brings the page of a single prompt to life: the same lens map, nothing else.
 
 async function renderOne() {
-  $('lens-caption').textContent = 'Every cell: what this stream would say next if the output layer read it now. Click a cell, or use the arrow keys.';
+  $('lens-caption').textContent = say('lens_of_one');
   await renderLens(VIEW.lens_index[0]);
 }
 

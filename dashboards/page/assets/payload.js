@@ -30,7 +30,7 @@ function sideFile(entry) {
   return new Promise((done, failed) => {
     arriving.set(entry.key, { done });
     const src = entry.file.split('/').map(encodeURIComponent).join('/');
-    const element = h('script', { src, onerror: () => failed(new Error(`${entry.file} is not beside this page`)) });
+    const element = h('script', { src, onerror: () => failed(new Error(say('no_side_file', { file: entry.file }))) });
     document.head.append(element);
   });
 }

@@ -34,7 +34,7 @@ async function draw(name, host, spec) {
   if (!plot.attached) attachPlot(name, plot);
   plot.attached = true;
   const mapped = !spec.ownKeys && spec.traces.some((trace) => (trace.type === 'heatmap' || trace.type === 'bar') && (trace.text || trace.hovertext));
-  const told = { tabindex: '0', role: 'application', 'aria-label': `${spec.title || name}. Arrow keys go from cell to cell${spec.choose ? ', Enter filters the items by it' : ''}.` };
+  const told = { tabindex: '0', role: 'application', 'aria-label': say(spec.choose ? 'map_keys_choose' : 'map_keys', { title: spec.title || name }) };
   for (const [attribute, value] of Object.entries(told)) if (mapped) plot.keys.setAttribute(attribute, value); else plot.keys.removeAttribute(attribute);
   fillTable(name);
   return plot.gd;

@@ -1,6 +1,6 @@
 // Brings the page of `strata probe` to life: which of Python's figures the lists stand for, and a click on a stream.
 
-const SHOWN = { accuracy: 'accuracy', template: 'held-out templates', null: 'against shuffled labels', selectivity: 'selectivity', log_loss: 'log-loss' };
+const SHOWN = NAMES.probe_lines;
 
 function chosenPosition() { return VIEW.positions.find((p) => p.name === state.at) || VIEW.positions[0]; }
 function chosenStream() { return state.layer === null ? chosenPosition().best : state.layer; }

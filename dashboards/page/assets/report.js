@@ -10,8 +10,8 @@ async function renderLensView() {
   const host = $('lens-panel');
   const index = VIEW.lens_index;
   $('lens-caption').textContent = VIEW.lens.state === 'ok'
-    ? `Every cell: what this stream would say next if the model's own output layer read it now. ${index.length} prompts are kept (rule: ${VIEW.lens.rule}).`
-    : 'What every stream would say next, token by token.';
+    ? say('lens', { kept: index.length, rule: VIEW.lens.rule })
+    : say('lens_first');
   if (VIEW.lens.state !== 'ok') {
     drawState('lensmap', host, stateBox(VIEW.lens.state, VIEW.lens.state === 'not_run' ? 'Lens maps: not run' : 'Lens maps: none kept', VIEW.lens.text));
     fillSelect($('lensitem'), [], '');
@@ -26,8 +26,8 @@ async function renderLensView() {
   lens = null;
   const i = C.item.indexOf(state.item);
   const prompt = i >= 0 && C.prompt[i] ? h('p', { class: 'prompt' }, h('bdi', { class: 'token' }, visible(C.prompt[i]))) : null;
-  drawState('lensmap', host, h('div', {}, stateBox('not_run', `No lens map was kept for ${visible(state.item)}`,
-    `Only ${index.length} of ${VIEW.items.total} prompts are embedded (rule: ${VIEW.lens.rule}). See any other with: strata lens CHECKPOINT "prompt"; --lens-maps N keeps more, beside the page where it has no room.`), prompt));
+  drawState('lensmap', host, h('div', {}, stateBox('not_run', say('no_lens_map', { item: visible(state.item) }),
+    say('lens_kept', { kept: index.length, items: VIEW.items.total, rule: VIEW.lens.rule })), prompt));
 }
 
 const RENDER = {
@@ -92,14 +92,14 @@ function attachControls() {
   $('search').addEventListener('change', (e) => { if (e.target.value) openItem(e.target.value, true); });
   $('ids').replaceChildren(...C.item.slice(0, 500).map((id) => h('option', { value: id })));
   const toNext = attachPages();
-  const rows = [['/', 'searches the items'], ['PgUp PgDn', 'in the lens map: ten streams up or down'], ['+ − 0', 'zoom the lens map'], ...(toNext ? [['m', 'goes over to the next model, same view']] : [])];
+  const rows = [['/', 'searches the items'], ['PgUp PgDn', say('key_streams')], ['+ − 0', 'zoom the lens map'], ...(toNext ? [['m', say('key_next_model')]] : [])];
   attachKeys({ '/': () => $('q').focus(), ...(toNext ? { m: toNext } : {}) }, rows);
 }
 
 async function start() {
   document.documentElement.classList.add('js');
   const version = /^strata\.view\/(\d+)$/.exec(VIEW.schema);
-  if (!version || Number(version[1]) > 2) { notice(`This page reads strata.view/2, the data is ${VIEW.schema}: rebuild the report.`); return; }
+  if (!version || Number(version[1]) > 2) { notice(say('newer', { reads: 'strata.view/2', schema: VIEW.schema })); return; }
   await unpackCausal();
   await unpackFigures();
   await unpackEffects();
@@ -111,7 +111,7 @@ async function start() {
   attachItems();
   attachStages();
   attachRange();
-  if (state.item && !C.item.includes(state.item)) { notice(`The item “${visible(state.item)}” is not in this report any more.`); state.item = ''; }
+  if (state.item && !C.item.includes(state.item)) { notice(say('item_gone', { item: visible(state.item) })); state.item = ''; }
   await drawAll(RENDER);
   if (location.hash.includes('item=') && state.item) $('lens').scrollIntoView({ block: 'start' });
   document.documentElement.dataset.ready = 'true';

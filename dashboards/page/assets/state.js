@@ -100,5 +100,5 @@ async function copyText(text, said) {
 
 function copyLink() {
   const text = hashText();
-  return copyText(location.href.split('#')[0] + (text ? `#${text}` : ''), 'Link copied: it restores this view.');
+  return copyText(location.href.split('#')[0] + (text ? `#${text}` : ''), say('link_copied'));
 }

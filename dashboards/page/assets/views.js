@@ -3,7 +3,7 @@
 let queue = Promise.resolve();
 let drawing = 0;
 
-function failed(error) { console.error(error); notice(`This view could not be drawn: ${error.message}`); }
+function failed(error) { console.error(error); notice(say('not_drawn', { error: error.message })); }
 
 /** One after the other; meanwhile the page says that it is busy. */
 function enqueue(run) {

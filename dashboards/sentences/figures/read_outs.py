@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +10,12 @@ from strata.dashboards.sentences.figures.positions import place_words
 from strata.dashboards.text import number, visible
 
 LOG_SCALE = "log scale"
+NEVER = "never"
+EMERGENCE_NOTE = "Counts of items; no item is excluded."
+EMERGENCE_HINT = "Choose a bar to list its items below."
+PREDICTED = "predicted"
+CONFUSION_HEAD = ("true label", PREDICTED, "items", "share of the row")
+CONFUSION_HINT = "Click the figure above to choose another one."
 BY_CHANCE = "95 % of the best streams on shuffled labels lie below"
 SHUFFLED_NOTE = (
     "Shuffled labels fall below chance where clusters are few: a label that a fold has more of is rarer in its training items. "
@@ -107,6 +113,47 @@ def probe_aria(measure: ProbeLine, position: str, values: Iterable[tuple[int, fl
     """A line of a probe as a sentence, at some of its streams."""
     told = ", ".join(f"stream {stream} {number(value)}" for stream, value in values)
     return f"{measure.text} at {visible(position)}, by stream: {told}"
+
+
+def confusion_cell(true: str, said: str, items: int, share: float) -> str:
+    """At a cell."""
+    return f"{true} taken for {said}: {items} items, {share:.0%} of the row"
+
+
+def confusion_title(stream: int) -> str:
+    """Of the labels taken for each other."""
+    return f"Confusion at stream {stream}"
+
+
+def confusion_note(stream: int) -> str:
+    """Beneath it."""
+    return f"Stream {stream}."
+
+
+def confusion_aria(stream: int, right: int, items: int) -> str:
+    """The same as a sentence."""
+    return f"At stream {stream} {right} of {items} items are named rightly."
+
+
+def emergence_title(name: str) -> str:
+    """`name`: what an answer is there, as `the likeliest token`."""
+    return f"Stream at which the answer is {name}"
+
+
+def emergence_axis(axis: str) -> str:
+    """Of streams, or of depth."""
+    return f"{axis} from which the answer stays the likeliest token"
+
+
+def emergence_bar(where: str, items: float, n: int, kind: str) -> str:
+    """At a bar."""
+    return f"{where}: {items} of {n} {kind} items"
+
+
+def emergence_aria(kind: str, n: int, never: int, name: str, counts: Sequence[float]) -> str:
+    """A kind's bars as a sentence. `counts`: items by stream."""
+    where = ", ".join(f"{number(count, 0)} at stream {stream}" for stream, count in enumerate(counts) if count)
+    return f"{kind}: {n} items, {never} never {name}, {where}"
 
 
 def lens_map_title(item: str, metric: Metric) -> str:

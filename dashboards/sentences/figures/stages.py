@@ -7,10 +7,17 @@ from strata.dashboards.sentences.places import blocks_words, cell_label, ends_wo
 from strata.dashboards.text import interval, number
 from strata.experiments.results.kinds import Located
 from strata.experiments.results.record import Measured
+from strata.probes.interventions.cells import Cell
 
+NOTE = "One colour scale for all maps of this run; its steps are square roots."
+HINT = "Point at a block for its numbers; drag over blocks, or choose one, to rank the items below by what they gain there."
+SCALE = "effect gained at a block (1: the whole answer), one scale"
 SCALE_WITH_CHANGE = "effect gained at a block (1: the whole answer), and its change, one scale"
+HEAD = ("panel", "part of the model", "block", "depth", "effect gained", "effect of the whole row")
 KIND_LINES = "thick box: where the kind is made; thin: one family"
 FAMILY_LINES = "solid box: made here; dashed: prepares; dotted: relays"
+ENDS_KEY = "├──┤ 95 % interval of its ends"
+PATTERNS_KEY = "pale: doesn't count; crossed: token identity, not counted; hatched: not measured"
 NOT_MEASURED, NOT_ASKED, UNDETERMINED = "not measured", "not asked", "undetermined"
 NO_INTERVAL, NO_BLOCKS = "no interval", "no blocks"
 EFFECT_GAINED = "effect gained"
@@ -50,6 +57,12 @@ def gained_words(gain: float, whole: Measured, *, identity: bool) -> str:
 def handover_words(first: int, last: int) -> str:
     """Beside the bar between span and last token."""
     return f"handover {one_or_span(first, last)}"
+
+
+def cell_words(cell: Cell, span: str | None = None) -> tuple[str, str]:
+    """A row's part of the model, and where in the prompt: `attention`, `at the last token`."""
+    part, _, where = cell_label(cell, span).partition(" ")
+    return part, where
 
 
 def place_of_run(place: Located, n_layers: int) -> str:

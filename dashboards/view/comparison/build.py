@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from strata.dashboards.sentences.comparison_caveats import label_of, own_caveats
 from strata.dashboards.sentences.framing import asked_words
-from strata.dashboards.sentences.page_parts import LIMITED, QUICK, SELF_TEST_FAILED, compare_title, unfinished_stamp
+from strata.dashboards.sentences.page_parts import compare_title
 from strata.dashboards.text import significant
 from strata.dashboards.view.build import axes_of
 from strata.dashboards.view.comparison.answers import build_answers
@@ -22,7 +22,6 @@ from strata.dashboards.view.comparison.probe_transfer import build_transfer
 from strata.dashboards.view.comparison.problems import build_problems
 from strata.dashboards.view.comparison.profile_similarity import build_likeness
 from strata.dashboards.view.comparison.schema import (
-    BadgeView,
     ComparisonView,
     LabelsView,
     ModelView,
@@ -43,6 +42,7 @@ from strata.dashboards.view.provenance import (
     from_manifest,
     shown_facts,
 )
+from strata.dashboards.view.run_head import stamps
 from strata.dashboards.view.schema_effects import ItemEffects
 from strata.experiments.items.schema import KINDS
 from strata.experiments.results.roles import Role
@@ -106,18 +106,12 @@ def _effects(run: ComparisonRun, items: Sequence[str]) -> dict[Role, ItemEffects
 def _run(run: ComparisonRun) -> RunView:
     m, comparison = run.manifest, run.comparison
     names = [label_of(comparison, role) for role in run.roles[:2]]
-    badges = {
-        "quick": QUICK if comparison.quick else "",
-        "limited": LIMITED if comparison.limited else "",
-        "self_test": SELF_TEST_FAILED if run.failed_self_tests else "",
-        "unfinished": "" if m.status == "done" else unfinished_stamp(m.status),
-    }
     return RunView(
         run_id=m.run_id, verb="compare",
         title=compare_title(names[0], names[1] if len(names) == 2 else None),
         started=m.started, ended=m.ended or "", status=m.status,
         limited=comparison.limited, asked=asked_words(framing_of(run.locate_config)),
-        badges=tuple(BadgeView(code=code, text=words) for code, words in badges.items() if words),
+        badges=stamps(m, limited=comparison.limited, failed=bool(run.failed_self_tests), quick=comparison.quick),
     )  # fmt: skip
 
 

@@ -32,13 +32,8 @@ from strata.dashboards.view.comparison.schema_statements import (
     VerdictView,
 )
 from strata.dashboards.view.schema_effects import ItemEffects
-from strata.dashboards.view.schema_parts import Axes
+from strata.dashboards.view.schema_parts import Axes, Coded
 from strata.experiments.results.roles import Role
-
-
-class BadgeView(ViewPart):
-    code: str
-    text: str
 
 
 class RunView(ViewPart):
@@ -50,7 +45,7 @@ class RunView(ViewPart):
     status: str
     limited: bool
     asked: str
-    badges: tuple[BadgeView, ...]
+    badges: tuple[Coded, ...]
 
 
 class ModelView(ViewPart):

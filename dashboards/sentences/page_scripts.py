@@ -1,0 +1,106 @@
+"""What do a page's scripts say, and what do they call what can be chosen? `say('key', {name: …})` puts values in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from strata.dashboards.sentences.figures.comparison import LAYER_CONTRASTS, SWAP_WAYS
+from strata.dashboards.sentences.figures.positions import PLACES, POSITIONS
+from strata.dashboards.sentences.figures.read_outs import PROBE_LINES
+
+NAMES: Mapping[str, Mapping[str, str]] = {
+    "positions": POSITIONS,
+    "places": PLACES,
+    "swap_ways": SWAP_WAYS,
+    "layer_contrasts": {name: shown.text for name, shown in LAYER_CONTRASTS.items()},
+    "probe_lines": {name: line.text for name, line in PROBE_LINES.items()},
+}
+"""What a list offers."""
+SENTENCES: Mapping[str, str] = {
+    "at": "at {position}",
+    "newer": "This page reads {reads}, the data is {schema}: rebuild the report.",
+    "not_drawn": "This view could not be drawn: {error}",
+    "link_copied": "Link copied: it restores this view.",
+    "no_side_file": "{file} is not beside this page",
+    # Behaviour by stream.
+    "no_streams": "{kind}: nothing is said by stream, {why}.",
+    # Curves.
+    "all_kinds": "all kinds, side by side",
+    "no_curve": "No curve for this choice",
+    "no_pair": "No usable pair of this group has this site and position.",
+    "no_series": "0 of {series} series match. A family's curves are kept for the default target and folds only.",
+    "curves": (
+        "{instrument} — {says}. Each mark is a mean over items, the band its 95 % interval; "
+        "thin grey lines are baselines, the mark on them tells the kind."
+    ),
+    "curves_by_block": "{instrument} — {says}. Each mark is a mean over pairs, the band its 95 % interval (none under 8 clusters).{more}",
+    "controls_flat": " Grey lines are controls that must stay flat.",
+    "of_patching": " Block 0 at a replaced token is token identity and is not counted.",
+    "of_ablation": (
+        " Beneath: what the same ablation does to neutral text; a drop where the damage is large says little about this kind. "
+        "Block 0 is not counted."
+    ),
+    "of_knockout": " A mark stands at the first block of its window.",
+    "of_attribution": " The grey line is the exact activation patching effect.",
+    # Maps.
+    "emergence": (
+        "Logit lens, one bar a stream: items by the stream at which the answer is {name}, the {definition}. "
+        "All items that were asked, also those answered wrong, each counted once. Items that never get there stand apart on the right; "
+        "they are not counted as the last stream. “Readable from” in the verdict asks for less: an answer likelier than an unrelated one."
+    ),
+    "no_emergence": "0 items have an emergence depth.",
+    "map": "Colour: {unit}. {caption} Families the model does not answer keep their row.",
+    "no_map": (
+        "No instrument left a curve for a family. Start the same `strata locate` command with probes or lens switched on."
+    ),
+    "causal": "{measure}, {pairs}. Colour: {unit}. {more}",
+    "causal_first": (
+        "Clean activations put into the corrupted run (denoise) or corrupted ones into the clean run (noise), one block and position at a time."
+    ),
+    "causal_item": "Item maps are kept for {rule}.",
+    "causal_columns": "Columns stand in prompt order; “all” edits every position at once.",
+    "no_site": "{measure}: not run for this site",
+    "other_site": "Choose another site or measure; controls exist for contributions at named positions only.",
+    "denoise_everywhere": "Show denoise at all sites",
+    "identity": " block 0 at a replaced token: token identity, not counted",
+    "pair": "Clean and counterfactual prompt, aligned",
+    # Items.
+    "ranked": "ranked by the effect of {blocks}",
+    "ranked_by_change": "ranked by how far the effect of {blocks} changed",
+    "no_such_item": "There is no item “{item}” in this report.",
+    "item_gone": "The item “{item}” is not in this report any more.",
+    # Lens maps.
+    "lens": (
+        "Every cell: what this stream would say next if the model's own output layer read it now. {kept} prompts are kept (rule: {rule})."
+    ),
+    "lens_of_one": "Every cell: what this stream would say next if the output layer read it now. Click a cell, or use the arrow keys.",
+    "lens_first": "What every stream would say next, token by token.",
+    "no_lens_map": "No lens map was kept for {item}",
+    "lens_kept": 'Only {kept} of {items} prompts are embedded (rule: {rule}). See any other with: strata lens CHECKPOINT "prompt"; --lens-maps N keeps more, beside the page where it has no room.',
+    "lens_not_loaded": "The lens map could not be loaded",
+    "lens_keys": (
+        "Lens map. Arrow keys move between tokens and streams, Home and End go to the first and last token, "
+        "Page Up and Page Down move ten streams, plus, minus and 0 zoom."
+    ),
+    "kl": "KL to the final stream {nats} nats",
+    "tokens_here": "Tokens at this position, stream by stream",
+    "tokens_note": "Position {position}; a token has no mark where it is not among the {top} most probable.",
+    "tokens_aria": "Probabilities after token {position} by stream. {lines}",
+    "token_last": "{token}: {probability} at its last stream",
+    "token_never": "{token}: never among the most probable",
+    # Keys.
+    "key_cells": "on a map: from cell to cell",
+    "key_ends": "on a map: first and last cell of the row",
+    "key_enter": "on a map: what a click does there; in the item table: opens the item",
+    "key_escape": "closes what explains a word",
+    "key_link": "copies a link to this view",
+    "key_streams": "in the lens map: ten streams up or down",
+    "key_next_model": "goes over to the next model, same view",
+    "key_next_shown": "goes on to the next model, or difference, in the map layer by layer",
+    "map_keys": "{title}. Arrow keys go from cell to cell.",
+    "map_keys_choose": "{title}. Arrow keys go from cell to cell, Enter filters the items by it.",
+    # Comparison.
+    "no_change": "Weights: no change was measured",
+    "no_matrix": "No matrix inside of the blocks could be compared.",
+}
+"""By key; `{name}` is put in by the script."""
