@@ -99,6 +99,7 @@ SENTENCES: Mapping[str, str] = {
     "key_next_shown": "goes on to the next model, or difference, in the map layer by layer",
     "map_keys": "{title}. Arrow keys go from cell to cell.",
     "map_keys_choose": "{title}. Arrow keys go from cell to cell, Enter filters the items by it.",
+    "no_sweep_numbers": "No run of this sweep holds numbers for this view.",
     # Comparison.
     "no_change": "Weights: no change was measured",
     "no_matrix": "No matrix inside of the blocks could be compared.",

@@ -9,7 +9,7 @@ function trajectory(name) {
     const panels = subjectsOf(name);
     const host = $(`${name}-panel`);
     if (!panels.length) {
-      drawState(name, host, stateBox('empty', 'No points', 'No run of this sweep holds numbers for this view.'));
+      drawState(name, host, stateBox('empty', 'No points', say('no_sweep_numbers')));
       return;
     }
     fillSelect($(`${name}-of`), panels.map((p) => ({ value: p.subject, text: p.label })), state[name]);
