@@ -103,7 +103,9 @@ def _control_clause(kind: str, located: Located, families: Mapping[str, FamilyRe
     if located.shared_with_control is None:
         return f"{control} was not measured, so whether this is special to {_STAGE[kind]} stays open"
     gained = _gained(located)
-    if located.shared_with_control:
+    if located.shared_with_control == "open":
+        return f"whether {control} passes through the same blocks stays open{gained}, so this is not shown to be special to {_STAGE[kind]}"
+    if located.shared_with_control == "shared":
         return f"{control} passes through the same blocks{gained}, so this says nothing about {_STAGE[kind]}"
     placed = [f for f in families.values() if f.kind == "control" and f.contrast == CONTROL_OF[kind] and f.place]
     where = f" but by {place_words(placed[0].place, placed[0].span)}" if len(placed) == 1 and placed[0].place else ""

@@ -16,7 +16,7 @@ from strata.dashboards.sentences.places import (
 from strata.dashboards.sentences.reasons import NOT_COUNTED, why_not_located, why_not_placed
 from strata.dashboards.text import count
 from strata.experiments.results.families import CellResult, FamilyResult, Locus
-from strata.experiments.results.kinds import KindLocalisation, Located
+from strata.experiments.results.kinds import KindLocalisation, Located, SharedWithControl
 
 NO_PAIR = "no intervention was made on its items"
 NO_CONTROL = "no matched control was measured"
@@ -47,11 +47,18 @@ def kind_says(of_kind: KindLocalisation, span: str | None) -> str:
     return "undetermined" if why is None else f"undetermined: {why_not_located(why)}"
 
 
-def control_says(cells: Collection[str], n_placed: int, n_families: int, *, same: bool | None) -> str:
-    """Where a kind's controls are made: by which cells; `same`: through the kind's blocks, None where that can't be told."""
+def control_says(cells: Collection[str], n_placed: int, n_families: int, *, same: SharedWithControl | None) -> str:
+    """Where a kind's controls are made: by which cells; `same`: whether through the kind's blocks, None where the kind has none."""
     said = f"in {n_placed} of {count(n_families, 'family', 'families')}"
     said = f"made by {' or by '.join(sorted(cells))} {said}" if cells else f"placed {said}"
-    return said if same is None else f"{said}; {'passes' if same else 'does not pass'} through the same blocks"
+    return said if same is None else f"{said}; {_SHARED[same]}"
+
+
+_SHARED: dict[SharedWithControl, str] = {
+    "shared": "passes through the same blocks",
+    "less": "does not pass through the same blocks",
+    "open": "whether it passes through the same blocks stays open",
+}
 
 
 def family_says(family: FamilyResult) -> str:

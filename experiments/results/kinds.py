@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from strata.experiments.results.families import Extent, FamilyResult, Handover
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered
@@ -13,6 +13,13 @@ from strata.experiments.results.record import Finite, Interval, Measured, Record
 from strata.probes.interventions.cells import Cell
 
 Verdict = Literal["retrieval-first", "reasoning-first", "together", "undetermined"]
+SharedWithControl = Literal["shared", "less", "open"]
+"""The control's own effect is gained there; it gains surely less there; or neither is shown."""
+
+
+def _of_earlier_files(said: object) -> object:
+    """Files of earlier versions say true or false."""
+    return {True: "shared", False: "less"}.get(said, said) if isinstance(said, bool) else said
 
 
 class Located(Record):
@@ -40,7 +47,7 @@ class Located(Record):
     """The same of the matched control's families."""
     excess: Measured | None = None
     """The first minus the second, two samples."""
-    shared_with_control: bool | None = None
+    shared_with_control: Annotated[SharedWithControl, BeforeValidator(_of_earlier_files)] | None = None
     """Whether the matched control's answers pass through the same blocks too: then the place says nothing of retrieval or
     reasoning. None: no control was measured."""
 

@@ -495,7 +495,7 @@ def _comparison(roles: list[Any], n_layers: int, without: Collection[str], hosti
     control, others = "control" in roles, roles[1:]
     located = Located(
         layer=5, depth=0.42, interval=(3, 7), first=4, last=6, cell="move", extent="blocks", families=4, of=5, general=True,
-        shared_with_control=False,
+        shared_with_control="less",
     )  # fmt: skip
     order = Order(verdict="undetermined", why=WhyNotOrdered(code="not-located", kinds=("reasoning",)))
     half = Halves(cut=n_layers // 2, whole=_estimate(1.5), upper_minus_lower=_estimate(0.9))

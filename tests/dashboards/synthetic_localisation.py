@@ -163,7 +163,7 @@ def kind_localisation(
             kind,
             placed,
             n_layers,
-            shared_with_control=shared,
+            shared_with_control=None if shared is None else "shared" if shared else "less",
             gained=measured(0.62),
             control_gained=None if shared is None else measured(0.54 if shared else 0.05),
             excess=None if shared is None else measured(0.08 if shared else 0.57, 0.1),

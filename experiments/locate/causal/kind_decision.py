@@ -12,7 +12,7 @@ from jaxtyping import Float
 from strata.experiments.locate.causal.cell_evidence import LEAST_EFFECT
 from strata.experiments.locate.causal.family_decision import FamilyAnalysis
 from strata.experiments.results.families import Handover, Place
-from strata.experiments.results.kinds import CellOfKind, KindLocalisation, Located
+from strata.experiments.results.kinds import CellOfKind, KindLocalisation, Located, SharedWithControl
 from strata.experiments.results.reasons import WhyNotLocated
 from strata.experiments.results.record import Measured
 from strata.experiments.statistics.answer_coding import CODES
@@ -105,13 +105,15 @@ def _located(testable: Families, placed: Families, controls: Families, n_layers:
         extent="blocks" if high - low + 1 <= widest_as_blocks(n_layers) else "spread",
         families=len(members), of=len(testable), general=len(testable) >= FAMILIES_AS_UNITS,
         gained=as_measured(gained), control_gained=as_measured(beside), excess=as_measured(excess),
-        shared_with_control=None if beside is None or excess is None else _is_shared(beside, excess),
+        shared_with_control=None if beside is None or excess is None else _shared(beside, excess),
     )  # fmt: skip
 
 
-def _is_shared(control: Sampled, excess: Sampled) -> bool:
-    """The control passes through the same blocks, or nothing shows that it does so less."""
-    return control.interval()[0] >= LEAST_EFFECT or excess.interval()[0] <= 0
+def _shared(control: Sampled, excess: Sampled) -> SharedWithControl:
+    """Whether the control passes through the same blocks."""
+    if control.interval()[0] >= LEAST_EFFECT:
+        return "shared"
+    return "less" if excess.interval()[0] > 0 else "open"
 
 
 def _gained(
