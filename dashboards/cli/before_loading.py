@@ -29,9 +29,14 @@ def refuse_what_is_missing(
 
 def _refuse_missing_checkpoint(spec: str) -> None:
     from strata.probes.checkpoints.peft_adapter import adapter_settings
-    from strata.probes.checkpoints.spec import parse_spec
+    from strata.probes.checkpoints.spec import parse_dose, parse_spec
     from strata.probes.checkpoints.weight_files import weight_files
 
+    dose = parse_dose(spec)
+    if dose is not None:
+        for end in (dose.base, dose.distilled):
+            _refuse_missing_checkpoint(end)
+        return
     parsed = parse_spec(spec)
     if parsed.source == "directory":
         weight_files(Path(parsed.base))

@@ -29,7 +29,12 @@ class BodyRun:
 
 
 def run_body(checkpoint: Checkpoint, layout: Layout) -> BodyRun:
-    """Runs `layout` once. Raises StrataError where the body doesn't call every block exactly once."""
+    """Runs `layout` once. Raises StrataError where blocks hand on several streams a token, or aren't each called exactly once."""
+    if checkpoint.anatomy.n_streams > 1:
+        raise StrataError(
+            f"{type(checkpoint.body).__name__} has {checkpoint.anatomy.n_streams} streams a token",
+            "Blocks are exchanged between models with one stream",
+        )
     streams: list[Tensor] = []
     calls: list[BlockCall] = []
 

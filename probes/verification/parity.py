@@ -111,6 +111,11 @@ def measure_parity(
     right-padded batch.
     `prompts` default to two sentences and three random rows by `seed`.
     """
+    if checkpoint.anatomy.n_streams > 1:
+        raise StrataError(
+            f"{type(checkpoint.model).__name__} has {checkpoint.anatomy.n_streams} streams a token",
+            "Backends are compared on models with one; strata verify --architectures holds types of several against Hugging Face",
+        )
     prompts = list(prompts) if prompts is not None else default_prompts(checkpoint, seed)
     restarts = RESTART in backends
     opened, unavailable = _open(checkpoint, [backend for backend in backends if backend != RESTART], remote)

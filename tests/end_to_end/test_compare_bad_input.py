@@ -114,7 +114,7 @@ def test_another_width_of_the_mlp_leaves_out_the_random_change_alone(
     assert {(row["contrast"], row["direction"]) for row in rows_of(run, "crossed")} == ways | moved
 
 
-def test_a_model_that_cannot_be_a_target_is_still_a_source_of_blocks(base: Path, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_run_from_the_middle_is_patched_in_whole_passes(base: Path, tmp_path: Path) -> None:
     def opened() -> Checkpoint:
         """Its blocks hand their attention an option that recordings don't know."""
         model = open_checkpoint(str(distilled))
@@ -129,10 +129,8 @@ def test_a_model_that_cannot_be_a_target_is_still_a_source_of_blocks(base: Path,
     comparison = compared(
         Specs(str(base), str(distilled)), out, write_items(tmp_path / "items.jsonl"), config=QUICK, openers=openers
     )
-    left = [gap for gap in comparison["not_comparable"] if gap["part"] == CROSSED]
-    assert [gap["why"]["into"] for gap in left] == ["base", "distilled"]
-    assert all("its attention takes odd" in gap["why"]["said"] for gap in left)
-    assert not rows_of(out, "crossed")
+    assert not [gap for gap in comparison["not_comparable"] if gap["part"] == CROSSED]
+    assert {row["direction"] for row in rows_of(out, "crossed")} == {"into base", "into distilled"}
     assert {row["contrast"] for row in rows_of(out, "layer_swaps")} == {"distilled", "random"}
 
 

@@ -16,9 +16,9 @@ from strata.probes.verification.architectures.tiny_checkpoint import save_tiny
 NO_BLOCKS: dict[str, Any] = {"num_hidden_layers": 0}
 REFUSED = {
     "no blocks": ("llama", NO_BLOCKS, "num_hidden_layers is 0, and may be from 1 to"),
-    "several streams": ("gemma3n_text", {}, "(gemma3n_text) is not supported, because what enters block 0 has several streams a token"),
-    "positions by column": ("llama4_text", {}, "Llama4ForCausalLM (llama4_text) is not supported, because it fails the self-test 'streams do not depend on"),
-    "another sum": ("bloom", {}, "BloomForCausalLM (bloom) is not supported, because it fails the self-test 'stream 0 plus every contribution"),
+    "tokens of its own": ("cpmant", {}, "CpmAntForCausalLM (cpmant) is not supported, because it puts 32 prompt tokens of its own before"),
+    "tokens in any order": ("xlnet", {}, "XLNetLMHeadModel (xlnet) is not supported, because it predicts tokens in any order"),
+    "blocks in cycles": ("hrm_text", {}, "HrmTextForCausalLM (hrm_text) is not supported, because its two stacks of blocks run in cycles"),
 }  # fmt: skip
 FAST = ("--display", "none")
 
@@ -67,11 +67,11 @@ def test_what_is_not_read_rightly_is_refused_by_every_verb(
 def test_a_plan_without_weights_looks_at_shapes_and_says_what_it_did_not_check(
     items: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    save_tiny("gemma3n_text", tmp_path / "streams", 0)
+    save_tiny("hrm_text", tmp_path / "cycles", 0)
     save_tiny("llama", tmp_path / "sound", 0)
     words = ["--items", str(items), "--no-trial", *FAST]
-    assert main(["plan", str(tmp_path / "streams"), *words]) == 2
-    assert "several streams a token" in capfd.readouterr().err
+    assert main(["plan", str(tmp_path / "cycles"), *words]) == 2
+    assert "run in cycles" in capfd.readouterr().err
     assert main(["plan", str(tmp_path / "sound"), *words]) == 0
     lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith("not checked")]
     assert len(lines) == 1 and "self-tests, which need the weights" in lines[0]
@@ -109,15 +109,12 @@ def test_verify_needs_a_checkpoint_or_architectures(capfd: pytest.CaptureFixture
 def test_the_table_of_architectures_is_written_by_the_command(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    words = ["verify", "--architectures", "--types", "gpt2,mamba", "--out", str(tmp_path / "table.md"), "--json"]
+    words = ["verify", "--architectures", "--types", "gpt2,cpmant", "--out", str(tmp_path / "table.md"), "--json"]
     assert main(words) == 0
     statuses = {entry["name"]: entry["status"] for entry in json.loads(capfd.readouterr().out)["types"]}
-    assert statuses == {"gpt2": "verified", "mamba": "refused"}
+    assert statuses == {"gpt2": "verified", "cpmant": "refused"}
     page = (tmp_path / "table.md").read_text()
-    assert (
-        "| gpt2 | verified | yes |  |" in page
-        and "| mamba | refused |  | MambaForCausalLM (mamba) is not supported" in page
-    )
+    assert "| gpt2 | verified |" in page and "CpmAntForCausalLM (cpmant) is not supported" in page
     assert "(seed 0; transformers " in page and "1 verified, 1 refused." in page
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from strata.dashboards.app.live_model import BusyError
 from strata.experiments.compare.models import NeedsBothError
+from strata.experiments.run.directory_lock import TakenError
 from strata.experiments.run.files import OtherVersionError
 from strata.probes.checkpoints.checkpoint import NoEmbeddingError
 from strata.probes.errors import (
@@ -34,6 +35,7 @@ ERRORS: list[StrataError] = [
     NoRestartError("no mask"),
     UnscorableError("a", Exclusion("answer-unknown")),
     NeedsBothError(),
+    TakenError("runs/a is written by another process", "Wait for it"),
 ]
 
 

@@ -9,7 +9,7 @@ from strata.dashboards.sentences.localisation import _control_clause
 from strata.dashboards.sentences.stage_maps import control_says
 from strata.experiments.locate.causal.kind_decision import _shared
 from strata.experiments.results.kinds import Located, SharedWithControl
-from strata.experiments.statistics.family_means import Sampled
+from strata.experiments.statistics.family_samples import Sampled
 
 
 def sampled(low: float, high: float) -> Sampled:
