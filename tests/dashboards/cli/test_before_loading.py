@@ -38,6 +38,8 @@ def _nothing_opens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (["locate", "./bare"], "has no config.json"),
         (["locate", "./nowhere"], "There is no file or directory './nowhere'"),
         (["locate", "smollm2+thnk"], "Did you mean think?"),
+        (["locate", "smollm2~0.5~smollm2+thnk"], "Did you mean think?"),
+        (["locate", "smolm2~0.5~smollm2"], "Did you mean smollm2?"),
         (["compare", "smollm2", "smollm2+thikn"], "Did you mean think?"),
         (["compare", "smollm2", "smollm2+think", "--control", "./nowhere"], "./nowhere"),
         (["compare", "smollm2", "smollm2+think", "--distilled-seeds", "smollm2+think-9"], "think-9"),
