@@ -137,9 +137,10 @@ def two_threads() -> Iterator[None]:
 
 
 def test_families_beside_each_other_are_measured_as_one_after_the_other(
-    run: RunDirectory, tiny_models: Any, two_threads: None
+    run: RunDirectory, tiny_models: Any, two_threads: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint = tiny_models("llama")
+    monkeypatch.setattr("strata.experiments.locate.causal.family_workers.free_host_memory", lambda: None)
     families = [family_of(f"family {number}", number) for number in range(4)]
     workers = FamilyWorkers(checkpoint)
     assert (workers.at_once, workers.threads) == (2, 1)
@@ -163,5 +164,10 @@ def test_one_that_is_to_end_ends_and_a_large_or_spread_model_is_measured_family_
     workers.stopping.set()
     with pytest.raises(StoppedError):
         measure_family(checkpoint, family.pairs, effort=Effort(PAIRS), seed=0, stopping=workers.stopping)
-    monkeypatch.setattr("strata.experiments.locate.causal.family_workers._SMALL", 10)
+    module = "strata.experiments.locate.causal.family_workers"
+    monkeypatch.setattr(f"{module}.free_host_memory", lambda: 5_000_000_000)
+    assert FamilyWorkers(checkpoint).at_once == 1
+    monkeypatch.setattr(f"{module}.free_host_memory", lambda: None)
+    assert FamilyWorkers(checkpoint).at_once == 2
+    monkeypatch.setattr(f"{module}._SMALL", 10)
     assert FamilyWorkers(checkpoint).at_once == 1
