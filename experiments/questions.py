@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
 from pathlib import Path
 
 from strata.experiments.items.alignment import EncodedItem, encode_items, token_length
@@ -13,6 +12,7 @@ from strata.experiments.items.builtin import build_items, chosen
 from strata.experiments.items.equal_lengths import with_equal_lengths
 from strata.experiments.items.framing import framed, prompt_prefix_of
 from strata.experiments.items.jsonl import checked_items, items_sha256, read_items
+from strata.experiments.items.round_robin import round_robin
 from strata.experiments.items.schema import Item
 from strata.experiments.question_choice import QuestionChoice
 from strata.experiments.results.item_exclusions import WhyExcluded, counted
@@ -94,9 +94,5 @@ def questions_for(checkpoint: Checkpoint, choice: QuestionChoice, source: Source
 
 def _spread(items: Sequence[Item], limit: int) -> list[Item]:
     """`limit` items taken in turn from every family, back in their original order."""
-    by_family: dict[str, list[int]] = defaultdict(list)
-    for index, item in enumerate(items):
-        by_family[item.family].append(index)
-    turns = chain.from_iterable(zip_longest(*by_family.values()))
-    keep = sorted([index for index in turns if index is not None][:limit])
-    return [items[index] for index in keep]
+    keep = round_robin(range(len(items)), lambda index: items[index].family)[:limit]
+    return [items[index] for index in sorted(keep)]

@@ -167,23 +167,14 @@ def _workers() -> int:
 
 def _tell(result: SweepResult, out: Path, page_line: str, options: Options, stdout: TextIO) -> None:
     from strata.dashboards.cli.terminal_tables import Column, print_table
-    from strata.dashboards.sentences.sweep import at_words, made_words, state_words
+    from strata.dashboards.sentences.sweep import made_words, run_columns, run_rows
 
     if options.shown.json:
         write_json(stdout, {**result.as_json(), "run": str(out), "report": str(out / "report.html")})
         return
-    columns = [
-        Column("run"),
-        Column(result.axis.name, "right"),
-        Column("seed", "right"),
-        Column("framing"),
-        Column("state"),
-    ]
-    rows = [
-        [run.checkpoint, at_words(result.axis, run.at), str(run.seed), run.framing, state_words(run)]
-        for run in result.runs
-    ]
-    print_table(PlainConsole(stdout), "Runs:", columns, rows)
+    numbers = (result.axis.name, "seed")
+    columns = [Column(name, "right" if name in numbers else "left") for name in run_columns(result.axis)]
+    print_table(PlainConsole(stdout), "Runs:", columns, run_rows(result))
     console = PlainConsole(stdout, soft_wrap=True)
     console.print(made_words(result))
     console.print(page_line)

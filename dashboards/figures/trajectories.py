@@ -8,8 +8,8 @@ from strata.dashboards.figures.canvas import Canvas
 from strata.dashboards.figures.drawn import Block, Drawn, Figures, PlotlyObject, Table, Width
 from strata.dashboards.figures.palette import PALETTES, Ink, Palette, clipped, plain
 from strata.dashboards.figures.run_colours import DASHES, MARKERS
-from strata.dashboards.sentences.sweep import trajectory_aria
-from strata.dashboards.text import interval, number
+from strata.dashboards.sentences.figures.layers import estimate_words
+from strata.dashboards.sentences.sweep import point_words, trajectory_aria, trajectory_note
 from strata.dashboards.view.build import axes_of
 from strata.dashboards.view.sweep.schema import AxisView, SweepView, TrajectoryLine, TrajectoryPanel
 
@@ -50,13 +50,7 @@ def trajectories(panel: TrajectoryPanel, axis: AxisView, legend_columns: int = 4
     rows = -(-len(panel.lines) // legend_columns)
     foot = 58 + (_NAMES if axis.ticks else 0)
     legend = {**canvas.legend(-(foot - 8) / (_HEIGHT - 40)), "yanchor": "top"}
-    note = " ".join(
-        [
-            "Bars: 95 % interval of that run alone.",
-            *dict.fromkeys(f"{line.method.rstrip('.')}." for line in panel.lines if line.method),
-            "No mark: nowhere, or not measured.",
-        ]
-    )
+    note = trajectory_note(line.method for line in panel.lines)
     return canvas.drawn(
         panel.label, trajectory_aria(panel.label, axis.name, [line.name for line in panel.lines]), note, _table(panel),
         height=_HEIGHT + foot + rows * _LEGEND_ROW, margin={"l": 62, "r": 14, "t": 20, "b": foot + rows * _LEGEND_ROW},
@@ -94,9 +88,10 @@ def _reach(mean: float | None, low: float | None, high: float | None) -> tuple[f
 
 
 def _told(line: TrajectoryLine, at: int) -> str:
-    value = " ".join(filter(None, (number(line.mean[at], 3), interval(line.low[at], line.high[at], 3))))
-    says = f" · {line.says[at]}" if line.says and line.says[at] else ""
-    return f"<b>{plain(line.name)}</b><br>{plain(line.checkpoints[at])} (at {line.at[at]:g})<br>{value}{says}"
+    value = estimate_words(line.mean[at], line.low[at], line.high[at])
+    words = point_words(line.name, line.checkpoints[at], line.at[at], value, line.says[at] if line.says else "")
+    name, *others = map(plain, words)
+    return "<br>".join([f"<b>{name}</b>", *others])
 
 
 def _table(panel: TrajectoryPanel) -> Table:

@@ -18,7 +18,7 @@ from strata.dashboards.sentences.instruments import instrument_label
 from strata.dashboards.sentences.onsets import answered_words, onset_words
 from strata.dashboards.sentences.probe import sentences
 from strata.dashboards.sentences.summary import places_table, said_words
-from strata.dashboards.sentences.sweep import at_words, made_words, state_words, sweep_title
+from strata.dashboards.sentences.sweep import made_words, run_columns, run_rows, sweep_title
 from strata.dashboards.text import interval, number, path_free
 from strata.experiments.results.answer_measures import ANSWERED_RIGHT
 from strata.experiments.results.comparison import Comparison
@@ -111,12 +111,7 @@ def _behaved(content: JsonObject) -> Told:
 
 def _swept(content: JsonObject) -> Told:
     result = SweepResult.model_validate(content)
-    rows = [
-        [run.checkpoint, at_words(result.axis, run.at), str(run.seed), run.framing, state_words(run)]
-        for run in result.runs
-    ]
-    header = ["checkpoint", result.axis.name, "seed", "framing", "state"]
-    return Told(sweep_title(result), [made_words(result)], _table(header, rows))
+    return Told(sweep_title(result), [made_words(result)], _table(run_columns(result.axis), run_rows(result)))
 
 
 _TELL = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 
@@ -121,17 +120,11 @@ GLOSSARY: tuple[Term, ...] = (
     Term("dominant", "dominant dimensions", "Single dimensions that hold a tenth or more of the variance, or of the squared length; likeness may be theirs alone.", ("dominant dimension",)),
     Term("stable-rank", "stable rank", "Squared Frobenius norm over squared spectral norm of a change: over how many directions it spreads."),
     Term("empty-think", "empty think block", "A think block that is opened and closed with nothing in it, so that the model answers without reasoning first."),
+    Term("steering", "steering", "One direction is added to a stream, to see how much of another model's behaviour that brings (arXiv 2310.06824)."),
+    Term("dose", "dose", "How far a model's weights lie between two checkpoints': 0 is the one, 1 the other.", ("doses",)),
+    Term("information-gain", "information gain", "By how much steps before an answer make the right one likelier, in nats (arXiv 2506.02126)."),
+    Term("knowledge-index", "knowledge index", "Share of the steps that a model wrote that are true of the problem it was asked (arXiv 2506.02126).", ("ki",)),
+    Term("overconfidence", "overconfidence", "Mean probability of the likeliest option less the share of likeliest options that are right."),
     Term("head-set", "heads together", "Heads added greedily on one half of the pairs and scored on the other."),
 )  # fmt: skip
 """In the order of a reader's way through a page."""
-
-
-def defined(text: str) -> tuple[str, ...]:
-    """Ids of the terms that stand in a text of ours, in their order."""
-    found = []
-    for term in GLOSSARY:
-        for form in term.recognised:
-            if re.search(rf"(?<![\w-]){re.escape(form)}(?![\w-])", text.lower()):
-                found.append(term.id)
-                break
-    return tuple(found)

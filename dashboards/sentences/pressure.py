@@ -80,8 +80,6 @@ def no_cells_words(why: WhyNoCells) -> str:
     match why:
         case "not-asked":
             return "no pairs were asked for"
-        case "no-restart":
-            return "this architecture can't be run from the middle of a prompt"
         case _:
             assert_never(why)
 

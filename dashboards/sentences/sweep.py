@@ -66,6 +66,19 @@ def at_words(axis: SweepAxis, at: float | None) -> str:
     return f"{at:g}" if axis.kind == "dose" or at != int(at) else f"{int(at):,}".replace(",", " ")
 
 
+def run_columns(axis: SweepAxis) -> tuple[str, ...]:
+    """Heads of the table of runs."""
+    return ("checkpoint", axis.name, "seed", "framing", "state")
+
+
+def run_rows(result: SweepResult) -> list[list[str]]:
+    """Under `run_columns`."""
+    return [
+        [run.checkpoint, at_words(result.axis, run.at), str(run.seed), run.framing, state_words(run)]
+        for run in result.runs
+    ]
+
+
 def axis_words(axis: SweepAxis) -> str:
     """Beneath the figures."""
     ends = {
@@ -114,6 +127,17 @@ def trajectory_sentences(rows: Sequence[TrajectoryRow]) -> list[str]:
 
 def _share_at(row: TrajectoryRow) -> str:
     return f"{number(row.value)} {interval(row.low, row.high)} at {row.at:g}".replace("  ", " ")
+
+
+def trajectory_note(methods: Iterable[str]) -> str:
+    """Beneath a figure. `methods`: how its lines' intervals were made."""
+    made = dict.fromkeys(f"{method.rstrip('.')}." for method in methods if method)
+    return " ".join(["Bars: 95 % interval of that run alone.", *made, "No mark: nowhere, or not measured."])
+
+
+def point_words(line: str, checkpoint: str, at: float, value: str, says: str) -> tuple[str, str, str]:
+    """At a point, over three lines. `says`: what stands there besides its value; may be empty."""
+    return line, f"{checkpoint} (at {at:g})", f"{value} · {says}" if says else value
 
 
 def trajectory_aria(label: str, axis: str, lines: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
+from strata.experiments.behave.curve_rows import curve_rows
 from strata.experiments.items.alignment import EncodedItem, encode_items, token_length
 from strata.experiments.items.framing import framed
 from strata.experiments.items.reasoning.chain_lengths import DEPTHS, ChainPair, chain_pairs
@@ -91,8 +92,7 @@ def read_chains(
     prompts = {one.prompts[asked].key: (one, one.prompts[asked]) for one in chains for asked in ASKED}
     todo = [pair for key, pair in prompts.items() if key not in store]
     most = max(DEPTHS)
-    shard = Shard(store, (checkpoint.n_layers + 1) * most * 4)
-    try:
+    with Shard(store, (checkpoint.n_layers + 1) * most * 4) as shard:
         for batch in capture_batches(
             backend, [prompt.prompt for _, prompt in todo], pad_id=checkpoint.pad_id, device=checkpoint.device, positions=["last"],
             budget=budget, keep_on_device=True, progress=progress, stage="chains",
@@ -111,9 +111,6 @@ def read_chains(
                 [reading.logit_difference(f"{_RIGHT} {hop}", f"{_OTHER} {hop}")[:, :, 0] for hop in range(most)], dim=-1
             )
             shard.add([prompt.key for _, prompt in members], {"hops": hops, "first": reading.ranks[:, -1, 0] == 0})
-    finally:
-        # Also when stopped half-way: what has been measured is kept.
-        shard.flush()
     keys = {asked: [one.prompts[asked].key for one in chains] for asked in ASKED}
     first = {asked: store.read("first", keys[asked]).numpy().astype(bool) for asked in ASKED}
     return ChainReadings(
@@ -221,14 +218,9 @@ def readable_hops(
                     at_end=Estimated.of(curve[-1]),
                 )
             )  # fmt: skip
-            rows += [
-                BehaviourLayerRow(
-                    measure="chain", kind="reasoning", quantity=f"hop_{hop + 1}", condition=f"of_{level}", stream=stream,
-                    depth=stream / (len(curve) - 1), mean=one.value, low=one.low, high=one.high, n_items=one.n_items,
-                    n_clusters=one.n_clusters, method=one.method,
-                )
-                for stream, one in enumerate(curve)
-            ]  # fmt: skip
+            rows += curve_rows(
+                curve, measure="chain", kind="reasoning", quantity=f"hop_{hop + 1}", condition=f"of_{level}"
+            )
     return found, rows
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from random import Random
 
-from strata.experiments.behave.thinking_problems import ThinkingProblem
+from strata.experiments.behave.thinking_problems import ThinkingProblem, with_others
 from strata.experiments.generated_answers.chain_steps import StepEnd, ends_of, joined, steps_in
 from strata.experiments.results.behaviour_tables import BehaviourAnswerRow
 from strata.experiments.results.thinking_summary import StepControl
@@ -59,14 +58,12 @@ def _chained(
     chains: Mapping[str, Sequence[str]],
     end: StepEnd,
 ) -> list[Chained]:
-    by_family: dict[tuple[str, str], list[ThinkingProblem]] = defaultdict(list)
-    for one in problems:
-        by_family[one.kind, one.family].append(one)
+    others = {one.id: its for one, its in with_others(problems, lambda problem: problem)}
     found = []
     for one in problems:
         own = steps[one.id]
         controls: dict[StepControl, str] = {"filler": joined(_filler(one, own), end)}
-        other = _other(one, by_family[one.kind, one.family], steps)
+        other = _other(one, others[one.id], steps)
         if other is not None:
             controls["other_steps"] = chains[other.id][-1]
         if len(own) > 1:
@@ -77,14 +74,12 @@ def _chained(
 
 
 def _other(
-    one: ThinkingProblem, family: Sequence[ThinkingProblem], steps: Mapping[str, tuple[str, ...]]
+    one: ThinkingProblem, others: Sequence[ThinkingProblem], steps: Mapping[str, tuple[str, ...]]
 ) -> ThinkingProblem | None:
-    """The next of the family with another cluster and answer, of as many steps where there is one."""
-    place = next(at for at, it in enumerate(family) if it.id == one.id)
-    turned = [*family[place + 1 :], *family[:place]]
-    others = [it for it in turned if it.cluster != one.cluster and it.answer != one.answer]
-    alike = (it for it in others if len(steps[it.id]) == len(steps[one.id]))
-    return next(alike, others[0] if others else None)
+    """The first of them with another answer, of as many steps where there is one."""
+    apart = [it for it in others if it.answer != one.answer]
+    alike = (it for it in apart if len(steps[it.id]) == len(steps[one.id]))
+    return next(alike, apart[0] if apart else None)
 
 
 def _filler(one: ThinkingProblem, steps: Sequence[str]) -> tuple[str, ...]:

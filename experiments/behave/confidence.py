@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from strata.experiments.behave.curve_rows import curve_rows
 from strata.experiments.behave.option_readings import WHOSE, OptionReadings, Whose
 from strata.experiments.items.entity import entity_of
 from strata.experiments.items.schema import KINDS, Kind
@@ -200,15 +201,8 @@ class _Kind:
                 "overconfidence": cluster_bootstrap(confidence - correct, clusters, **seeded),
                 "confidence": cluster_bootstrap(confidence, clusters, **seeded),
             }
-            rows += [
-                BehaviourLayerRow(
-                    measure="confidence", kind=self.kind, quantity=quantity, condition=whose, stream=stream,
-                    depth=stream / (len(estimates) - 1), mean=estimate.value, low=estimate.low, high=estimate.high,
-                    n_items=estimate.n_items, n_clusters=estimate.n_clusters, method=estimate.method,
-                )
-                for quantity, estimates in curves.items()
-                for stream, estimate in enumerate(estimates)
-            ]  # fmt: skip
+            for quantity, curve in curves.items():
+                rows += curve_rows(curve, measure="confidence", kind=self.kind, quantity=quantity, condition=whose)
         return rows
 
     def _overconfidence(

@@ -63,8 +63,7 @@ def read_continuations(  # 9 parameters: what is run, what is read of it and how
         sites = (Site("resid_post", checkpoint.n_layers - 1),)
     todo = [one for one in continuations if one.key not in store]
     longest = max((len(one.ids) for one in todo), default=0)
-    shard = Shard(store, len(sites) * 4)
-    try:
+    with Shard(store, len(sites) * 4) as shard:
         for batch in capture_batches(
             backend, [one.prompt for one in todo], pad_id=checkpoint.pad_id, device=checkpoint.device, sites=sites,
             positions=[str(step) for step in range(longest)], budget=budget, keep_on_device=True, progress=progress, stage=stage,
@@ -74,9 +73,6 @@ def read_continuations(  # 9 parameters: what is run, what is read of it and how
             ids = torch.tensor([(one.ids + (NO_TOKEN,) * most)[:most] for one in members])
             reading = read_lens(checkpoint.readout, batch.values[:, :, :most], {"next": ids}, ranked=(), top_k=1)
             shard.add([one.key for one in members], {"log_probs": reading.log_prob("next").nansum(-1)})
-    finally:
-        # Also when stopped half-way: what has been measured is kept.
-        shard.flush()
     if not continuations:
         return np.empty((0, len(sites)))
     return store.read("log_probs", [one.key for one in continuations]).double().numpy()

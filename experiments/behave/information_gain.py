@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from strata.experiments.behave.chained_steps import CONTROLS, Chained
 from strata.experiments.behave.continuations import Continuation, read_continuations
+from strata.experiments.behave.curve_rows import curve_rows
 from strata.experiments.behave.fast_slow import change_of
 from strata.experiments.behave.shown_from import shown_from
 from strata.experiments.behave.think_frame import ThinkFrame
@@ -214,16 +215,13 @@ class _Kind:
 
     def layer_rows(self) -> list[BehaviourLayerRow]:
         curves = {"steps": self.gain} | {name: self.control(name) for name in CONTROLS}
-        return [
-            BehaviourLayerRow(
-                measure=f"information_gain_{self.source}", kind=self.kind, quantity="gain", condition=condition, stream=stream,
-                depth=stream / (values.shape[1] - 1), mean=one.value, low=one.low, high=one.high, n_items=one.n_items,
-                n_clusters=one.n_clusters, method=one.method,
-            )
-            for condition, values in curves.items()
-            if np.isfinite(values).any()
-            for stream, one in enumerate(cluster_bootstrap(values, self.clusters, draws=self.draws, seed=self.seed))
-        ]  # fmt: skip
+        rows = []
+        for condition, values in curves.items():
+            if np.isfinite(values).any():
+                curve = cluster_bootstrap(values, self.clusters, draws=self.draws, seed=self.seed)
+                measure = f"information_gain_{self.source}"
+                rows += curve_rows(curve, measure=measure, kind=self.kind, quantity="gain", condition=condition)
+        return rows
 
     def _mean(self, values: Float[np.ndarray, " problem"]) -> Estimated:
         return Estimated.of(cluster_bootstrap(values, self.clusters, draws=self.draws, seed=self.seed)[0])

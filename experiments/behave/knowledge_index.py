@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from strata.experiments.behave.curve_rows import curve_rows
 from strata.experiments.behave.fast_slow import change_of
 from strata.experiments.behave.judged_chains import JudgedChain
 from strata.experiments.behave.shown_from import shown_from
@@ -53,7 +54,8 @@ def measure_index(
         shows, why = shown_from(curves["own"], curves["other"], clusters, SHOWS, draws=draws, seed=seed)
         kinds[kind] = _result(members, draws, seed).model_copy(update={"shows": shows, "why_no_layers": why})
         for condition, values in curves.items() if read else ():
-            layers += _layer_rows(kind, condition, values, clusters, draws, seed)
+            curve = cluster_bootstrap(values, clusters, draws=draws, seed=seed)
+            layers += curve_rows(curve, measure="knowledge_index", kind=kind, quantity="result", condition=condition)
     return MeasuredIndex(kinds, _item_rows(judged), layers)
 
 
@@ -90,19 +92,6 @@ def _result(judged: Sequence[JudgedChain], draws: int, seed: int) -> KnowledgeIn
         right=share(index, [one.right for one in judged]),
         wrong=share(index, [not one.right for one in judged]),
     )
-
-
-def _layer_rows(
-    kind: Kind, condition: str, values: np.ndarray, clusters: Sequence[str], draws: int, seed: int
-) -> list[BehaviourLayerRow]:
-    return [
-        BehaviourLayerRow(
-            measure="knowledge_index", kind=kind, quantity="result", condition=condition, stream=stream,
-            depth=stream / (values.shape[1] - 1), mean=one.value, low=one.low, high=one.high, n_items=one.n_items,
-            n_clusters=one.n_clusters, method=one.method,
-        )
-        for stream, one in enumerate(cluster_bootstrap(values, clusters, draws=draws, seed=seed))
-    ]  # fmt: skip
 
 
 def _item_rows(judged: Sequence[JudgedChain]) -> list[BehaviourItemRow]:

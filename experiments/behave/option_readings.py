@@ -125,8 +125,7 @@ def _read_first_tokens(
     progress: Progress,
 ) -> None:
     todo = [one for one in sets if one.item.key not in store]
-    shard = Shard(store, (checkpoint.n_layers + 1) * 2 * most * 4)
-    try:
+    with Shard(store, (checkpoint.n_layers + 1) * 2 * most * 4) as shard:
         for batch in capture_batches(
             backend, [one.item.prompt for one in todo], pad_id=checkpoint.pad_id, device=checkpoint.device, positions=["last"],
             budget=budget, keep_on_device=True, progress=progress, stage="options",
@@ -136,9 +135,6 @@ def _read_first_tokens(
             targets = {str(column): ids[:, column] for column in range(2 * most)}
             reading = read_lens(checkpoint.readout, batch.values, targets, ranked=(), top_k=1)
             shard.add([one.item.key for one in members], {"log_probs": reading.log_probs[:, :, 0]})
-    finally:
-        # Also when stopped half-way: what has been measured is kept.
-        shard.flush()
 
 
 def _padded_ids(item: EncodedItem | None, most: int) -> list[int]:

@@ -6,15 +6,14 @@ must be the answer that was read: pieces of the run after a third answer, before
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, zip_longest
 
 from strata.experiments.behave.prefills import Pressed, prefilled
 from strata.experiments.behave.pressure import Margins
 from strata.experiments.items.alignment import EncodedItem, encode_items
 from strata.experiments.items.entity import entity_of
+from strata.experiments.items.round_robin import round_robin
 from strata.experiments.items.schema import KINDS, Item, Kind
 from strata.experiments.locate.activation_stores import effects_store
 from strata.experiments.locate.causal.family_decision import FamilyPairs, analyse, unmeasured, why_not_measured
@@ -29,7 +28,6 @@ from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.scores import LEAST_DIFFERENCE
 from strata.probes.progress import Progress, silent
-from strata.probes.rerun.shared_prefix import NoRestartError
 
 SPAN = "answer before"
 """The replaced span: the answer before the question."""
@@ -55,21 +53,11 @@ def pressed_pairs(
         rows = [row for row, one in enumerate(pressed) if one.item.item.kind == kind]
         right = [row for row in rows if margins["neutral"][row, -1] < 0]
         moved = [row for row in right if _moved(margins, row)]
-        in_turn = _entities_in_turn(pressed, moved)
-        pairs = [
-            pair for row in in_turn[: 2 * most] if (pair := _pair(checkpoint, pressed[row], prompt_prefix)) is not None
-        ][:most]
+        in_turn = round_robin((pressed[row] for row in moved), lambda one: entity_of(one.item.item))[: 2 * most]
+        pairs = [pair for one in in_turn if (pair := _pair(checkpoint, one, prompt_prefix)) is not None][:most]
         if rows:
             found[kind] = PressedPairs(_family(kind, pairs), len(right), len(moved))
     return found
-
-
-def _entities_in_turn(pressed: Sequence[Pressed], rows: Sequence[int]) -> list[int]:
-    """The first few cover as many entities as there are."""
-    by_entity: dict[str, list[int]] = defaultdict(list)
-    for row in rows:
-        by_entity[entity_of(pressed[row].item.item)].append(row)
-    return [row for row in chain.from_iterable(zip_longest(*by_entity.values())) if row is not None]
 
 
 def _moved(margins: Margins, row: int) -> bool:
@@ -92,19 +80,16 @@ def carried(
     store = effects_store(run.path, run.run_id)
     cells: dict[Kind, PressureCells] = {}
     workers = FamilyWorkers(checkpoint, at_once=1)
-    try:
-        for done, (kind, pairs) in enumerate(found.items()):
-            progress("pressure, interventions", done, len(found), "kinds")
-            why = why_not_measured(pairs.family, most)
-            if why is None:
-                chosen = SelectedFamily(pairs.family, (), True, {})
-                measured = measured_or_kept(run, workers, store, seed, chosen, Effort(most, all_pairs=True))
-                analysis = analyse(pairs.family, measured, draws=min(draws, PLACE_DRAWS), seed=seed)
-            else:
-                analysis = unmeasured(pairs.family, why)
-            cells[kind] = PressureCells(eligible=pairs.eligible, moved=pairs.moved, family=analysis.result)
-    except NoRestartError:
-        return "no-restart"
+    for done, (kind, pairs) in enumerate(found.items()):
+        progress("pressure, interventions", done, len(found), "kinds")
+        why = why_not_measured(pairs.family, most)
+        if why is None:
+            chosen = SelectedFamily(pairs.family, (), True, {})
+            measured = measured_or_kept(run, workers, store, seed, chosen, Effort(most, all_pairs=True))
+            analysis = analyse(pairs.family, measured, draws=min(draws, PLACE_DRAWS), seed=seed)
+        else:
+            analysis = unmeasured(pairs.family, why)
+        cells[kind] = PressureCells(eligible=pairs.eligible, moved=pairs.moved, family=analysis.result)
     progress("pressure, interventions", len(found), len(found), "kinds")
     return cells
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
+from strata.experiments.behave.curve_rows import curve_rows
 from strata.experiments.behave.prefills import ANSWERS, PREFILLS, Prefill, Pressed
 from strata.experiments.items.entity import entity_of
 from strata.experiments.items.schema import KINDS, Kind
@@ -59,8 +60,7 @@ def read_margins(
         return {prefill: np.empty((0, checkpoint.n_layers + 1)) for prefill in PREFILLS}
     prompts = [one.prompts[prefill] for one in pressed for prefill in PREFILLS]
     todo = [one for one in prompts if one.key not in store]
-    shard = Shard(store, (checkpoint.n_layers + 1) * 4)
-    try:
+    with Shard(store, (checkpoint.n_layers + 1) * 4) as shard:
         for batch in capture_batches(
             backend, [one.prompt for one in todo], pad_id=checkpoint.pad_id, device=checkpoint.device, positions=["last"],
             budget=budget, keep_on_device=True, progress=progress, stage="pressure",
@@ -72,9 +72,6 @@ def read_margins(
                 checkpoint.readout, batch.values, {"answer": right, "foil": wrong}, ranked=(), top_k=1
             )  # fmt: skip
             shard.add([one.key for one in members], {"margins": -reading.logit_difference()[:, :, 0]})
-    finally:
-        # Also when stopped half-way: what has been measured is kept.
-        shard.flush()
     return {
         prefill: store.read("margins", [one.prompts[prefill].key for one in pressed]).double().numpy()
         for prefill in PREFILLS
@@ -192,15 +189,8 @@ class _Kind:
         curves |= {("margin", name): self.margins[name][self.right] for name in PREFILLS}
         rows = []
         for (quantity, condition), values in curves.items():
-            estimates = cluster_bootstrap(values, self._clusters(), draws=self.draws, seed=self.seed)
-            rows += [
-                BehaviourLayerRow(
-                    measure="pressure", kind=self.kind, quantity=quantity, condition=condition, stream=stream,
-                    depth=stream / (len(estimates) - 1), mean=one.value, low=one.low, high=one.high, n_items=one.n_items,
-                    n_clusters=one.n_clusters, method=one.method,
-                )
-                for stream, one in enumerate(estimates)
-            ]  # fmt: skip
+            curve = cluster_bootstrap(values, self._clusters(), draws=self.draws, seed=self.seed)
+            rows += curve_rows(curve, measure="pressure", kind=self.kind, quantity=quantity, condition=condition)
         return rows
 
 

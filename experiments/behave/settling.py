@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
+from strata.experiments.behave.curve_rows import curve_rows
 from strata.experiments.behave.think_frame import ThinkFrame
 from strata.experiments.behave.thinking_problems import ThinkingProblem
 from strata.experiments.behave.written_chains import other_chains
@@ -133,13 +134,8 @@ def _layer_rows(
 ) -> list[BehaviourLayerRow]:
     ids = np.array(likeliest)
     stays = np.logical_and.accumulate((ids == ids[:, -1:])[:, ::-1], axis=1)[:, ::-1]
-    return [
-        BehaviourLayerRow(
-            measure="fast_slow", kind=kind, quantity=f"settled_{group}", condition=pace, stream=stream, depth=stream / (ids.shape[1] - 1),
-            mean=one.value, low=one.low, high=one.high, n_items=one.n_items, n_clusters=one.n_clusters, method=one.method,
-        )
-        for stream, one in enumerate(share_by_layer(stays, clusters, draws=draws, seed=seed))
-    ]  # fmt: skip
+    curve = share_by_layer(stays, clusters, draws=draws, seed=seed)
+    return curve_rows(curve, measure="fast_slow", kind=kind, quantity=f"settled_{group}", condition=pace)
 
 
 def _settles(ids: Int[np.ndarray, " stream"]) -> int:
@@ -155,14 +151,10 @@ def _read(
     budget: BatchBudget | None,
     progress: Progress,
 ) -> None:
-    shard = Shard(store, (checkpoint.n_layers + 1) * 4)
-    try:
+    with Shard(store, (checkpoint.n_layers + 1) * 4) as shard:
         for batch in capture_batches(
             backend, [one.prompt for one in encoded], pad_id=checkpoint.pad_id, device=checkpoint.device, positions=["last"],
             budget=budget, keep_on_device=True, progress=progress, stage="settling",
         ):  # fmt: skip
             reading = read_lens(checkpoint.readout, batch.values, {}, ranked=(), top_k=1)
             shard.add([encoded[row].key for row in batch.rows], {"likeliest": reading.top_ids[:, :, 0, 0].int()})
-    finally:
-        # Also when stopped half-way: what has been measured is kept.
-        shard.flush()

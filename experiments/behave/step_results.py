@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from jaxtyping import Float
 from strata.experiments.behave.continuations import Continuation, read_continuations
 from strata.experiments.behave.judged_chains import JudgedChain
 from strata.experiments.behave.think_frame import ThinkFrame
+from strata.experiments.behave.thinking_problems import with_others
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.schema import Item
 from strata.probes.backends.batched_reads import BatchBudget
@@ -79,20 +79,11 @@ def read_results(
 
 def _pairs(chains: Sequence[JudgedChain]) -> Iterator[tuple[_Result, _Result]]:
     """Every result with that of the next problem of the family with another cluster and another result."""
-    by_family: dict[tuple[str, str], list[_Result]] = defaultdict(list)
-    for chain in chains:
-        result = _result(chain)
-        if result is not None:
-            by_family[chain.problem.kind, chain.problem.family].append(result)
-    for members in by_family.values():
-        for place, one in enumerate(members):
-            turned = [*members[place + 1 :], *members[:place]]
-            apart = (
-                it for it in turned if it.chain.problem.cluster != one.chain.problem.cluster and it.word != one.word
-            )
-            other = next(apart, None)
-            if other is not None:
-                yield one, other
+    results = [result for chain in chains if (result := _result(chain)) is not None]
+    for one, others in with_others(results, lambda result: result.chain.problem):
+        other = next((it for it in others if it.word != one.word), None)
+        if other is not None:
+            yield one, other
 
 
 def _result(chain: JudgedChain) -> _Result | None:

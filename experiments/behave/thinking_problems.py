@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
 from typing import TypeVar
 
 from strata.experiments.generated_answers.problems import Lesson, Split, evaluation_lessons, families_of, lessons
 from strata.experiments.generated_answers.true_steps import Judge, judge_by_table, judge_of
 from strata.experiments.items.builtin import chosen
 from strata.experiments.items.entity import entity_of
+from strata.experiments.items.round_robin import round_robin
 from strata.experiments.items.schema import Item, Kind
 
-_Asked = TypeVar("_Asked", Lesson, "ThinkingProblem")
+Of = TypeVar("Of")
 _SPLITS: tuple[Split, ...] = ("test", "other")
 """Instances that the shipped thinking model was not trained on, then families that it was not."""
 
@@ -57,9 +57,10 @@ def thinking_problems(
     those of `families` alone where these name any.
     """
     asked = list(map(_of_item, items))
-    known = _in_turn(one for one in asked if one.kind == "knowledge")[:facts]
+    known = round_robin((one for one in asked if one.kind == "knowledge"), _family)[:facts]
     if from_file:
-        return [*_in_turn(one for one in asked if one.kind in ("reasoning", "composite"))[:problems], *known]
+        worked_out = (one for one in asked if one.kind in ("reasoning", "composite"))
+        return [*round_robin(worked_out, _family)[:problems], *known]
     return [*map(_of_lesson, _lessons(families, problems, seed)), *known]
 
 
@@ -76,14 +77,22 @@ def _lessons(families: Sequence[str], n: int, seed: int) -> list[Lesson]:
         for lesson in evaluation_lessons(split, seed=seed, per_family=n)
         if lesson.family in names
     ]
-    return _in_turn(made)[:n]
+    return round_robin(made, _family)[:n]
 
 
-def _in_turn(given: Iterable[_Asked]) -> list[_Asked]:
-    by_family: dict[str, list[_Asked]] = defaultdict(list)
-    for one in given:
-        by_family[one.family].append(one)
-    return [one for one in chain.from_iterable(zip_longest(*by_family.values())) if one is not None]
+def _family(one: Lesson | ThinkingProblem) -> str:
+    return one.family
+
+
+def with_others(members: Sequence[Of], problem_of: Callable[[Of], ThinkingProblem]) -> Iterator[tuple[Of, list[Of]]]:
+    """Each, family by family, with the others of its family whose cluster is another one; the next one first."""
+    families: dict[tuple[str, str], list[Of]] = defaultdict(list)
+    for member in members:
+        families[problem_of(member).kind, problem_of(member).family].append(member)
+    for family in families.values():
+        for place, one in enumerate(family):
+            turned = [*family[place + 1 :], *family[:place]]
+            yield one, [it for it in turned if problem_of(it).cluster != problem_of(one).cluster]
 
 
 def _of_lesson(lesson: Lesson) -> ThinkingProblem:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from strata.experiments.behave.think_frame import ThinkFrame
-from strata.experiments.behave.thinking_problems import ThinkingProblem
+from strata.experiments.behave.thinking_problems import ThinkingProblem, with_others
 from strata.experiments.generated_answers.chain_steps import StepEnd, steps_in
 from strata.experiments.generated_answers.decoding import Written, seed_of_draw, written_answers
 from strata.experiments.generated_answers.extraction import is_right
@@ -72,17 +71,11 @@ def written_rows(
 
 def other_chains(problems: Sequence[ThinkingProblem], chains: Mapping[str, str]) -> dict[str, str]:
     """For every problem the chain of the next one of its family that has another cluster and answer. `chains`: by id, empty for none."""
-    by_family: dict[tuple[str, str], list[ThinkingProblem]] = defaultdict(list)
-    for one in problems:
-        by_family[one.kind, one.family].append(one)
     found: dict[str, str] = {}
-    for members in by_family.values():
-        for place, one in enumerate(members):
-            others = members[place + 1 :] + members[:place]
-            apart = (it for it in others if it.cluster != one.cluster and it.answer != one.answer)
-            chain = next((chains[it.id] for it in apart if chains.get(it.id)), None)
-            if chain is not None:
-                found[one.id] = chain
+    for one, others in with_others(problems, lambda problem: problem):
+        chain = next((chains[it.id] for it in others if it.answer != one.answer and chains.get(it.id)), None)
+        if chain is not None:
+            found[one.id] = chain
     return found
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain, zip_longest
 from typing import Literal
 
+from strata.experiments.items.round_robin import round_robin
 from strata.experiments.results.roles import BASE, Role
 from strata.experiments.results.rows import Row, text
 
@@ -18,7 +18,7 @@ MAPS_A_DRAWN_ONE = 4
 def answered_otherwise(rows: Mapping[Role, Sequence[Row]]) -> list[str]:
     """Ids of the items that another model answers otherwise than the base, kinds in turn; the behaviour table of each model."""
     by_item: dict[str, dict[Role, bool]] = {}
-    kinds: dict[str, list[str]] = {}
+    changed: dict[str, str] = {}
     for role, table in rows.items():
         for row in table:
             if row["answered"] is not None:
@@ -26,8 +26,8 @@ def answered_otherwise(rows: Mapping[Role, Sequence[Row]]) -> list[str]:
     for row in rows.get(BASE, ()):
         answers = by_item.get(text(row, "item"), {})
         if len(set(answers.values())) > 1:
-            kinds.setdefault(text(row, "kind"), []).append(text(row, "item"))
-    return [item for item in chain.from_iterable(zip_longest(*kinds.values())) if item is not None]
+            changed[text(row, "item")] = text(row, "kind")
+    return round_robin(changed, changed.__getitem__)
 
 
 def became_of(base: bool | None, distilled: bool | None, elsewhere: bool | None) -> Became:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice, zip_longest
+from itertools import chain
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from strata.experiments.compare.stream_similarity import DIMENSIONS, dominant_te
 from strata.experiments.items.alignment import EncodedItem, encode_items
 from strata.experiments.items.entity import entity_of
 from strata.experiments.items.framing import REQUEST, framed
+from strata.experiments.items.round_robin import round_robin
 from strata.experiments.items.schema import Item, Kind
 from strata.experiments.locate.causal.pair_sampling import spread_over_entities
 from strata.experiments.locate.reading_positions import asked_at
@@ -96,13 +97,9 @@ def contrast_items(encoded: Sequence[EncodedItem], per_kind: int, seed: int) -> 
         for encoded_item in encoded:
             if encoded_item.item.kind == kind:
                 by_family[encoded_item.item.family].append(encoded_item)
-        turns = chain.from_iterable(
-            zip_longest(*(spread_over_entities(members, seed) for members in by_family.values()))
-        )
-        chosen += [
-            encoded_item.item
-            for encoded_item in islice((encoded_item for encoded_item in turns if encoded_item is not None), per_kind)
-        ]
+        spread = chain.from_iterable(spread_over_entities(members, seed) for members in by_family.values())
+        in_turn = round_robin(spread, lambda member: member.item.family)
+        chosen += [member.item for member in in_turn[:per_kind]]
     return tuple(chosen)
 
 

@@ -68,7 +68,6 @@ def measure(
     read = (*wanted.positions, *map(_private, PLACES if wanted.streams else ()))
     row_bytes = (checkpoint.n_layers + 1) * len(read) * checkpoint.d_model * 4
     n_choices = max((len(encoded_item.choice_ids or ()) for encoded_item in encoded), default=0)
-    shard = Shard(store, row_bytes)
     batches = capture_batches(
         backend,
         _with_places(encoded, todo),
@@ -80,7 +79,7 @@ def measure(
         progress=progress,
         stage=stage,
     )
-    try:
+    with Shard(store, row_bytes) as shard:
         for batch in batches:
             members = [todo[row] for row in batch.rows]
             items = [encoded[index] for index in members]
@@ -90,9 +89,6 @@ def measure(
                 tensors["streams"] = batch.values.cpu()
             tensors["present"] = named.present.to(torch.uint8)
             shard.add([encoded_item.key for encoded_item in items], tensors)
-    finally:
-        # Also when stopped half-way: what has been measured is kept.
-        shard.flush()
 
 
 def _targets(encoded: Sequence[EncodedItem]) -> Int[Tensor, "item target"]:

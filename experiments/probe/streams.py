@@ -74,16 +74,13 @@ def capture_streams(
     todo = [prompt for prompt in prompts if prompt.key not in store]
     if not todo:
         return
-    shard = Shard(store, (checkpoint.n_layers + 1) * len(positions) * checkpoint.d_model * 4)
     batches = capture_batches(
         TorchHooks(checkpoint), todo, pad_id=checkpoint.pad_id, device=checkpoint.device, positions=positions, budget=budget,
         progress=progress, stage=stage,
     )  # fmt: skip
-    try:
+    with Shard(store, (checkpoint.n_layers + 1) * len(positions) * checkpoint.d_model * 4) as shard:
         for batch in batches:
             shard.add([todo[row].key for row in batch.rows], {"streams": batch.values.cpu()})
-    finally:
-        shard.flush()
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,7 @@ from typing import Literal
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.record import Record
 
-WhyNoCells = Literal[
-    "not-asked",  # no pairs were asked for
-    "no-restart",  # this architecture's runs can't be restarted from the middle
-]
+WhyNoCells = Literal["not-asked"]  # no pairs were asked for
 
 
 class PressureCells(Record):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
@@ -13,8 +14,8 @@ _BYTES = 128_000_000
 _ITEMS = 256
 
 
-class Shard:
-    """Rows waiting to be written together."""
+class Shard(AbstractContextManager["Shard"]):
+    """Rows waiting to be written together; what still waits at the end is written too, also of work that was stopped half-way."""
 
     def __init__(self, store: ActivationStore, row_bytes: int) -> None:
         self._store = store
@@ -27,10 +28,12 @@ class Shard:
         self._keys += keys
         self._parts.append(tensors)
         if len(self._keys) >= self._full:
-            self.flush()
+            self._flush()
 
-    def flush(self) -> None:
-        """Writes what is waiting; to be called at the end, also of work that was stopped half-way."""
+    def __exit__(self, *_: object) -> None:
+        self._flush()
+
+    def _flush(self) -> None:
         if not self._keys:
             return
         whole = {name: torch.cat([part[name] for part in self._parts]) for name in self._parts[0]}

@@ -6,6 +6,7 @@ numbers of its form.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -42,12 +43,10 @@ class HeldOut:
 
 def require_scikit_learn() -> None:
     """Raises StrataError where it isn't installed."""
-    try:
-        import sklearn  # noqa: F401
-    except ImportError as error:
+    if importlib.util.find_spec("sklearn") is None:
         raise StrataError(
             "Splitting items needs the package scikit-learn", "Install it with `pip install 'strata-probes[split]'`"
-        ) from error
+        )
 
 
 def fold_sets(questions: Sequence[Question], repeats: int, seed: int) -> Int[np.ndarray, "repeat question"]:

@@ -25,11 +25,17 @@ _FINAL_NORM: tuple[str, ...] = (
     "norm_f",
     "final_norm",
     "out_norm",
+    "ln_out",
+    "layer_norm",
+    "layernorm",
+    "output_layernorm",
+    "LayerNorm",
+    "ln",
 )
-_FINAL_NORM += ("ln_out", "layer_norm", "layernorm", "output_layernorm", "LayerNorm", "ln")
 _PARALLEL_TYPES = frozenset({"gptj", "codegen", "phi", "cohere", "cohere2"})
-_COUNTS_COLUMNS = frozenset({"llama4_text", "roberta", "camembert", "data2vec-text", "roberta-prelayernorm", "xmod"})
-_COUNTS_COLUMNS |= {"xlm-roberta", "xlm-roberta-xl", "git"}
+_COUNTS_COLUMNS = frozenset({
+    "llama4_text", "roberta", "camembert", "data2vec-text", "roberta-prelayernorm", "xmod", "xlm-roberta", "xlm-roberta-xl", "git",
+})  # fmt: skip
 """Types whose chunks of attention begin at columns of a batch, or whose positions are counted past pads by the body itself."""
 _OF_IMAGES = re.compile(r"vision|image|audio")
 _OTHER_FINAL_NORM = {"bigbird_pegasus": "layernorm_embedding"}

@@ -19,14 +19,17 @@ _MIXERS: tuple[str, ...] = (
     "self_attention",
     "multi_head_attention",
     "temporal_block",
+    "linear_attn",
+    "mamba",
+    "conv",
+    "mlstm_layer",
+    "mixer",
 )
-_MIXERS += ("linear_attn", "mamba", "conv", "mlstm_layer", "mixer")
 _CHANNELS = ("mlp", "feed_forward", "ffn", "block_sparse_moe", "shared_mlp", "mlp_block")
 _OUTPUT_PROJECTION = ("o_proj", "c_proj", "out_proj", "dense", "wo")
 _LAST_WRITERS = (
     ("post_self_attn_layernorm", "post_mlp_layernorm"),  # GLM-4
     ("post_norm1", "post_norm2"),  # HyperCLOVA X
-    ("attn_sconv", "mlp_sconv"),  # Inkling
     ("post_operator_norm", "post_ffn_norm"),  # LFM 3
 )
 """What stands between mixer or channel part and the stream, where it has names that say so."""
@@ -50,11 +53,13 @@ def parts_of(block: Any, config: Any) -> BlockParts | None:
 def _as_a_whole(block: Any, config: Any) -> BlockParts | None:
     """Blocks of which only the whole can be replaced.
 
-    Several streams a token that are mixed anew around each step (DeepSeek 4, Gemma 3n), two attentions in turn (LongCat), a norm
-    before the first block (RWKV).
+    Several streams a token that are mixed anew around each step (DeepSeek 4, Gemma 3n), two attentions in turn (LongCat), a
+    channel part that reads tokens before as well (RWKV, Inkling).
     """
-    names = ("attn_hc", "attn_hyper_connection", "altup", "pre_ln")
-    if not any(hasattr(block, name) for name in names) and not isinstance(_present(block, "self_attn"), nn.ModuleList):
+    names = ("attn_hc", "attn_hyper_connection", "altup", "mlp_sconv")
+    looks_back = hasattr(_present(block, "feed_forward"), "time_shift")
+    several = isinstance(_present(block, "self_attn"), nn.ModuleList)
+    if not looks_back and not several and not any(hasattr(block, name) for name in names):
         return None
     axis = next((axis for name, axis in _STREAMS_ALONG.items() if hasattr(block, name)), None)
     step = Between(("whole block",), Place(block, "input", axis), Place(block, "output", axis))

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from einops import einsum, repeat
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from strata.probes.backends.contract import Backend, Site, SiteEdit
+from strata.probes.backends.contract import Backend, Site, SiteEdit, streams_of
+from strata.probes.backends.step_hooks import hook_place
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent
@@ -58,7 +58,7 @@ def mean_streams(
     stage: str = "streams",
 ) -> Float[Tensor, "stream d_model"]:
     """Streams 0..L, mean over texts of the mean over written tokens, in float64 on the CPU."""
-    sites = [_site(stream, backend.n_layers) for stream in range(backend.n_layers + 1)]
+    sites = streams_of(backend.n_layers)
     total = torch.zeros(len(sites), checkpoint.d_model, dtype=torch.float64)
     for done, rows in enumerate(_batches(texts)):
         members = [texts[row] for row in rows]
@@ -77,7 +77,7 @@ def written_log_probs(
     """Mean log-probability of a written token, in nats, of every text under every `steers` (None: the model as it is)."""
     out = np.full((len(texts), len(steers)), np.nan)
     needed = sorted({steer.stream for steer in steers if steer is not None})
-    sites = [_site(stream, backend.n_layers) for stream in needed]
+    sites = [streams_of(backend.n_layers)[stream] for stream in needed]
     for rows in _batches(texts):
         members = [texts[row] for row in rows]
         batch = pad([one.prompt for one in members], checkpoint.pad_id).to(checkpoint.device)
@@ -96,7 +96,7 @@ def written_log_probs(
 def _steered(
     backend: Backend, batch: Batch, where: Int[Tensor, "item position"], values: Mapping[Site, Tensor], steer: Steer
 ) -> Float[Tensor, "item position vocab"] | None:
-    site = _site(steer.stream, backend.n_layers)
+    site = streams_of(backend.n_layers)[steer.stream]
     plain = values[site]
     # Nothing before the site changes, so what stands there plus the vector is the vector added.
     edit = SiteEdit(site, where, plain + steer.vector.to(plain))
@@ -112,27 +112,10 @@ def steered(checkpoint: Checkpoint, steer: Steer) -> Iterator[None]:
     n = checkpoint.n_layers
     if not 0 <= steer.stream <= n:
         raise StrataError(f"There is no stream {steer.stream}", f"Choose one of 0 to {n}")
-
-    def enter(
-        _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Tensor]
-    ) -> tuple[tuple[Any, ...], dict[str, Tensor]]:
-        if args:
-            return (_added(args[0], steer.vector), *args[1:]), kwargs
-        return args, {**kwargs, "hidden_states": _added(kwargs["hidden_states"], steer.vector)}
-
-    def leave(_module: nn.Module, _args: tuple[Any, ...], output: Any) -> Any:
-        if isinstance(output, Tensor):
-            return _added(output, steer.vector)
-        return (_added(output[0], steer.vector), *output[1:])
-
-    if steer.stream < n:
-        hook = checkpoint.blocks[steer.stream].register_forward_pre_hook(enter, with_kwargs=True)
-    else:
-        hook = checkpoint.blocks[-1].register_forward_hook(leave)
-    try:
+    blocks = checkpoint.anatomy.blocks
+    place = blocks[steer.stream].entering if steer.stream < n else blocks[-1].leaving
+    with hook_place(place, lambda h: _added(h, steer.vector), changes=True):
         yield
-    finally:
-        hook.remove()
 
 
 def random_like(vector: Float[Tensor, " d_model"], n: int, seed: int) -> list[Float[Tensor, " d_model"]]:
@@ -145,10 +128,6 @@ def _added(h: Float[Tensor, "row column d_model"], vector: Tensor) -> Tensor:
     h = h.clone()
     h[:, -1] += vector.to(h)
     return h
-
-
-def _site(stream: int, n_layers: int) -> Site:
-    return Site("resid_pre", stream) if stream < n_layers else Site("resid_post", n_layers - 1)
 
 
 def _batches(texts: Sequence[Written]) -> Iterator[list[int]]:

@@ -30,8 +30,6 @@ NO_PROSE = {
     "_POLICY_OF_A_RUN": "a policy",
     "THEME_SCRIPT": "code",
 }
-STILL_OWN = {"dashboards/page/calibration_page.py", "dashboards/figures/trajectories.py"}
-"""Some words of these stand in them still."""
 CODE = {"dashboards/page/assets.py": "the frame of a page's scripts", "dashboards/page/vendor.py": "fetches plotly"}
 ASKED_FOR = {"x unified", "\0 domain"}
 """By plotly."""
@@ -88,7 +86,7 @@ def written(node: ast.AST) -> str | None:
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_no_sentence_and_no_label_is_formed_elsewhere(folder: str) -> None:
     trees = sources()
-    modules = [file for file in trees if file.startswith(f"dashboards/{folder}/") and file not in {*CODE, *STILL_OWN}]
+    modules = [file for file in trees if file.startswith(f"dashboards/{folder}/") and file not in CODE]
     assert len(modules) > FOLDERS[folder]
     found = {file: list(prose(trees[file])) for file in modules}
     assert {file: texts for file, texts in found.items() if texts} == {}
@@ -168,7 +166,6 @@ def test_scripts_say_what_there_is_and_all_of_it() -> None:
 
 
 CAPTION = re.compile(r"""\bcaption\("([\w.]+)"(?: if \w+ else "([\w.]+)")?""")
-STILL_OWN_TEMPLATES = {"behave/page.html", "calibration/page.html", "comparison/behaviour.html", "sweep/page.html"}
 NOT_TEXT = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<[^>]*>", re.DOTALL)
 A_SENTENCE = re.compile(r"(?:[A-Za-z][A-Za-z’'-]*[,:;]? ){9}[A-Za-z]")
 
@@ -186,7 +183,7 @@ def template_prose(template: str) -> list[str]:
 
 def test_no_template_has_sentences_of_its_own() -> None:
     assert len(templates()) > 20
-    own = {name: template_prose(text) for name, text in templates().items() if name not in STILL_OWN_TEMPLATES}
+    own = {name: template_prose(text) for name, text in templates().items()}
     assert {name: texts for name, texts in own.items() if texts} == {}
     assert template_prose("<p>A cell is one part of the model at one place, of {{ n }}</p>")
     assert (

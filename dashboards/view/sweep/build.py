@@ -26,11 +26,10 @@ from strata.dashboards.sentences.sweep import (
 )
 from strata.dashboards.text import significant, without_paths
 from strata.dashboards.view.provenance import code_words, from_manifest, shown_facts
-from strata.dashboards.view.schema_parts import Coded, Provenance
+from strata.dashboards.view.schema_parts import Coded, Provenance, RunHead
 from strata.dashboards.view.sweep.schema import (
     SWEEP_VIEW_SCHEMA,
     AxisView,
-    SweepRunView,
     SweepView,
     SweptRunView,
     TrajectoryLine,
@@ -69,9 +68,7 @@ def build_sweep_view(run_dir: Path) -> SweepView:
     facts = shown_facts([("run", manifest.run_id), ("started", manifest.started), ("code", code_words(manifest))])
     return SweepView(
         schema=SWEEP_VIEW_SCHEMA,
-        run=SweepRunView(
-            run_id=manifest.run_id, title=sweep_title(result), started=manifest.started, badges=tuple(badges)
-        ),
+        run=RunHead(run_id=manifest.run_id, title=sweep_title(result), started=manifest.started, badges=tuple(badges)),
         axis=_axis(result),
         sentences=(made_words(result), *trajectory_sentences(rows)),
         panels=tuple(_panels(rows, result)),

@@ -7,21 +7,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from strata.dashboards.view.schema_parts import Coded, Numbers, Provenance
+from strata.dashboards.view.schema_parts import Numbers, Provenance, RunHead
 from strata.experiments.results.record import Record
 from strata.experiments.results.sweep import AxisKind
 
 SWEEP_VIEW_SCHEMA: Literal["strata.sweep-view/1"] = "strata.sweep-view/1"
 TrajectoryView = Literal["accuracy", "depths", "cells"]
-
-
-class SweepRunView(Record):
-    """Which sweep it is."""
-
-    run_id: str
-    title: str
-    started: str
-    badges: tuple[Coded, ...]
 
 
 class AxisView(Record):
@@ -86,7 +77,7 @@ class SweepView(Record):
     """`view.json` of a `strata sweep`."""
 
     schema_name: Literal["strata.sweep-view/1"] = Field(default=SWEEP_VIEW_SCHEMA, alias="schema")
-    run: SweepRunView
+    run: RunHead
     axis: AxisView
     sentences: tuple[str, ...]
     panels: tuple[TrajectoryPanel, ...]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import chain, zip_longest
 from types import MappingProxyType
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.entity import entity_of
+from strata.experiments.items.round_robin import round_robin
 from strata.experiments.items.schema import Kind
 from strata.probes.interventions.minimal_pairs import Pair, pair_of
 from strata.probes.statistics.bootstrap import MIN_CLUSTERS
@@ -56,13 +56,8 @@ def shared_out(
 
 def spread_over_entities(members: Sequence[EncodedItem], seed: int) -> list[EncodedItem]:
     """Entities in turn, each entity's templates shuffled: the first few cover as many entities as there are."""
-    by_entity: dict[str, list[EncodedItem]] = defaultdict(list)
-    for encoded_item in sorted(
-        members, key=lambda encoded_item: hashlib.sha256(f"{seed} {encoded_item.key}".encode()).digest()
-    ):
-        by_entity[entity_of(encoded_item.item)].append(encoded_item)
-    turns = chain.from_iterable(zip_longest(*by_entity.values()))
-    return [encoded_item for encoded_item in turns if encoded_item is not None]
+    shuffled = sorted(members, key=lambda member: hashlib.sha256(f"{seed} {member.key}".encode()).digest())
+    return round_robin(shuffled, lambda member: entity_of(member.item))
 
 
 def as_pair(encoded_item: EncodedItem) -> Pair:

@@ -1,10 +1,10 @@
-"""Is one checkpoint verified, refused, or read wrongly? Opened through the gate and held against plain Hugging Face."""
+"""Is one checkpoint verified, refused, or read wrongly? Opened through the gate, held against plain Hugging Face, and intervened on."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,7 @@ from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.checkpoints.quiet_libraries import quietly
 from strata.probes.decoding.generate import generate
 from strata.probes.errors import StrataError
+from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.prompts.batching import Side, pad
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.edit_sweep import sweep
@@ -32,11 +33,13 @@ from strata.probes.tolerance import differences, running_scale, tolerance_of
 from strata.probes.verification.architectures.plain_forward import At, Paths, Plain, PlainModel, Terms
 from strata.probes.verification.architectures.tiny_config import TRAINED_LENGTH, VOCAB_SIZE
 from strata.probes.verification.before_measuring import admit
+from strata.probes.verification.intervention_self_tests import run_causal_self_tests
 
 Status = Literal["verified", "refused", "disagrees", "not built", "broken"]
 _GATE_LENGTHS = (3, 9)
 LENGTHS = (3, 9, TRAINED_LENGTH - 1, TRAINED_LENGTH, TRAINED_LENGTH + 1, 40)
 """Of the prompts that are compared: longer than those that the gate has seen, on both sides of where rope types stretch."""
+_PAIR_LENGTHS, _REPLACED = (6, 6, 9, 9), 2
 _SIDES: tuple[Side, ...] = ("right", "left")
 _NEW_TOKENS = 6
 _SPECIAL_TOKENS = 4
@@ -77,6 +80,11 @@ def verdict_on(name: str, directory: Path, seed: int) -> Verdict:
     if worst > 1:
         why = f"{quantity} differs from plain Hugging Face by {worst:.3g} times the tolerance"
         return Verdict(name, "disagrees", why, restarts, worst)
+    tests = quietly(lambda: run_causal_self_tests(checkpoint, random_pairs(seed)))
+    failed = next((test for test in tests if not test.passed), None)
+    if failed is not None:
+        why = f"interventions fail the self-test {failed.name!r}: {failed.value:.3g} where at most {failed.tolerance:g} is rounding"
+        return Verdict(name, "disagrees", why, restarts, worst)
     mixers, channels = kinds_of(checkpoint.anatomy.blocks)
     return Verdict(name, "verified", "", restarts, worst, mixers, channels)
 
@@ -86,6 +94,20 @@ def random_prompts(lengths: Sequence[int], seed: int) -> list[Prompt]:
     draw = random.Random(seed)
     rows = [tuple(draw.randrange(_SPECIAL_TOKENS, VOCAB_SIZE) for _ in range(length)) for length in lengths]
     return [Prompt(str(number), ids, {"last": len(ids) - 1}) for number, ids in enumerate(rows)]
+
+
+def random_pairs(seed: int) -> list[Pair]:
+    """Rows of ordinary tokens, each with one that differs in its third token alone."""
+    pairs = []
+    for number, row in enumerate(random_prompts(_PAIR_LENGTHS, seed)):
+        clean = replace(row, positions={"replaced": _REPLACED, **row.positions})
+        other = _SPECIAL_TOKENS + (row.ids[_REPLACED] + 1) % (VOCAB_SIZE - _SPECIAL_TOKENS)
+        ids = (*row.ids[:_REPLACED], other, *row.ids[_REPLACED + 1 :])
+        foil = Prompt(f"{row.key} foil", ids, clean.positions)
+        pairs.append(
+            Pair(row.key, clean, foil, _SPECIAL_TOKENS + 2 * number, _SPECIAL_TOKENS + 2 * number + 1, "random")
+        )
+    return pairs
 
 
 def _differences(checkpoint: Checkpoint, plain: PlainModel, prompts: Sequence[Prompt]) -> Iterator[tuple[str, float]]:

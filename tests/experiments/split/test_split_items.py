@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from made_questions import by_length, by_nothing, by_word, made_rows, write_rows
 
 from strata.experiments.results.item_split import ItemSplit
@@ -16,6 +17,7 @@ from strata.experiments.split.form_features import FORM, form_features, options_
 from strata.experiments.split.questions import Question, questions_of
 from strata.experiments.split.split import split_items
 from strata.probes.errors import StrataError
+from strata.probes.progress import silent
 
 QUICK = {"repeats": 1, "split_draws": 300}
 
@@ -111,11 +113,8 @@ def test_an_encoder_is_a_stream_or_a_directory_of_safetensors(
     spec = stream_spec("org/name@main@12")
     assert spec is not None and (spec.checkpoint, spec.stream) == ("org/name@main", 12)
     questions = [Question(str(n), text, 0, str(n), "s") for n, text in enumerate(("a b c", "d e", "a b c d e f"))]
-    silent = lambda *_: None  # noqa: E731
     checkpoint = tiny_models("llama")
     encoded = with_stream(questions, checkpoint, 2, silent)
-    import torch
-
     ids = torch.tensor([checkpoint.encode("d e")])
     plain = checkpoint.model(ids, output_hidden_states=True).hidden_states[2][0, -1]
     assert encoded[1].encoded == pytest.approx(plain.detach().numpy(), abs=1e-5)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from strata.probes.backends import torch_hooks
+from strata.probes.checkpoints import block_description
 from strata.probes.checkpoints import open_spec as opening
 from strata.probes.errors import StrataError
 from strata.probes.verification.architectures import all_architectures as architectures
@@ -110,3 +111,19 @@ def test_a_crash_and_an_endless_run_cost_their_own_row_only(monkeypatch: pytest.
     assert [verdict.status for verdict in verdicts] == ["broken", "broken", "verified", "verified"]
     assert "stopped after 4 seconds" in verdicts[0].why and "exit code 9" in verdicts[1].why
     assert all(verdict.is_fault for verdict in verdicts[:2])
+
+
+def test_a_channel_part_that_reads_tokens_before_is_found_where_it_is_described_as_an_mlp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every sum over its steps is right: only interventions tell."""
+    monkeypatch.setattr(block_description, "_RULES", block_description._RULES[1:])
+    monkeypatch.setattr(block_description, "_LAST_WRITERS", (("attn_sconv", "mlp_sconv"),))
+    verdict = verdict_on("inkling_text", saved("inkling_text", tmp_path), 0)
+    assert verdict.status == "disagrees" and "the clean run's attention at the last position" in verdict.why
+
+
+@pytest.mark.parametrize("name", ["inkling_text", "rwkv"])
+def test_such_blocks_are_edited_as_a_whole(tmp_path: Path, name: str) -> None:
+    verdict = verdict_on(name, saved(name, tmp_path), 0)
+    assert (verdict.status, verdict.mixers, verdict.channels) == ("verified", ("whole block",), ())
