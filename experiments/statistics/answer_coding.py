@@ -24,6 +24,8 @@ LEVEL = 0.01
 """p above which it doesn't."""
 FEWEST_COUPLES = 6
 """Couples with an answer in common, or crossed, that the question needs."""
+_HELD_NUMBERS = 4_000_000
+"""Agreements of permuted answers that lie in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def slopes(
         weights = np.ones((1, len(couples.agreement)))
     of_couple = weights[:, couples.left] * weights[:, couples.right]
     agreement = couples.agreement[couples.left, couples.right]
-    return _partial_slopes(similarity, agreement, couples.inputs, of_couple)
+    return _partial_slopes(similarity, agreement[None], couples.inputs, of_couple)
 
 
 def permutation_p(
@@ -95,31 +97,31 @@ def permutation_p(
     """p of each window's slope when answers are permuted among the pairs; one-sided."""
     observed = slopes(similarity, couples)[0]
     rng = np.random.default_rng(seed)
-    n = len(couples.agreement)
-    ones = np.ones((1, len(couples.left)))
+    orders = np.stack([rng.permutation(len(couples.agreement)) for _ in range(permutations)])
     reached = np.zeros(len(similarity))
-    for _ in range(permutations):
-        order = rng.permutation(n)
-        agreement = couples.agreement[order[couples.left], order[couples.right]]
-        reached += _partial_slopes(similarity, agreement, couples.inputs, ones)[0] >= observed - 1e-12
+    ones = np.ones((1, len(couples.left)))
+    for some in np.array_split(orders, max(1, len(couples.left) * permutations // _HELD_NUMBERS)):
+        agreement = couples.agreement[some[:, couples.left], some[:, couples.right]]
+        reached += (_partial_slopes(similarity, agreement, couples.inputs, ones) >= observed - 1e-12).sum(axis=0)
     p: np.ndarray = (1 + reached) / (permutations + 1)
     return p
 
 
 def _partial_slopes(
     similarity: Float[np.ndarray, "window couple"],
-    agreement: Float[np.ndarray, " couple"],
+    agreement: Float[np.ndarray, "#draw couple"],
     inputs: Float[np.ndarray, " couple"],
-    weights: Float[np.ndarray, "draw couple"],
+    weights: Float[np.ndarray, "#draw couple"],
 ) -> Float[np.ndarray, "draw window"]:
     total = weights.sum(axis=1)
+    weighted = weights * agreement
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean_a, mean_x = (weights @ agreement) / total, (weights @ inputs) / total
+        mean_a, mean_x = weighted.sum(axis=1) / total, (weights @ inputs) / total
         mean_c = (weights @ similarity.T) / total[:, None]
-        aa = (weights @ agreement**2) / total - mean_a**2
+        aa = (weighted * agreement).sum(axis=1) / total - mean_a**2
         xx = (weights @ inputs**2) / total - mean_x**2
-        ax = (weights @ (agreement * inputs)) / total - mean_a * mean_x
-        ac = (weights @ (agreement * similarity).T) / total[:, None] - mean_a[:, None] * mean_c
+        ax = (weighted @ inputs) / total - mean_a * mean_x
+        ac = (weighted @ similarity.T) / total[:, None] - mean_a[:, None] * mean_c
         xc = (weights @ (inputs * similarity).T) / total[:, None] - mean_x[:, None] * mean_c
         # Inputs without any variance explain nothing.
         ratio = np.where(xx > 1e-12, ax / np.where(xx > 1e-12, xx, 1.0), 0.0)

@@ -22,6 +22,8 @@ FEWEST_TOKENS = 256
 KEPT_BYTES = 2_000_000_000
 """Of all weights that are kept laid out, beside the model's own."""
 _LAID_OUT_FOR = 256
+_LEAST_NUMBERS = 65_536
+"""Of a weight: a smaller one is multiplied as fast as it is found among those that are kept."""
 
 
 class _Kept(NamedTuple):
@@ -111,7 +113,7 @@ def _can_be_packed(module: nn.Module) -> TypeGuard[nn.Linear]:
     # What was made in inference mode doesn't say when it is changed.
     if module.weight.is_inference():
         return False
-    return module.weight.dtype == torch.float32 and module.weight.device.type == "cpu" and module.weight.numel() > 0
+    return module.weight.dtype == torch.float32 and module.weight.device.type == "cpu" and module.weight.numel() >= _LEAST_NUMBERS
 
 
 @cache

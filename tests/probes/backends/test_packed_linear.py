@@ -11,6 +11,18 @@ import strata.probes.backends.packed_linear as module
 from strata.probes.backends.packed_linear import FEWEST_TOKENS, packed_linears
 
 
+@pytest.fixture(autouse=True)
+def _small_weights_too(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    if request.node.name != "test_small_weights_are_left_alone":
+        monkeypatch.setattr(module, "_LEAST_NUMBERS", 1)
+
+
+def test_small_weights_are_left_alone() -> None:
+    block = nn.Sequential(nn.Linear(255, 256), nn.Linear(256, 256))
+    with packed_linears(block, FEWEST_TOKENS):
+        assert ["forward" in part.__dict__ for part in block] == [False, module._available()]
+
+
 def test_packed_products_are_the_ordinary_ones_whatever_the_number_of_tokens() -> None:
     block = nn.Sequential(nn.Linear(24, 40), nn.GELU(), nn.Linear(40, 24, bias=False))
     generator = torch.Generator().manual_seed(0)
