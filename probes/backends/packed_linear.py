@@ -113,7 +113,11 @@ def _can_be_packed(module: nn.Module) -> TypeGuard[nn.Linear]:
     # What was made in inference mode doesn't say when it is changed.
     if module.weight.is_inference():
         return False
-    return module.weight.dtype == torch.float32 and module.weight.device.type == "cpu" and module.weight.numel() >= _LEAST_NUMBERS
+    return (
+        module.weight.dtype == torch.float32
+        and module.weight.device.type == "cpu"
+        and module.weight.numel() >= _LEAST_NUMBERS
+    )
 
 
 @cache
