@@ -31,11 +31,11 @@ def print_calibration(record: Calibration, console: Console) -> None:
     if of_all:
         heads = [Column("pairs a family"), *(Column(name, "right") for name in _COLUMNS)]
         print_table(console, "by number of pairs", heads, of_all)
-    for of in record.effects:
-        heads = [Column("share of the answer"), Column("seen", "right")]
+    for cell in dict.fromkeys(of.cell for of in record.effects):
+        heads = [Column("pairs a family"), Column("share of the answer"), Column("seen", "right")]
         print_table(
-            console, f"{of.cell}: a block beside another that writes the rest, {of.pairs} pairs a family", heads,
-            [(f"{one.effect:g}", _part(one.seen)) for one in of.shares],
+            console, f"{cell}: a block beside another that writes the rest", heads,
+            [(str(of.pairs), f"{one.effect:g}", _part(one.seen)) for of in record.effects if of.cell == cell for one in of.shares],
         )  # fmt: skip
     if record.comparisons:
         heads = [Column(CHANGE_HEADS[0]), *(Column(name, "right") for name in CHANGE_HEADS[1:])]

@@ -71,9 +71,11 @@ class Options:
     instruments: bool = option(
         False, "what residual patching, single contributions, probes and the lens say of some constructions", "models"
     )
-    power: bool = option(False, "the same again with 8, 12, 18 and 24 pairs a family", "models")
+    power: bool = option(False, "those with noise again with 8, 12, 18 and 24 pairs a family", "models")
     effects: bool = option(
-        False, "how small a share of an answer is seen: two blocks of each cell write shares of it", "models"
+        False,
+        "how small a share of an answer is seen, and by how many pairs: two blocks of each cell write shares of it",
+        "models",
     )
     pairs: str | None = option(
         None, "planted pairs that are compared, a number or all: what changed is known, or nothing did", "models", _number_or_all,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from strata.dashboards.sentences.calibration import error_words
 from strata.dashboards.sentences.planted_comparisons import CHANGE_HEADS, PAIR_HEADS, change_row, pair_row
 from strata.dashboards.sentences.shares import share_words
-from strata.experiments.results.calibration import CalibratedPart, Calibration, NullRecord, ReliabilityRecord
+from strata.experiments.results.calibration import (
+    CalibratedPart,
+    Calibration,
+    EffectPower,
+    NullRecord,
+    ReliabilityRecord,
+)
 
 _SEEN = {"judge": "no", "tune": "yes"}
 """While the rule was made."""
@@ -57,16 +63,9 @@ def calibration_tables(record: Calibration) -> Iterator[Table]:
         )  # fmt: skip
         yield Table("Power: families placed, by number of pairs", heads, powers)
     if record.effects:
-        columns = (
-            "cell",
-            "pairs a family",
-            *(f"{one.effect:g} of the answer" for one in record.effects[0].shares),
-            "seen from",
-        )
-        effects = tuple(
-            (of.cell, str(of.pairs), *(share_words(one.seen) for one in of.shares), "–" if of.smallest is None else f"{of.smallest:g}")
-            for of in record.effects
-        )  # fmt: skip
+        asked = sorted({one.effect for of in record.effects for one in of.shares})
+        columns = ("cell", "pairs a family", *(f"{effect:g} of the answer" for effect in asked), "seen from")
+        effects = tuple(_effect_row(of, asked) for of in record.effects)
         yield Table(
             "Power: how small a share of an answer is seen, beside a block that writes the rest", columns, effects
         )
@@ -90,6 +89,12 @@ def calibration_tables(record: Calibration) -> Iterator[Table]:
         )
     if record.compared:
         yield Table("Planted pairs one by one", PAIR_HEADS, tuple(pair_row(one) for one in record.compared))
+
+
+def _effect_row(of: EffectPower, asked: Sequence[float]) -> tuple[str, ...]:
+    seen = {one.effect: share_words(one.seen) for one in of.shares}
+    smallest = "–" if of.smallest is None else f"{of.smallest:g}"
+    return (of.cell, str(of.pairs), *(seen.get(effect, "–") for effect in asked), smallest)
 
 
 _NULL_HEADS = ("null", "runs", "kinds in blocks", "kinds spread", "families placed", "orders said", "failed")

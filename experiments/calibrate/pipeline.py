@@ -22,7 +22,7 @@ from strata.experiments.calibrate.planted_checkpoint import write_construction
 from strata.experiments.calibrate.resumed_rows import resumed_rows
 from strata.experiments.calibrate.revert_test import excluded_families, revert
 from strata.experiments.calibrate.scored_summary import ScoredSummary
-from strata.experiments.calibrate.shared_effects import EFFECT_PAIRS
+from strata.experiments.calibrate.shared_effects import EFFECT_PAIRS, asked_by_pairs
 from strata.experiments.calibrate.shipped_plant import ShippedPlant, readied
 from strata.experiments.calibrate.truth import truth_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -68,13 +68,18 @@ def jobs_of(
     effects: Iterable[Construction] = (),
     seed: int = 0,
 ) -> list[Job]:
-    """`power`: the constructions again with 8, 12, 18 and 24 pairs a family. `effects`: with 24 only."""
+    """`power`: constructions with noise again with 8, 12, 18 and 24 pairs a family; without noise 8 say what 48 do. `effects`:
+    with 24 pairs, those of the share that is asked for by pairs with all other numbers too.
+    """
     constructions = tuple(constructions)
     jobs = [Job(construction, seed=seed) for construction in constructions]
     if power:
+        noisy = [construction for construction in constructions if construction.noise]
         fewer = [pairs for pairs in POWER_PAIRS if pairs != MAX_PAIRS]
-        jobs += [Job(construction, pairs, seed, reverted=False) for construction in constructions for pairs in fewer]
-    jobs += [Job(construction, EFFECT_PAIRS, seed, reverted=False) for construction in effects]
+        jobs += [Job(construction, pairs, seed, reverted=False) for construction in noisy for pairs in fewer]
+    for construction in effects:
+        numbers = POWER_PAIRS if asked_by_pairs(construction) else (EFFECT_PAIRS,)
+        jobs += [Job(construction, pairs, seed, reverted=False) for pairs in numbers]
     jobs += [Job(plant, seed=seed, reverted=False) for plant in shipped]
     return jobs + [Job(null, seed=seed, reverted=False) for null in nulls]
 

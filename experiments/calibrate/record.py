@@ -77,7 +77,7 @@ def record_of(  # seven parameters: the rows, and all that they don't say about 
         ),
         nulls=tuple(_nulls(rows)),
         power=tuple(_power(scored)),
-        effects=effect_records([(one.truth, one.score) for one in every]),
+        effects=effect_records([(one.truth, one.score, one.pairs) for one in every]),
         reliability=tuple(_reliability(full, rows)),
         instruments=(*_of_the_rule(full, instruments), *instruments),
         screens=tuple(screens),

@@ -18,6 +18,8 @@ from strata.experiments.results.calibration import EffectPower, SeenShare
 
 EFFECTS = (0.1, 0.2, 0.3, 0.4, 0.5)
 EFFECT_PAIRS = 24
+PAIRS_ASKED_OF = 0.3
+"""Share of which every number of pairs is asked."""
 SEEDS = 3
 _NOISE = 0.25
 _SURELY = 0.8
@@ -37,8 +39,13 @@ def shared_effects(effects: Sequence[float] = EFFECTS, seeds: int = SEEDS) -> tu
     )  # fmt: skip
 
 
-def effect_records(scored: Sequence[tuple[Truth, ConstructionScore]]) -> tuple[EffectPower, ...]:
-    """By cell, of the models of `shared_effects`."""
+def asked_by_pairs(construction: Construction) -> bool:
+    """Whether it is asked how many pairs are needed to see this share."""
+    return construction.families[0].sizes[0] == PAIRS_ASKED_OF
+
+
+def effect_records(scored: Sequence[tuple[Truth, ConstructionScore, int]]) -> tuple[EffectPower, ...]:
+    """By cell and number of pairs, of the models of `shared_effects`: truth, score, pairs."""
     return tuple(_records(sorted(_seen(scored))))
 
 
@@ -54,25 +61,25 @@ def _by_attention(effect: float) -> tuple[FamilyPlan, ...]:
     return gathered + tuple(FamilyPlan(name, "knowledge", "last attention", (4, 9), 4, sizes) for name in KNOWLEDGE[2:])
 
 
-def _seen(scored: Sequence[tuple[Truth, ConstructionScore]]) -> Iterator[tuple[str, float, str, bool]]:
-    """(cell, share, model, whether the share is seen) of every family."""
-    for truth, scores in scored:
+def _seen(scored: Sequence[tuple[Truth, ConstructionScore, int]]) -> Iterator[tuple[str, int, float, str, bool]]:
+    """(cell, pairs, share, model, whether the share is seen) of every family."""
+    for truth, scores, pairs in scored:
         for family in scores.families:
             sizes = truth.families[family.family].sizes
             if truth.half == "effects" and sizes:
-                yield family.cell, sizes[0], truth.name, family.verdict == "right"
+                yield family.cell, pairs, sizes[0], truth.name, family.verdict == "right"
 
 
-def _records(seen: Sequence[tuple[str, float, str, bool]]) -> Iterator[EffectPower]:
-    for cell, of_cell in groupby(seen, key=lambda one: one[0]):
+def _records(seen: Sequence[tuple[str, int, float, str, bool]]) -> Iterator[EffectPower]:
+    for (cell, pairs), of_cell in groupby(seen, key=lambda one: one[:2]):
         shares = []
-        for effect, of_effect in groupby(of_cell, key=lambda one: one[1]):
+        for effect, of_effect in groupby(of_cell, key=lambda one: one[2]):
             by_model: dict[str, list[bool]] = {}
-            for _, _, model, found in of_effect:
+            for *_, model, found in of_effect:
                 by_model.setdefault(model, []).append(found)
             seen_share = share([(sum(found), len(found)) for found in by_model.values()])
             shares.append(SeenShare(effect=effect, seen=seen_share))
-        yield EffectPower(cell=cell, pairs=EFFECT_PAIRS, shares=tuple(shares), smallest=_smallest(shares))
+        yield EffectPower(cell=cell, pairs=pairs, shares=tuple(shares), smallest=_smallest(shares))
 
 
 def _smallest(shares: Sequence[SeenShare]) -> float | None:

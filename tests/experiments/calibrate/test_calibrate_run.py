@@ -80,9 +80,11 @@ def test_a_full_disk_is_no_row_so_that_the_model_is_tried_again(tmp_path: Path) 
 
 
 def test_power_asks_for_fewer_pairs_and_seeds_and_pairs_are_kept_apart() -> None:
-    jobs = jobs_of([FIRST], [Null("random", 0)], power=True)
-    assert [job.max_pairs for job in jobs] == [48, 8, 12, 18, 24, 48]
-    assert len({job.key for job in (*jobs, *jobs_of([FIRST], seed=1))}) == 7
+    noisy = replace(FIRST, name="noisy", noise=0.2)
+    jobs = jobs_of([FIRST, noisy], [Null("random", 0)], power=True)
+    assert [job.max_pairs for job in jobs] == [48, 48, 8, 12, 18, 24, 48]
+    assert {job.subject for job in jobs if job.max_pairs < 48} == {noisy}
+    assert len({job.key for job in (*jobs, *jobs_of([FIRST], seed=1))}) == 8
 
 
 def test_names_choose_and_an_unknown_one_is_said() -> None:

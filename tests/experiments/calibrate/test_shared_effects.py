@@ -8,11 +8,17 @@ from pathlib import Path
 import pytest
 from hooked_windows import HookedWindows
 
-from strata.experiments.calibrate.pipeline import jobs_of
+from strata.experiments.calibrate.pipeline import POWER_PAIRS, jobs_of
 from strata.experiments.calibrate.planted_checkpoint import write_construction
 from strata.experiments.calibrate.score import score
 from strata.experiments.calibrate.scored_summary import ScoredFamily, ScoredPlace, ScoredSummary
-from strata.experiments.calibrate.shared_effects import EFFECT_PAIRS, EFFECTS, effect_records, shared_effects
+from strata.experiments.calibrate.shared_effects import (
+    EFFECT_PAIRS,
+    EFFECTS,
+    PAIRS_ASKED_OF,
+    effect_records,
+    shared_effects,
+)
 from strata.experiments.calibrate.truth import truth_of
 
 
@@ -26,8 +32,11 @@ def test_a_share_counts_as_seen_from_where_four_fifths_of_the_places_reach_it_on
             seen = family.sizes[0] >= 0.3 or (family.sizes[0] == 0.1 and construction.seed < 1_000)
             low, high = family.hull
             families[name] = ScoredFamily(place=ScoredPlace(cell=family.cell, first=low if seen else high, last=high))
-        scored.append((truth, score(ScoredSummary(families=families), truth)))
-    records = {record.cell: record for record in effect_records(scored)}
+        scored.append((truth, score(ScoredSummary(families=families), truth), EFFECT_PAIRS))
+    fewer = [(truth, of_truth, 8) for truth, of_truth, _ in scored if "share 0.3" in truth.name]
+    records = {record.cell: record for record in effect_records([*scored, *fewer]) if record.pairs == EFFECT_PAIRS}
+    (of_fewer,) = (record for record in effect_records([*scored, *fewer]) if (record.cell, record.pairs) == ("move", 8))
+    assert [(one.effect, one.seen.value) for one in of_fewer.shares] == [(0.3, 1.0)]
     assert set(records) == {"enrich", "work_out", "gather", "move"}
     for record in records.values():
         assert [one.effect for one in record.shares] == list(EFFECTS) and record.smallest == 0.3
@@ -35,9 +44,12 @@ def test_a_share_counts_as_seen_from_where_four_fifths_of_the_places_reach_it_on
         assert {one.seen.models for one in record.shares} == {3}
 
 
-def test_they_are_asked_with_one_number_of_pairs_and_are_of_no_half() -> None:
-    (job, *_) = jobs_of((), effects=shared_effects()[:1])
-    assert job.max_pairs == EFFECT_PAIRS and truth_of(shared_effects()[0]).half == "effects"
+def test_one_share_is_asked_with_every_number_of_pairs_and_none_is_of_a_half() -> None:
+    asked = {
+        effect: [job.max_pairs for job in jobs_of((), effects=shared_effects((effect,), 1)[:1])] for effect in EFFECTS
+    }
+    assert asked == {effect: list(POWER_PAIRS) if effect == PAIRS_ASKED_OF else [EFFECT_PAIRS] for effect in EFFECTS}
+    assert truth_of(shared_effects()[0]).half == "effects"
 
 
 @pytest.mark.parametrize("cells", ["MLPs", "attention"])
