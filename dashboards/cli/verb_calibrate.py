@@ -10,6 +10,7 @@ Results are kept line by line: a second start with the same --out goes on where 
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -26,12 +27,13 @@ from strata.probes.files import write_whole
 
 if TYPE_CHECKING:
     from strata.experiments.calibrate.comparisons.planted_pair import PlantedPair
+    from strata.experiments.calibrate.construction import Construction
     from strata.experiments.calibrate.shipped_plant import ShippedPlant
     from strata.experiments.results.calibration import FamilyPower, Sample
 
-DEFAULT_NULLS, FULL_NULLS = 12, 200
-DEFAULT_PAIRS = "12"
-INSTRUMENTED_BY_DEFAULT = 4
+FULL_NULLS = 200
+MOST_WORKERS = 4
+"""Where nothing is said: each holds the libraries anew."""
 EXAMPLES = """examples:
   strata calibrate
   strata calibrate --full --workers 16 --out runs/full
@@ -51,15 +53,15 @@ def _number_or_all(text: str) -> str:
 
 @dataclass(frozen=True)
 class Options:
-    half: Literal["tune", "judge", "all", "none"] = option(
-        "judge", "tune: constructions that the rule was tuned on; judge: the others; all; none", "models",
+    half: Literal["tune", "judge", "all", "none"] | None = option(
+        None, "tune: constructions that the rule was tuned on; judge: the others; all; none (default: judge, or a sample of it where nothing else is chosen)", "models",
         choices=("tune", "judge", "all", "none"),
     )  # fmt: skip
     only: tuple[str, ...] = option(
         (), "only constructions whose name contains one of these", "models", metavar="TEXT,…"
     )
     nulls: int | None = option(
-        None, "models with nothing to find, a quarter of each kind (12 where nothing else is chosen)", "models", whole, metavar="N"
+        None, "models with nothing to find, a quarter of each kind (default: the sample's)", "models", whole, metavar="N"
     )  # fmt: skip
     full: bool = option(False, "everything: both halves, 200 models with nothing to find, power", "models")
     shipped: Literal["sample", "compiled", "all", "none"] | None = option(
@@ -99,7 +101,9 @@ class Options:
         0, "simulated families of each size of noise, for the coverage of intervals", "simulation", whole, metavar="N"
     )
     seed: int = option(0, "seed of the localisation", "models", whole, metavar="N")
-    workers: int = option(1, "processes", "running", positive, metavar="N")
+    workers: int | None = option(
+        None, f"processes (default: one a core, {MOST_WORKERS} at most)", "running", positive, metavar="N"
+    )
     out: str = option("runs/calibration", "directory of the results", "running", metavar="DIR")
     shown: DisplayOptions = field(default_factory=DisplayOptions)
 
@@ -109,7 +113,7 @@ class Asked:
     """What a sample consists of."""
 
     sample: Sample
-    half: Literal["tune", "judge", "all", "none"]
+    constructions: Sequence[Construction]
     nulls: int
     shipped: Literal["sample", "compiled", "all", "none"]
     power: bool
@@ -120,29 +124,30 @@ class Asked:
 
 
 def _asked(options: Options) -> Asked:
+    from strata.experiments.calibrate import default_sample
     from strata.experiments.calibrate.comparisons.planted_pairs import first_pairs
+    from strata.experiments.calibrate.construction_lookup import constructions
     from strata.experiments.calibrate.instruments import INSTRUMENTED
+    from strata.experiments.calibrate.pipeline import with_names
 
     if options.full:
         pairs = first_pairs(options.pairs or "all")
-        return Asked("full", "all", FULL_NULLS, options.shipped or "all", True, True, pairs, INSTRUMENTED)
-    bare = options.half == "judge" and not (
-        options.only or options.power or options.effects or options.pairs or options.real or options.coverage or options.instruments
-    )  # fmt: skip
-    if bare and options.nulls is None:
+        chosen = with_names(constructions("all"), options.only)
+        return Asked("full", chosen, FULL_NULLS, options.shipped or "all", True, True, pairs, INSTRUMENTED)
+    if _nothing_chosen(options):
         return Asked(
             "default",
-            "judge",
-            DEFAULT_NULLS,
+            default_sample.sampled_constructions(),
+            default_sample.NULLS,
             options.shipped or "sample",
             False,
             False,
-            first_pairs(DEFAULT_PAIRS),
-            INSTRUMENTED[:INSTRUMENTED_BY_DEFAULT],
+            first_pairs(str(default_sample.PAIRS)),
+            INSTRUMENTED[: default_sample.INSTRUMENTED],
         )
     return Asked(
         "chosen",
-        options.half,
+        () if options.half == "none" else with_names(constructions(options.half or "judge"), options.only),
         options.nulls or 0,
         options.shipped or "none",
         options.power,
@@ -150,6 +155,12 @@ def _asked(options: Options) -> Asked:
         first_pairs(options.pairs or "0"),
         INSTRUMENTED if options.instruments else (),
     )
+
+
+def _nothing_chosen(options: Options) -> bool:
+    return options.half is None and options.nulls is None and not (
+        options.only or options.power or options.effects or options.pairs or options.real or options.coverage or options.instruments
+    )  # fmt: skip
 
 
 def _shipped(asked: Asked) -> Sequence[ShippedPlant]:
@@ -182,10 +193,10 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         from strata.experiments.calibrate.attribution_screen import screen_records
         from strata.experiments.calibrate.comparisons.compare_pairs import PairJob, compare_pairs
         from strata.experiments.calibrate.comparisons.comparison_records import compared_pairs
-        from strata.experiments.calibrate.construction_lookup import construction, constructions
+        from strata.experiments.calibrate.construction_lookup import construction
         from strata.experiments.calibrate.instruments import instrument_records, other_instruments
         from strata.experiments.calibrate.nulls import NULL_KINDS, Null
-        from strata.experiments.calibrate.pipeline import calibrate, jobs_of, with_names
+        from strata.experiments.calibrate.pipeline import calibrate, jobs_of
         from strata.experiments.calibrate.real_family_power import subsampled_power
         from strata.experiments.calibrate.record import record_of
         from strata.experiments.calibrate.shared_effects import shared_effects
@@ -207,18 +218,18 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         checkpoint = open_from(options.real, options.model, display) if options.real else None
         asked = _asked(options)
         effects = shared_effects() if asked.effects else ()
-        chosen = [] if asked.half == "none" else with_names(constructions(asked.half), options.only)
+        workers = options.workers or min(MOST_WORKERS, os.cpu_count() or 1)
         nulls = [Null(NULL_KINDS[number % len(NULL_KINDS)], number // len(NULL_KINDS)) for number in range(asked.nulls)]
         kept.enter_context(alone_in(Path(options.out)))
         rows = calibrate(
-            jobs_of(chosen, nulls, _shipped(asked), power=asked.power, effects=effects, seed=options.seed),
+            jobs_of(asked.constructions, nulls, _shipped(asked), power=asked.power, effects=effects, seed=options.seed),
             localise_summary,
             Path(options.out),
-            workers=options.workers,
+            workers=workers,
             progress=display,
         )
         answered = compare_pairs(
-            [PairJob(pair, options.seed) for pair in asked.pairs], Path(options.out), workers=options.workers, progress=display
+            [PairJob(pair, options.seed) for pair in asked.pairs], Path(options.out), workers=workers, progress=display
         )  # fmt: skip
         real: list[FamilyPower] = []
         if checkpoint is not None:

@@ -127,7 +127,7 @@ def test_planted_pairs_are_compared_printed_and_kept(
         return SaidOfPair.model_validate({"kinds": kinds, "stayed": 2})
 
     monkeypatch.setattr(compare_pairs, "ask_compare", always_the_facts)
-    command = ["calibrate", "--half", "none", "--pairs", "2", "--out", str(tmp_path), "--display", "none"]
+    command = ["calibrate", "--half", "none", "--pairs", "2", "--out", str(tmp_path), "--display", "none", "--workers", "1"]  # fmt: skip
     assert main(command) == 0
     shown = capfd.readouterr().out
     # The first pair differs in these facts, the second in sums, of which nothing was said.

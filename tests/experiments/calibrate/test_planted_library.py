@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from transformers import AutoModelForCausalLM
 
 from strata.experiments.calibrate.construction import Construction, FamilyPlan
 from strata.experiments.calibrate.construction_lookup import construction, constructions
+from strata.experiments.calibrate.default_sample import sampled_constructions
 from strata.experiments.calibrate.planted_checkpoint import (
     checked_world,
     planted_state,
@@ -25,6 +27,7 @@ from strata.experiments.calibrate.planted_items import items_of
 from strata.experiments.calibrate.revert_test import excluded_families, revert
 from strata.experiments.calibrate.similar_families import facts, sums
 from strata.experiments.calibrate.truth import order_of, truth_of
+from strata.experiments.calibrate.variants import variants_of, variants_of_model
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.jsonl import read_items
 from strata.probes.checkpoints.open_spec import open_checkpoint
@@ -229,3 +232,15 @@ def test_a_part_comes_back_and_an_unknown_one_is_said() -> None:
     assert all(state[name].equal(before[name]) for name in state)
     with pytest.raises(StrataError, match="no part"), taken_out(small, state, ["emblem/makes/3"]):
         pass
+
+
+def test_the_default_sample_has_every_variant_both_orders_and_nothing_that_was_tuned_on() -> None:
+    def variants(models: Sequence[Construction]) -> set[str]:
+        truths = [truth_of(model) for model in models]
+        of_families = {variant for truth in truths for name in truth.families for variant in variants_of(name, truth)}
+        return of_families | {variant for truth in truths for variant in variants_of_model(truth)}
+
+    sample = sampled_constructions()
+    assert {model.half for model in sample} == {"judge"}
+    assert variants(sample) == variants(constructions("judge"))
+    assert {truth_of(model).order for model in sample} == {truth_of(model).order for model in constructions("judge")}
