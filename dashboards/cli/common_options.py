@@ -11,6 +11,7 @@ from strata.dashboards.cli.options import DataclassInstance, option, values_of
 from strata.dashboards.cli.terminal import warn
 from strata.dashboards.option_values import manifest_options
 from strata.experiments.setting import positive
+from strata.probes.backend_choice import BACKENDS, OWN, BackendChoice
 
 if TYPE_CHECKING:
     from strata.experiments.run.controls import RunControls
@@ -30,6 +31,22 @@ class ModelOptions:
     device_map: str | None = option(None, "hand placement on several devices to accelerate: auto, balanced, …", "model")
     attention: str | None = option(None, "attention implementation: sdpa, eager, …", "model")
     trust_remote_code: bool = option(False, "run Python code that comes with the checkpoint", "model", asked_only=True)
+
+
+REMOTE_HELP = "run nnsight on NDIF's servers (NDIF_API_KEY): prompts and edits travel there, the weights stay there"
+
+
+@dataclass(frozen=True)
+class BackendOptions:
+    """Through which library the model is run."""
+
+    backend: str = option("torch", "library that runs the model: torch, transformer_lens, nnsight", "model",
+                          choices=BACKENDS)  # fmt: skip
+    remote: bool = option(False, f"with --backend nnsight: {REMOTE_HELP}", "model", asked_only=True)
+
+    def chosen(self) -> BackendChoice:
+        """Raises StrataError where the two don't go together."""
+        return BackendChoice(self.backend, self.remote)
 
 
 @dataclass(frozen=True)
@@ -60,10 +77,12 @@ def tell_caveats(checkpoint: Checkpoint) -> None:
         warn(f"caveat: {caveat}")
 
 
-def open_from(spec: str, options: ModelOptions, display: Display) -> Checkpoint:
-    """The checkpoint, opened as the model options say."""
+def open_from(spec: str, options: ModelOptions, display: Display, backend: BackendChoice = OWN) -> Checkpoint:
+    """The checkpoint, opened as the model options say; for a `backend` on a server, without the weights that lie there."""
     from strata.probes.checkpoints.open_spec import open_checkpoint
 
+    if backend.remote:
+        from strata.probes.backends.remote_checkpoint import open_remote as open_checkpoint
     return open_checkpoint(
         spec,
         dtype=options.dtype,

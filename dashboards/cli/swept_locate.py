@@ -51,6 +51,7 @@ def shared_settings(options: Options) -> JsonObject:
     }
     return config | {
         "text_sha256": text_sha256(options.config.text), "dtype": options.model.dtype, "attention": options.model.attention,
+        "backend": options.through.chosen().label,
     }  # fmt: skip
 
 
@@ -95,11 +96,12 @@ class SweptShard:
     def __call__(self, progress: Progress) -> None:
         display = _HandedOn(progress)
         locate_shard(
-            open_from(self.checkpoint, self.options.model, display),
+            open_from(self.checkpoint, self.options.model, display, self.options.through.chosen()),
             self.options.config,
             self.out,
             self.shard,
             items=Path(self.options.items) if self.options.items else None,
+            through=self.options.through.chosen(),
             controls=run_controls(self.options, self.options.running, self.command, display),
         )
 

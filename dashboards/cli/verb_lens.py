@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from strata.dashboards.cli.common_options import CHECKPOINT_HELP, DisplayOptions, ModelOptions, open_from, tell_caveats
+from strata.dashboards.cli.common_options import (
+    CHECKPOINT_HELP,
+    BackendOptions,
+    DisplayOptions,
+    ModelOptions,
+    open_from,
+    tell_caveats,
+)
 from strata.dashboards.cli.display import only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import PlainConsole, write_json
@@ -24,11 +31,14 @@ from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
     from strata.experiments.lens.prompt_map import PromptMap
+    from strata.probes.backend_choice import BackendChoice
     from strata.probes.checkpoints.checkpoint import Checkpoint
+
 
 EXAMPLES = """examples:
   strata lens smollm2 "The capital of France is"
   strata lens smollm2 "The capital of France is" --answer " Paris" --out paris.html
+  strata lens smollm2 "The capital of France is" --backend transformer_lens
 """
 
 
@@ -47,6 +57,7 @@ class Options:
     out: str | None = option(None, "write the interactive page to this file", "output", metavar="FILE.html")
     seed: int = option(0, "seed of the text that lenses are fitted on", "lens", int, metavar="N")
     model: ModelOptions = field(default_factory=ModelOptions)
+    through: BackendOptions = field(default_factory=BackendOptions)
     shown: DisplayOptions = field(default_factory=DisplayOptions)
 
 
@@ -61,29 +72,30 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     out = Path(options.out) if options.out else None
     if out is not None and not out.parent.exists():
         raise StrataError(f"There is no directory {out.parent}", "Make it, or give another --out")
-    display = options.shown.made()
+    display, through = options.shown.made(), options.through.chosen()
     with only_results_on_stdout() as stdout, display.listening():
-        from strata.experiments.lens.named_lenses import fitted_lenses
+        from strata.experiments.lens.named_lenses import fitted_lenses, refuse_fits
         from strata.experiments.lens.prompt_map import prompt_map
-        from strata.probes.backends.torch_hooks import TorchHooks
+        from strata.probes.backends import open_chosen
         from strata.probes.prompts.prompt import Prompt
         from strata.probes.verification.before_measuring import admit
 
-        checkpoint = open_from(arguments.checkpoint, options.model, display)
+        refuse_fits((options.lens,), through)
+        checkpoint = open_from(arguments.checkpoint, options.model, display, through)
         tell_caveats(checkpoint)
         ids = checkpoint.encode(arguments.prompt)
         _check_length(len(ids), checkpoint)
         answer = None
         if options.answer is not None:
             answer = _answer_token(checkpoint, arguments.prompt, options.answer)
-        prompt, backend = Prompt("prompt", ids, {"last": len(ids) - 1}), TorchHooks(checkpoint)
+        prompt, backend = Prompt("prompt", ids, {"last": len(ids) - 1}), open_chosen(through, checkpoint)
         admit(checkpoint, [prompt], backend=backend, progress=display)
         lens = fitted_lenses(checkpoint, (options.lens,), text=options.text, seed=options.seed, progress=display)[0]
         lens_map = prompt_map(checkpoint, backend, prompt, answer_id=answer, lens=lens)
         if out is not None:
-            _write_page(out, arguments.checkpoint, arguments.prompt, checkpoint, lens_map, answer, lens.name)
+            _write_page(out, arguments.prompt, checkpoint, lens_map, answer, lens.name, through)
         if options.shown.json:
-            write_json(stdout, _record(checkpoint, lens_map, lens.name))
+            write_json(stdout, _record(checkpoint, lens_map, lens.name, through))
         else:
             console = PlainConsole(stdout)
             _print(console, checkpoint, lens_map, options.tokens, options.streams)
@@ -155,13 +167,14 @@ def _shown(token: str) -> str:
     return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text) or "∅"
 
 
-def _record(checkpoint: Checkpoint, lens_map: PromptMap, lens: str) -> object:
+def _record(checkpoint: Checkpoint, lens_map: PromptMap, lens: str, through: BackendChoice) -> object:
     answer = {}
     if lens_map.answer_rank is not None and lens_map.answer_logprob is not None:
         answer = {"answer_rank": lens_map.answer_rank.tolist(), "answer_logprob": lens_map.answer_logprob.tolist()}
     return {
         "schema": "strata.lens/1",
         "lens": lens,
+        "backend": through.label,
         "tokens": [checkpoint.token_text(token) for token in lens_map.prompt.ids],
         "top": [
             [[[checkpoint.token_text(int(i)), round(float(p), 4)] for i, p in zip(ids, logs, strict=True)] for ids, logs in zip(*row, strict=True)]
@@ -174,7 +187,13 @@ def _record(checkpoint: Checkpoint, lens_map: PromptMap, lens: str) -> object:
 
 
 def _write_page(
-    out: Path, spec: str, text: str, checkpoint: Checkpoint, lens_map: PromptMap, answer: int | None, lens: str
+    out: Path,
+    text: str,
+    checkpoint: Checkpoint,
+    lens_map: PromptMap,
+    answer: int | None,
+    lens: str,
+    through: BackendChoice,
 ) -> None:
     from strata.dashboards.page import render_lens_page
     from strata.dashboards.view import LensMap
@@ -201,6 +220,7 @@ def _write_page(
         ("tokenizer sha256", checkpoint.identity.tokenizer_sha256),
         ("dtype", str(checkpoint.dtype)),
         ("attention", checkpoint.attention),
+        ("run by", through.label),
         *(("caveat", caveat) for caveat in checkpoint.caveats),
     ]
-    write_whole(out, render_lens_page(page, model=spec, facts=facts))
+    write_whole(out, render_lens_page(page, model=checkpoint.identity.spec, facts=facts))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 from strata.dashboards.cli.before_loading import refuse_what_is_missing
 from strata.dashboards.cli.common_options import (
     CHECKPOINT_HELP,
+    BackendOptions,
     DisplayOptions,
     ModelOptions,
     RunningOptions,
@@ -48,6 +49,7 @@ class Options:
     config: LocateConfig = field(default_factory=LocateConfig)
     running: RunningOptions = field(default_factory=RunningOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
+    through: BackendOptions = field(default_factory=BackendOptions)
     shown: DisplayOptions = field(default_factory=DisplayOptions)
 
 
@@ -73,16 +75,19 @@ def locate_into(
 ) -> Summary:
     """The run and its page in the directory `out`. `command`: what was typed, without `strata`; `shards`: parts of it that were made before."""
     from strata.dashboards.page import write_pages
+    from strata.experiments.lens.named_lenses import refuse_fits
     from strata.experiments.locate.pipeline import locate
 
-    config = options.config
+    config, through = options.config, options.through.chosen()
+    refuse_fits(config.lenses, through)
     refuse_what_is_missing([spec], items=options.items, families=config.families, text=config.text)
     summary = locate(
-        open_from(spec, options.model, display),
+        open_from(spec, options.model, display, through),
         config,
         out,
         items=Path(options.items) if options.items else None,
         shards=shards,
+        through=through,
         controls=run_controls(options, options.running, command, display),
     )
     write_pages(out, display)

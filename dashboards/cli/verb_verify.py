@@ -19,11 +19,19 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from strata.dashboards.cli.common_options import CHECKPOINT_HELP, DisplayOptions, ModelOptions, open_from, tell_caveats
+from strata.dashboards.cli.common_options import (
+    CHECKPOINT_HELP,
+    REMOTE_HELP,
+    DisplayOptions,
+    ModelOptions,
+    open_from,
+    tell_caveats,
+)
 from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import PlainConsole, say, write_json
 from strata.experiments.setting import whole
+from strata.probes.backend_choice import BACKENDS
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
@@ -35,13 +43,13 @@ EXAMPLES = """examples:
   strata verify --architectures --out docs/architectures.md
   strata verify --architectures --types gpt2,phi3,gemma3_text
 """
-BACKENDS = ("torch", "transformer_lens", "nnsight", "restart")
+COMPARED = (*BACKENDS, "restart")
 
 
 @dataclass(frozen=True)
 class Options:
-    backends: tuple[str, ...] = option(BACKENDS, "backends to compare", "verifying", choices=BACKENDS)
-    remote: bool = option(False, "run nnsight remotely", "verifying")
+    backends: tuple[str, ...] = option(COMPARED, "backends to compare", "verifying", choices=COMPARED)
+    remote: bool = option(False, REMOTE_HELP, "verifying", asked_only=True)
     seed: int = option(0, "seed of the random rows and models", "verifying", whole, metavar="N")
     architectures: bool = option(
         False, "tiny random models of all causal types instead of a checkpoint", "architectures"

@@ -10,6 +10,7 @@ from strata.dashboards.cli.display import Display
 from strata.dashboards.default_directory import default_directory
 from strata.dashboards.from_python.finished_run import Run, load_run
 from strata.dashboards.from_python.python_options import (
+    BackendOptions,
     CompareOptions,
     ComparingOptions,
     FamilyOptions,
@@ -37,6 +38,8 @@ from strata.experiments.locate.pipeline import locate as locate_into
 from strata.experiments.questions import Source
 from strata.experiments.results.roles import BASE, CONTROL, DISTILLED, Role
 from strata.experiments.run.controls import RunControls
+from strata.probes.backend_choice import OWN, BackendChoice
+from strata.probes.backends.remote_checkpoint import open_remote
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_model import Model, open_checkpoint
 from strata.probes.checkpoints.torch_settings import undisturbed
@@ -80,13 +83,15 @@ def locate(
     given = checked_options("locate", options, LocateOptions)
     asked, source = _asked(items)
     config = _locate_config(QUICK_LOCATE if quick else {}, given, asked, quick=quick, seed=seed)
-    opener, name, _ = _opened(model, part(given, OpeningOptions))
+    asked_through = part(given, BackendOptions)
+    through = BackendChoice(asked_through.get("backend", OWN.name), asked_through.get("remote", False))
+    opener, name, _ = _opened(model, part(given, OpeningOptions), through)
     directory = Path(out) if out is not None else default_directory(name, seed)
     own: dict[str, OptionValue] = {"seed": seed, "quick": quick}
     all_options = {**asked, **own, **given, "out": str(directory)}
     shown, on_run = _told_to(progress, directory)
     locate_into(
-        opener(), config, directory, items=source,
+        opener(), config, directory, items=source, through=through,
         controls=RunControls(
             command=command_words("locate", [name], all_options), options=manifest_options(all_options), progress=shown,
             on_run=on_run, **part(given, RunningOptions),
@@ -208,8 +213,12 @@ def _locate_config(
     return LocateConfig(**part({**sizes, **given}, MeasuringOptions), **families, quick=quick, seed=seed)
 
 
-def _opened(model: Model, opening: OpeningOptions) -> tuple[Callable[[], Checkpoint], str, bool]:
+def _opened(
+    model: Model, opening: OpeningOptions, through: BackendChoice = OWN
+) -> tuple[Callable[[], Checkpoint], str, bool]:
     """How to get the checkpoint, what it is called, and whether it has files; a spec is opened when it is needed."""
+    if isinstance(model, str) and through.remote is True:
+        return lambda: open_remote(model, **opening), model, True
     if isinstance(model, str):
         return lambda: open_checkpoint(model, **opening), model, True
     model, tokenizer = model if isinstance(model, tuple) and len(model) == 2 else (model, None)

@@ -11,6 +11,7 @@ from strata.experiments.generated_answers.problems import Split
 from strata.experiments.generated_answers.prompting import Prompting
 from strata.experiments.items.framing import Framing
 from strata.experiments.results.causal_map import CausalMap
+from strata.probes.backend_choice import Remote
 from strata.probes.errors import StrataError
 from strata.probes.prompts.batching import require_batch_tokens
 
@@ -72,7 +73,16 @@ class RunningOptions(TypedDict, total=False):
     keep_activations: bool
 
 
-class LocateOptions(OpeningOptions, MeasuringOptions, RunningOptions, total=False):
+class BackendOptions(TypedDict, total=False):
+    """Through which library the model is run."""
+
+    backend: str
+    """torch, transformer_lens or nnsight."""
+    remote: Remote
+    """With nnsight: True runs on NDIF's servers, "local" rehearses that in this process."""
+
+
+class LocateOptions(OpeningOptions, MeasuringOptions, RunningOptions, BackendOptions, total=False):
     """All options of `strata.locate` beside its own parameters."""
 
 
@@ -92,7 +102,9 @@ class FamilyOptions(TypedDict, total=False):
     families: tuple[str, ...]
 
 
-Part = TypeVar("Part", FamilyOptions, OpeningOptions, MeasuringOptions, ComparingOptions, RunningOptions)
+Part = TypeVar(
+    "Part", FamilyOptions, BackendOptions, OpeningOptions, MeasuringOptions, ComparingOptions, RunningOptions
+)
 _ELSEWHERE = {
     "families": "Give their names as items: items=['capital', 'addition']",
     "items_file": "Give its path as items",

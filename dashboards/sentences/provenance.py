@@ -9,7 +9,7 @@ from strata.dashboards.text import count
 
 FactName = Literal[
     "run", "status", "started", "ended", "checkpoint", "source", "weights", "tokenizer", "shape", "device", "precision",
-    "attention", "seed", "items", "items_sha256", "asked", "prompt_prefix", "chat_template", "code",
+    "attention", "backend", "seed", "items", "items_sha256", "asked", "prompt_prefix", "chat_template", "code",
 ]  # fmt: skip
 FACTS: Mapping[FactName, str] = {
     "run": "Run",
@@ -24,6 +24,7 @@ FACTS: Mapping[FactName, str] = {
     "device": "Device",
     "precision": "Precision",
     "attention": "Attention",
+    "backend": "Run by",
     "seed": "Seed",
     "items": "Items",
     "items_sha256": "Items sha256",

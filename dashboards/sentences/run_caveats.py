@@ -30,6 +30,15 @@ def _words(caveat: Caveat) -> str:
             return f"{were} given another counterfactual prompt of the same number of tokens: only such prompts can be swapped"
         case "no-interventions-asked":
             return "No intervention was made (--causal-map none): what is decodable or readable need not be used"
+        case "other-backend":
+            return (
+                f"Every forward pass was run by {caveat.backend}, and every edited run is a whole one: the same numbers, more slowly; "
+                "single heads, and what they read of the span, were not measured with it"
+            )
+        case "no-random-init":
+            return (
+                f"Probes were not fitted on fresh weights: {caveat.backend} runs only the model that the server holds"
+            )
         case "whole-forward":
             return (
                 f"Every edited run was a whole forward pass, since {caveat.text}: the same numbers, more slowly; single heads, and what "

@@ -45,6 +45,7 @@ def build_provenance(m: Manifest, items: str, *, asked: bool = True) -> Provenan
         ("device", m.device),
         ("precision", m.dtype),
         ("attention", m.attention),
+        ("backend", m.backend),
         ("seed", m.seed),
         ("items", items),
         ("items_sha256", m.items.sha256),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from strata.probes.backend_choice import BackendChoice
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.foreign_files import refuse_irregular
@@ -32,6 +33,16 @@ def text_sha256(text: str | None) -> str | None:
         raise StrataError(
             f"--text {text} can't be read ({error.strerror or error})", "Give a plain text file, or leave --text out"
         ) from error
+
+
+def refuse_fits(names: Sequence[str], through: BackendChoice) -> None:
+    """Raises StrataError for a lens that has to be fitted, which no backend but torch does."""
+    fitted = next((name for name in names if name != "logit"), None)
+    if fitted is not None and not through.is_own:
+        raise StrataError(
+            f"The backend {through.name} can't fit the {fitted} lens: that takes gradients and text written by the model",
+            "Use --backend torch, or the logit lens alone",
+        )
 
 
 def fitted_lenses(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from strata.experiments.items.framing import template_sha256
 from strata.experiments.items.jsonl import write_items
-from strata.experiments.lens.named_lenses import text_sha256
+from strata.experiments.lens.named_lenses import refuse_fits, text_sha256
 from strata.experiments.locate.activation_stores import take_over
 from strata.experiments.locate.causal.pipeline import Shard
 from strata.experiments.locate.config import LocateConfig
@@ -23,6 +23,7 @@ from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import ItemsRecord, JsonObject
 from strata.experiments.run.summary_file import summary_of
+from strata.probes.backend_choice import OWN, BackendChoice
 from strata.probes.checkpoints.checkpoint import Checkpoint
 
 RESULTS = (
@@ -41,7 +42,7 @@ RESULTS = (
 """What a finished run holds; whatever is missing is made again."""
 
 
-def locate(
+def locate(  # nine parameters: what is measured, on what, through what, with which other models in mind
     checkpoint: Checkpoint,
     config: LocateConfig,
     out: Path,
@@ -50,6 +51,7 @@ def locate(
     pairs_first: Collection[str] = (),
     changed: Sequence[str] = (),
     shards: Sequence[Path] = (),
+    through: BackendChoice = OWN,
     controls: RunControls = DEFAULT_CONTROLS,
 ) -> Summary:
     """Runs `locate` into the run directory `out` and returns its summary.json.
@@ -57,23 +59,23 @@ def locate(
     A second call with the same checkpoint, items and configuration resumes; with others it raises StrataError.
     `pairs_first`: ids of the items that are intervened on before others, where `config.paired_with` names other models; `changed`: of those
     that they answer otherwise, whose lens maps are kept first. `shards`: directories of `locate_shard`, whose measurements aren't made again.
+    `through`: the library that runs every forward pass; a run is resumed with the one that it was begun with.
     Raises NotSupportedError for an architecture that isn't read rightly, SelfTestError when another identity that must hold fails.
 
     ```
     locate(open_checkpoint("smollm2"), LocateConfig(families=("capital", "addition")), Path("runs/first"))
     ```
     """
-    questions = questions_for(checkpoint, config, items)
-    run = RunDirectory(out, verb="locate", command=controls.command, identity=_identity(checkpoint, config, questions))
+    run, questions = _begun(checkpoint, config, out, items, through, controls.command)
     controls.on_run(out)
     status = "stopped"
     try:
-        _describe(run, checkpoint, questions, controls.options)
+        _describe(run, checkpoint, questions, controls.options, through)
         if run.complete(RESULTS):
             summary = summary_of(run.read_object("summary.json", SUMMARY_SCHEMA))
         else:
             take_over(shards, out, run.run_id)
-            summary = Stages(run, checkpoint, config, questions, controls).summary(pairs_first, changed)
+            summary = Stages(run, checkpoint, config, questions, controls, through).summary(pairs_first, changed)
         status = "done"
         if not controls.keep_activations:
             shutil.rmtree(out / "activations", ignore_errors=True)
@@ -89,18 +91,18 @@ def locate_shard(
     shard: Shard,
     *,
     items: Source | None = None,
+    through: BackendChoice = OWN,
     controls: RunControls = DEFAULT_CONTROLS,
 ) -> None:
     """A part of `locate` in a directory of its own: the answers, and the interventions on some of the families.
 
     A `locate` of the same checkpoint, items and configuration puts shards together to what it makes alone. Raises as `locate`.
     """
-    questions = questions_for(checkpoint, config, items)
-    run = RunDirectory(out, verb="locate", command=controls.command, identity=_identity(checkpoint, config, questions))
+    run, questions = _begun(checkpoint, config, out, items, through, controls.command)
     controls.on_run(out)
     try:
-        _describe(run, checkpoint, questions, controls.options)
-        Stages(run, checkpoint, config, questions, controls).measure_shard(shard)
+        _describe(run, checkpoint, questions, controls.options, through)
+        Stages(run, checkpoint, config, questions, controls, through).measure_shard(shard)
     finally:
         run.close("stopped")
 
@@ -117,17 +119,30 @@ def ask(
 
     A later `locate` with the same configuration goes on from there.
     """
-    questions = questions_for(checkpoint, config, items)
-    run = RunDirectory(out, verb="locate", command=controls.command, identity=_identity(checkpoint, config, questions))
+    run, questions = _begun(checkpoint, config, out, items, OWN, controls.command)
     status = "stopped"
     try:
-        _describe(run, checkpoint, questions, controls.options)
+        _describe(run, checkpoint, questions, controls.options, OWN)
         if run.complete(RESULTS):
             status = "done"
             return BEHAVIOUR.rows(run.read_table("behaviour"))
         return Stages(run, checkpoint, config, questions, controls).ask().rows
     finally:
         run.close(status)
+
+
+def _begun(
+    checkpoint: Checkpoint,
+    config: LocateConfig,
+    out: Path,
+    items: Source | None,
+    through: BackendChoice,
+    command: Sequence[str],
+) -> tuple[RunDirectory, Questions]:
+    refuse_fits(config.lenses, through)
+    questions = questions_for(checkpoint, config, items)
+    identity = _identity(checkpoint, config, questions) | {"backend": through.label}
+    return RunDirectory(out, verb="locate", command=command, identity=identity), questions
 
 
 def _identity(checkpoint: Checkpoint, config: LocateConfig, questions: Questions) -> JsonObject:
@@ -145,12 +160,15 @@ def _identity(checkpoint: Checkpoint, config: LocateConfig, questions: Questions
     }
 
 
-def _describe(run: RunDirectory, checkpoint: Checkpoint, questions: Questions, options: JsonObject) -> None:
+def _describe(
+    run: RunDirectory, checkpoint: Checkpoint, questions: Questions, options: JsonObject, through: BackendChoice
+) -> None:
     kinds = [item.kind for item in questions.items]
     items = ItemsRecord(
         sha256=questions.sha256, n=len(kinds), by_kind={kind: kinds.count(kind) for kind in sorted(set(kinds))}
     )
     run.describe(checkpoint, items, options=options, excluded=questions.counted_reasons, limited=questions.limited)
+    run.manifest.backend = through.label
     run.manifest.checkpoint.chat_template_sha256 = template_sha256(checkpoint.tokenizer)
     if questions.rematched:
         run.warn(Caveat(code="rematched", items=questions.rematched))

@@ -47,8 +47,12 @@ from strata.experiments.run.controls import RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import BatchRecord
 from strata.experiments.run.self_test_record import note_tests, record_tests
+from strata.probes.backend_choice import OWN, BackendChoice
+from strata.probes.backends import open_chosen
 from strata.probes.backends.batched_reads import BatchBudget
+from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.identity import ON_SERVER
 from strata.probes.checkpoints.open_spec import randomly_initialised
 from strata.probes.lens.lenses import Lens
 from strata.probes.rerun.tree_reads import TreeReads
@@ -79,17 +83,22 @@ class Stages:
     config: LocateConfig
     questions: Questions
     controls: RunControls
+    through: BackendChoice = OWN
+    """The library that runs every forward pass."""
 
     @cached_property
-    def backend(self) -> TreeReads:
-        return TreeReads(self.checkpoint)
+    def backend(self) -> Backend:
+        return self._reads(self.checkpoint)
+
+    def _reads(self, checkpoint: Checkpoint) -> Backend:
+        return TreeReads(checkpoint) if self.through.is_own else open_chosen(self.through, checkpoint)
 
     @cached_property
     def budget(self) -> BatchBudget:
         return self._budget_of(self.backend)
 
-    def _budget_of(self, backend: TreeReads) -> BatchBudget:
-        device, tokens = backend.checkpoint.device, self.controls.batch_tokens
+    def _budget_of(self, backend: Backend) -> BatchBudget:
+        device, tokens = self.checkpoint.device, self.controls.batch_tokens
         return BatchBudget.for_device(device, tokens, shares_beginnings=backend.shares_beginnings)
 
     @property
@@ -135,7 +144,9 @@ class Stages:
     def ask(self) -> Answers:
         """Tests the model, captures its streams, and judges its answers."""
         run, checkpoint, config, encoded = self.run, self.checkpoint, self.config, self.questions.encoded
-        run.measured_here(str(checkpoint.device))
+        run.measured_here(ON_SERVER if checkpoint.is_elsewhere else str(checkpoint.device))
+        if not self.through.is_own:
+            run.warn(Caveat(code="other-backend", backend=self.through.label))
         if config.positions != LocateConfig.positions:  # the default's names are for all families together
             for name in self.questions.positions_nowhere(config.positions):
                 run.warn(Caveat(code="position-nowhere", position=name))
@@ -172,7 +183,11 @@ class Stages:
     def _intervene(self, answers: Answers, first: Collection[str]) -> Causal:
         run, checkpoint, config, encoded = self.run, self.checkpoint, self.config, self.questions.encoded
         with run.stage("causal self-tests"):
-            tests = () if config.causal_map == "none" else causal_self_tests(checkpoint, encoded, answers.rows)
+            tests = (
+                ()
+                if config.causal_map == "none"
+                else causal_self_tests(checkpoint, encoded, answers.rows, self.backend)
+            )
             record_tests(run, tests)
         with run.stage("interventions"):
             causal = causal_stage(
@@ -187,7 +202,9 @@ class Stages:
     def _probe(self, answers: Answers) -> Probed:
         run, config = self.run, self.config
         with run.stage("random-init"):
-            fresh = self._random_init() if config.random_init else None
+            fresh = self._random_init() if config.random_init and not self.through.remote else None
+            if config.random_init and self.through.remote:
+                run.warn(Caveat(code="no-random-init", backend=self.through.label))
         with run.stage("probes"):
             fitting = Fitting(config.folds, config.seed, self.checkpoint.device)
             probed = probe_targets(
@@ -232,7 +249,7 @@ class Stages:
         if all(encoded_item.key in store for encoded_item in asked):
             return store
         fresh = randomly_initialised(self.checkpoint, self.config.seed)
-        reads = TreeReads(fresh)
+        reads = self._reads(fresh)
         measure(
             fresh, reads, asked, store, Pass(self.config.positions, ()),
             budget=self._budget_of(reads), progress=self.controls.progress, stage="random-init",

@@ -16,6 +16,8 @@ CaveatCode = Literal[
     "position-nowhere",  # position: no item has it
     "rematched",  # items: given another counterfactual prompt
     "no-interventions-asked",  # the run was told to make none
+    "other-backend",  # backend: the library that ran everything, interventions as whole forward passes; heads aren't measured
+    "no-random-init",  # backend: runs on a server, which holds no model with fresh weights
     "whole-forward",  # text: why every edited run was a whole forward pass: heads and the edge to the span are not measured
     "memory-ran-out",  # family: its interventions were begun again in smaller batches
     "no-matched-control",  # kind: no family of its matched control is answered
@@ -49,6 +51,8 @@ class Caveat(Record):
     """Blocks of the place."""
     last: int | None = None
     positions: int | None = None
+    backend: str | None = None
+    """As a run's manifest has it."""
     changes: tuple[tuple[str, str | None, str | None], ...] = ()
     """Name, value when the run was begun, value now; None: there was none."""
 

@@ -129,6 +129,8 @@ class Manifest(_Entry):
     dtype: str = ""
     attention: str = ""
     """Which implementation."""
+    backend: str = ""
+    """Library that ran every forward pass of a `locate`, and whether on a server. Runs of before there was a choice have none."""
     bos: bool = False
     """Whether a token stands in front of every text."""
     checkpoint: CheckpointRecord = CheckpointRecord()

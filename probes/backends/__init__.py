@@ -10,6 +10,7 @@ streams = backend.read(batch, streams_of(checkpoint.n_layers), where).stack(stre
 
 from __future__ import annotations
 
+from strata.probes.backend_choice import BACKENDS, BackendChoice, Remote
 from strata.probes.backends.contract import (
     EDITABLE,
     SITE_NAMES,
@@ -21,9 +22,6 @@ from strata.probes.backends.contract import (
     streams_of,
 )
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.errors import StrataError
-
-BACKENDS = ("torch", "transformer_lens", "nnsight")
 
 __all__ = [
     "BACKENDS",
@@ -31,32 +29,35 @@ __all__ = [
     "SITE_NAMES",
     "Activations",
     "Backend",
+    "BackendChoice",
     "Site",
     "SiteEdit",
     "SiteName",
     "open_backend",
+    "open_chosen",
     "streams_of",
 ]
 
 
-def open_backend(name: str, checkpoint: Checkpoint, remote: bool | str = False) -> Backend:
+def open_backend(name: str, checkpoint: Checkpoint, remote: Remote = False) -> Backend:
     """The backend `name` around `checkpoint`; its library is imported only now.
 
     `remote` belongs to nnsight alone: True runs on its server, "local" rehearses that. Raises StrataError for an
     unknown name, for `remote` with another backend, and for a model the library can't wrap.
     """
-    if name not in BACKENDS:
-        raise StrataError(f"There is no backend {name!r}", f"Choose among: {', '.join(BACKENDS)}")
-    if remote and name != "nnsight":
-        raise StrataError(f"The backend {name} runs here only", "Take nnsight for remote execution")
-    if name == "torch":
+    return open_chosen(BackendChoice(name, remote), checkpoint)
+
+
+def open_chosen(choice: BackendChoice, checkpoint: Checkpoint) -> Backend:
+    """`open_backend` of a choice that was made before."""
+    if choice.is_own:
         from strata.probes.backends.torch_hooks import TorchHooks
 
         return TorchHooks(checkpoint)
-    if name == "transformer_lens":
+    if choice.name == "transformer_lens":
         from strata.probes.backends.transformer_lens import TransformerLensBackend
 
         return TransformerLensBackend(checkpoint)
     from strata.probes.backends.nnsight_backend import NNsightBackend
 
-    return NNsightBackend(checkpoint, remote=remote)
+    return NNsightBackend(checkpoint, remote=choice.remote)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,10 +11,15 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from strata.probes.backend_choice import Remote
 from strata.probes.backends.contract import Activations, OneRun, Site, SiteEdit
+from strata.probes.backends.ndif_requests import MOST_BYTES, MOST_TOKENS, pieces, require_key, sent
+from strata.probes.backends.nnsight_library import nnsight_library
 from strata.probes.backends.second_module_tree import second_tree
 from strata.probes.checkpoints.block_steps import Source, sole_source
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.identity import ON_SERVER
+from strata.probes.checkpoints.spec import parse_spec
 from strata.probes.errors import StrataError
 from strata.probes.prompts.batching import Batch
 
@@ -42,20 +46,19 @@ class _Step(NamedTuple):
 class NNsightBackend(OneRun):
     """`remote`: True sends every trace to nnsight's server, "local" rehearses that without one.
 
-    A remote run needs a checkpoint that the server knows by its hub id.
+    Either way a trace is sent in requests that are bounded in what they run and bring back, and only the sites asked for come
+    back. Raises StrataError for a model that the server can't know, and where there is no key for it.
     """
 
     name = "nnsight"
 
-    def __init__(self, checkpoint: Checkpoint, *, remote: bool | str = False) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, remote: Remote = False) -> None:
         super().__init__(checkpoint)
         self.remote = remote
-        # The library pads left and sets a pad token on the tokenizer it is given.
-        self._model: Any = _library().TransformersModel(
-            second_tree(checkpoint.model),
-            task="text-generation",
-            tokenizer=copy.deepcopy(checkpoint.tokenizer),
-        )
+        if remote is True:
+            self._model: Any = hosted_model(checkpoint)
+        else:
+            self._model = _wrapped(second_tree(checkpoint.model), checkpoint)
 
     def _run(
         self,
@@ -65,16 +68,72 @@ class NNsightBackend(OneRun):
         sites: Sequence[Site],
         logits: bool,
     ) -> Activations:
+        n_rows, n_columns = batch.ids.shape
+        columns = torch.arange(n_columns).expand(n_rows, -1) if where is None else where
+        if not self.remote:
+            return self._traced(batch, edits, columns, sites, logits)
+        rows, at_once = self._bounds(batch, columns, sites, logits)
+        parts = [
+            self._of_rows(batch, edits, columns, chosen, [sites[each] for each in pieces(len(sites), at_once)], logits)
+            for chosen in pieces(n_rows, rows)
+        ]
+        values = {site: torch.cat([part.values[site] for part in parts]) for site in sites}
+        read = [part.logits for part in parts if part.logits is not None]
+        return Activations(values, torch.cat(read) if logits else None)
+
+    def _bounds(
+        self, batch: Batch, columns: Int[Tensor, "item position"], sites: Sequence[Site], logits: bool
+    ) -> tuple[int, int]:
+        """How many rows, and how many sites of them, one request asks for."""
+        model = self.checkpoint
+        value = columns.shape[1] * model.dtype.itemsize
+        of_site = value * model.d_model * max((len(_parts(site)) for site in sites), default=1)
+        of_logits = value * model.vocab_size if logits else 0
+        rows = min(MOST_TOKENS // batch.ids.shape[1], MOST_BYTES // max(1, len(sites) * of_site + of_logits))
+        return max(1, rows), max(1, (MOST_BYTES - of_logits) // (max(1, rows) * of_site))
+
+    def _of_rows(
+        self,
+        batch: Batch,
+        edits: Sequence[SiteEdit],
+        columns: Int[Tensor, "item position"],
+        rows: slice,
+        groups: Sequence[Sequence[Site]],
+        logits: bool,
+    ) -> Activations:
+        """Some rows, in one request for each group of sites."""
+        part = Batch(*(values[rows] for values in (batch.ids, batch.mask, batch.position_ids, batch.start)))
+        of_rows = [SiteEdit(edit.site, edit.where[rows], edit.values[rows]) for edit in edits]
+        found: dict[Site, Tensor] = {}
+        last = None
+        for number, group in enumerate(groups or [()]):
+            is_last = number == max(1, len(groups)) - 1
+            answer = self._traced(part, of_rows, columns[rows], group, logits and is_last)
+            found |= answer.values
+            last = answer.logits
+        return Activations(found, last)
+
+    def _traced(
+        self,
+        batch: Batch,
+        edits: Sequence[SiteEdit],
+        columns: Int[Tensor, "item position"],
+        sites: Sequence[Site],
+        logits: bool,
+    ) -> Activations:
         model = self.checkpoint
         batch = batch.to(model.device)
         wanted = sorted(
             {part for site in sites for part in _parts(site)}, key=lambda site: (site.layer, _ORDER[site.name])
         )
         steps = self._steps(edits, wanted)
-        n_rows, n_columns = batch.ids.shape
-        columns = torch.arange(n_columns).expand(n_rows, -1) if where is None else where
-        with torch.no_grad():
-            streams, logit_values = _trace(self._model, batch, steps, columns.to(model.device), logits, self.remote)
+        at = columns.to(model.device)
+
+        def run() -> tuple[list[Tensor], list[Tensor]]:
+            with torch.no_grad():
+                return _trace(self._model, batch, steps, at, logits, self.remote)
+
+        streams, logit_values = sent(model.identity.spec, run) if self.remote is True else run()
         values = {site: value.to(model.device) for site, value in zip(wanted, streams, strict=True)}
         for site in sites:
             if site.name in ("resid_mid", "block_out"):
@@ -129,15 +188,43 @@ class NNsightBackend(OneRun):
         return source
 
 
+def hosted_model(checkpoint: Checkpoint) -> Any:
+    """nnsight's model of a checkpoint that a server holds: its shapes, under the hub id and revision that it was opened by.
+
+    Raises StrataError for a model that has no hub id of its own, and where there is no key.
+    """
+    identity = checkpoint.identity
+    spec = parse_spec(identity.spec) if identity.source in ("hub", ON_SERVER) else None
+    if spec is None or spec.adapters:
+        raise StrataError(
+            f"NDIF runs models that it knows by their hub id, and {identity.spec} has none",
+            "Give org/name or org/name@revision, or leave --remote out",
+        )
+    require_key()
+    with torch.device("meta"):
+        shapes = type(checkpoint.model)._from_config(copy.deepcopy(checkpoint.model.config))
+    model = _wrapped(shapes, checkpoint, device="meta")
+    model.repo_id, model.revision = spec.base, spec.revision
+    return model
+
+
+def _wrapped(model: Any, checkpoint: Checkpoint, **options: str) -> Any:
+    # The library pads left and sets a pad token on the tokenizer it is given.
+    tokenizer = copy.deepcopy(checkpoint.tokenizer)
+    return nnsight_library().TransformersModel(model, task="text-generation", tokenizer=tokenizer, **options)
+
+
 def _trace(
-    model: Any, batch: Batch, steps: list[_Step], columns: Tensor, logits: bool, remote: bool | str
+    model: Any, batch: Batch, steps: Sequence[_Step], columns: Tensor, logits: bool, remote: Remote
 ) -> tuple[list[Tensor], list[Tensor]]:
     """The values of the kept steps, in their order, and the logits (none or one tensor), all at `columns`.
 
     The block under `with` is source that nnsight reads, moves and runs elsewhere: it names no Strata code, and
     nothing leaves it that isn't saved.
     """
-    save = _library().save
+    save = nnsight_library().save
+    # A server knows no class of ours.
+    plain = [tuple(step) for step in steps]
     rows = torch.arange(len(columns), device=columns.device)[:, None]
     inputs = {"input_ids": batch.ids, "attention_mask": batch.mask, "position_ids": batch.position_ids}
     streams: list[Tensor]
@@ -145,7 +232,7 @@ def _trace(
     with model.trace(**inputs, use_cache=False, remote=remote) as tracer:
         streams, outputs = save([]), save([])
         entered: Any = None
-        for module, at_input, scale, edits, additions, remembered, kept in steps:
+        for module, at_input, scale, edits, additions, remembered, kept in plain:
             value = module.input if at_input else module.output
             h = value[0] if isinstance(value, tuple) else value
             for at_rows, at_columns, new in edits:
@@ -179,13 +266,3 @@ def _pre(site: Site) -> Site:
 
 def _post(site: Site) -> Site:
     return Site("resid_post", site.layer)
-
-
-def _library() -> Any:
-    """nnsight, imported at the first use: it turns its debug mode on for a `-v` anywhere on the command line."""
-    command, sys.argv = sys.argv, sys.argv[:1]
-    try:
-        import nnsight
-    finally:
-        sys.argv = command
-    return nnsight

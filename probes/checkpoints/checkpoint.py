@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from strata.probes.checkpoints.architecture_anatomy import Anatomy
-from strata.probes.checkpoints.identity import Identity
+from strata.probes.checkpoints.identity import ON_SERVER, Identity
 from strata.probes.checkpoints.quiet_libraries import guarded
 from strata.probes.checkpoints.readout import Readout
 from strata.probes.checkpoints.stretched_rope import stretch_of, thresholds_of
@@ -87,6 +87,11 @@ class Checkpoint:
     @property
     def final_norm(self) -> nn.Module | None:
         return self.anatomy.final_norm
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether its weights lie on a server: only what reads streams out, and the embedding, is here, and nothing can be run."""
+        return self.identity.source == ON_SERVER
 
     @property
     def is_attributable(self) -> bool:

@@ -44,6 +44,10 @@ _ASIDES = frozenset(
 """Settings that say where a model came from or how it is run, not what it computes."""
 
 
+ON_SERVER = "ndif"
+"""Source of a checkpoint whose weights lie on NDIF's servers."""
+
+
 @dataclass(frozen=True)
 class Identity:
     spec: str

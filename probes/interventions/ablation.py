@@ -35,7 +35,7 @@ from strata.probes.lens.logit import read_lens
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
 from strata.probes.rerun.edit_sweep import sweep
-from strata.probes.rerun.recording import Recording, record
+from strata.probes.rerun.recording import Recording
 from strata.probes.rerun.run_edits import Component, Replacement, Values
 from strata.probes.rerun.shared_recordings import Runs
 
@@ -89,7 +89,7 @@ def ablate_pairs(  # eleven parameters: items, donors and edits, how many draws,
         group = members[0].group
         if group not in known:
             # One group at a time: batches come group by group.
-            known = {group: _Donors.of(checkpoint, [donor for donor in donors if donor.group == group], tokens)}
+            known = {group: _Donors.of(runs, [donor for donor in donors if donor.group == group], tokens)}
         yield _Batch(runs, members, known[group], draws, layers).run(tuple(rows), ablations, log_probs)
         done += len(rows)
         progress(stage, done, len(pairs), "pairs")
@@ -104,15 +104,14 @@ class _Donors:
         self._sums: dict[tuple[str, int], dict[str, Summed]] = {}
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, pairs: Sequence[Target], tokens: int) -> _Donors | None:
+    def of(cls, runs: Runs, pairs: Sequence[Target], tokens: int) -> _Donors | None:
         if not pairs:
             return None
         batches = [[pairs[row] for row in rows] for rows in batches_of(pairs, tokens)]
-        runs = [
-            record(checkpoint, [pair.clean for pair in members], keep=max(pair.reach for pair in members))
-            for members in batches
+        recorded = [
+            runs.unheld([pair.clean for pair in members], max(pair.reach for pair in members)) for members in batches
         ]
-        return cls(runs, batches)
+        return cls(recorded, batches)
 
     def is_donor_of(self, pair: Target) -> list[tuple[int, int]]:
         """Where the prompts lie that replace a pair's: all but its own, which may be given more than once."""

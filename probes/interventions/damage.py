@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.activation_patching import BATCH_TOKENS
 from strata.probes.interventions.intervention import Ablation
@@ -30,13 +31,15 @@ def damage(
     *,
     last_tokens: int = LAST_TOKENS,
     batch_tokens: int | None = None,
+    backend: Backend | None = None,
     progress: Progress = silent,
     stage: str = "damage",
 ) -> dict[Ablation, Float[Tensor, "text layer"]]:
     """KL(p_intact ‖ p_ablated) in nats a token, over the last `last_tokens` tokens of each text, where the ablation acts.
 
     `texts`: token ids, each longer than `last_tokens`. The mean an ablation puts in place is that of all texts but the
-    text itself; a resampled contribution is the next text's at the same distance from the end.
+    text itself; a resampled contribution is the next text's at the same distance from the end. `backend`: what runs them;
+    None: torch's hooks.
     """
     tokens = tokens_a_batch(batch_tokens, checkpoint.device, BATCH_TOKENS)
     n_layers, size = checkpoint.n_layers, max(2, tokens // last_tokens)
@@ -46,7 +49,7 @@ def damage(
     starts = [start for start in range(0, len(texts), size) if len(texts) - start > 1]
     for start, end in zip(starts, [*starts[1:], len(texts)], strict=True):
         prompts = [Prompt(str(index), tuple(texts[index])) for index in range(start, end)]
-        run = record(checkpoint, prompts, keep=last_tokens)
+        run = record(checkpoint, prompts, keep=last_tokens, backend=backend)
         where = torch.arange(run.n_columns - last_tokens, run.n_columns).expand(len(prompts), last_tokens)
         intact = run.streams[-1]
         for ablation in ablations:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.progress import Progress, silent
+from strata.probes.prompts.batching import Batch
+from strata.probes.rerun.why_whole import is_other
 
 SEQUENCE_LENGTH = 64
 
@@ -23,13 +27,15 @@ def sample_text(
     temperature: float = 1.0,
     length: int = SEQUENCE_LENGTH,
     rows: int = 128,
+    backend: Backend | None = None,
     progress: Progress = silent,
 ) -> Int[Tensor, "sequence token"]:
     """At least `n_tokens` tokens of the model's own text, in sequences of one length, the first token included.
 
     Each sequence starts with the tokenizer's own prefix (BOS) if it puts one before a text, then with one ordinary
     token drawn uniformly: without it every sample of a chat model is the same greeting. The same seed gives the same
-    tokens on the same machine; draws are made on the CPU whatever the device.
+    tokens on the same machine; draws are made on the CPU whatever the device. `backend`: what runs the model; another library
+    than torch writes in one whole forward pass a token, and other tokens where rounding moves a draw.
     """
     length = min(length, checkpoint.max_context or length)
     n_sequences = max(1, -(-n_tokens // length))
@@ -41,7 +47,8 @@ def sample_text(
         drawn = starts[torch.randint(len(starts), (count, 1), generator=generator)]
         prefix = torch.tensor(checkpoint.prefix, dtype=torch.long).expand(count, -1)
         ids = torch.cat([prefix, drawn], dim=1)
-        sequences.append(_continue(checkpoint, ids, length, temperature, generator))
+        write = _in_passes(backend) if is_other(backend) else _in_torch(checkpoint)
+        sequences.append(_continue(write, ids, length, temperature, generator))
         progress("text", min(first + rows, n_sequences), n_sequences, "sequences")
     return torch.cat(sequences)
 
@@ -87,18 +94,43 @@ def _ordinary_tokens(checkpoint: Checkpoint) -> Int[Tensor, " token"]:
     return ordinary.nonzero()[:, 0]
 
 
+Writer = Callable[[Int[Tensor, "row token"]], Float[Tensor, "row vocab"]]
+"""Logits behind the last token of texts that grow by one token a call."""
+
+
 def _continue(
-    checkpoint: Checkpoint, ids: Int[Tensor, "row token"], length: int, temperature: float, generator: torch.Generator
+    write: Writer, ids: Int[Tensor, "row token"], length: int, temperature: float, generator: torch.Generator
 ) -> Int[Tensor, "row token"]:
-    cache = None
-    new = ids
-    with torch.inference_mode():
-        while ids.shape[1] < length:
+    while ids.shape[1] < length:
+        weights = torch.softmax(write(ids).float() / temperature, -1).cpu()
+        ids = torch.cat([ids, torch.multinomial(weights, 1, generator=generator)], dim=1)
+    return ids[:, :length].clone()
+
+
+def _in_torch(checkpoint: Checkpoint) -> Writer:
+    """Reads each token once, and remembers what attention needs of it."""
+    cache, known = None, 0
+
+    def write(ids: Tensor) -> Tensor:
+        nonlocal cache, known
+        new, known = ids[:, known:], ids.shape[1]
+        with torch.inference_mode():
             output = checkpoint.model(
                 input_ids=new.to(checkpoint.device), past_key_values=cache, use_cache=True, logits_to_keep=1
             )
-            cache = output.past_key_values
-            weights = torch.softmax(output.logits[:, -1].float() / temperature, -1).cpu()
-            new = torch.multinomial(weights, 1, generator=generator)
-            ids = torch.cat([ids, new], dim=1)
-    return ids[:, :length].clone()
+        cache = output.past_key_values
+        logits: Tensor = output.logits[:, -1]
+        return logits
+
+    return write
+
+
+def _in_passes(backend: Backend) -> Writer:
+    def write(ids: Tensor) -> Tensor:
+        columns = torch.arange(ids.shape[1]).expand(ids.shape)
+        batch = Batch(ids, torch.ones_like(ids), columns, torch.zeros(len(ids), dtype=torch.long))
+        logits = backend.read(batch, (), columns[:, -1:], logits=True).logits
+        assert logits is not None
+        return logits[:, 0]
+
+    return write

@@ -58,11 +58,11 @@ def sweep(
     it is for, since many at a time are faster. `stems`: what earlier sweeps of this recording left off at, of donors that are always
     edited at the same columns; this one goes on from there, and adds its own.
     Raises StrataError, before any model time is spent, for blocks, heads or columns that don't exist or don't fit; NoRestartError for
-    heads and Knockouts in a model that can't be restarted from the middle, where every other edit is a whole forward pass.
+    heads and Knockouts where runs can't be restarted from the middle, which makes every other edit a whole forward pass.
     """
     check_edits(recording, edits, where, keep)
     checkpoint = recording.checkpoint
-    if why_whole(checkpoint) is None and recording.restarts:
+    if recording.restarts and why_whole(checkpoint) is None:
         try:
             return _sweep_restarted(recording, edits, where, keep, stems)
         except NoRestartError as error:

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from strata.probes.backends.contract import Site, streams_of
+from strata.probes.backends.contract import Backend, Site, streams_of
 from strata.probes.backends.packed_linear import packed_linears
 from strata.probes.backends.step_hooks import given_beside, hook_output, read_step, stream_given
 from strata.probes.backends.torch_hooks import TorchHooks
@@ -22,7 +22,7 @@ from strata.probes.prompts.batching import Batch, pad
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.recorded_tree import NoTreeError, RowsOfTree, TreeRecorder, rows_of_tree
 from strata.probes.rerun.shared_prefix import NoRestartError, RecordedAttention, Recorder, attention_by
-from strata.probes.rerun.why_whole import remember_whole, why_whole
+from strata.probes.rerun.why_whole import is_other, remember_whole, why_whole
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class Recording:
     """Of every block; empty where runs can't be restarted from the middle."""
     calls: tuple[BlockCall, ...]
     """Of every block; empty likewise."""
+    other: Backend | None = None
+    """The library that ran it, and runs edits of it, where that isn't torch's hooks."""
 
     @property
     def n_layers(self) -> int:
@@ -141,15 +143,18 @@ class Recording:
         )
 
 
-def record(checkpoint: Checkpoint, prompts: Sequence[Prompt], *, keep: int | None = None) -> Recording:
-    """Runs `prompts` once. `keep`: how many columns, counted from the end, streams and contributions are kept for.
+def record(
+    checkpoint: Checkpoint, prompts: Sequence[Prompt], *, keep: int | None = None, backend: Backend | None = None
+) -> Recording:
+    """Runs `prompts` once. `keep`: how many columns, counted from the end, streams and contributions are kept for; `backend`: what runs them,
+    None: torch's hooks.
 
     Tokens that prompts share from their beginning on are computed once, and pads not at all, where a body allows it. A model that
-    can't be restarted from the middle is recorded without what restarts need.
+    can't be restarted from the middle, or that another library runs, is recorded without what restarts need.
     """
     batch = _left_padded(prompts, checkpoint.pad_id)
     first = 0 if keep is None else max(0, batch.ids.shape[1] - keep)
-    if why_whole(checkpoint) is None:
+    if why_whole(checkpoint, backend) is None:
         tree = rows_of_tree(checkpoint, batch)
         try:
             if tree is not None:
@@ -158,34 +163,40 @@ def record(checkpoint: Checkpoint, prompts: Sequence[Prompt], *, keep: int | Non
             return _recorded(checkpoint, prompts, batch, first, None)
         except NoRestartError as error:
             remember_whole(checkpoint, error)
-    return _recorded_whole(checkpoint, prompts, batch, first)
+    return _recorded_whole(checkpoint, prompts, batch, first, backend if is_other(backend) else None)
 
 
 def record_each(
-    checkpoint: Checkpoint, lists: Sequence[Sequence[Prompt]], *, keep: int | None = None
+    checkpoint: Checkpoint,
+    lists: Sequence[Sequence[Prompt]],
+    *,
+    keep: int | None = None,
+    backend: Backend | None = None,
 ) -> list[Recording]:
     """A recording of each list, run together where they share tokens: the prompts of a pair are the same up to the one that differs."""
     together = [prompt for prompts in lists for prompt in prompts]
     batch = _left_padded(together, checkpoint.pad_id)
     first = 0 if keep is None else max(0, batch.ids.shape[1] - keep)
-    tree = rows_of_tree(checkpoint, batch) if why_whole(checkpoint) is None else None
+    tree = rows_of_tree(checkpoint, batch) if why_whole(checkpoint, backend) is None else None
     if tree is not None:
         with suppress(NoTreeError, NoRestartError):
             whole = _recorded(checkpoint, together, batch, first, tree)
             rows = torch.split(torch.arange(len(together)), [len(prompts) for prompts in lists])
             return [whole.select(of_list) for of_list in rows]
-    return [record(checkpoint, prompts, keep=keep) for prompts in lists]
+    return [record(checkpoint, prompts, keep=keep, backend=backend) for prompts in lists]
 
 
-def _recorded_whole(checkpoint: Checkpoint, prompts: Sequence[Prompt], batch: Batch, first: int) -> Recording:
+def _recorded_whole(
+    checkpoint: Checkpoint, prompts: Sequence[Prompt], batch: Batch, first: int, other: Backend | None
+) -> Recording:
     streams = streams_of(checkpoint.n_layers)
     attn_out, mlp_out = (
         [Site(name, layer) for layer in range(checkpoint.n_layers)] for name in ("attn_out", "mlp_out")
     )  # fmt: skip
     where = torch.arange(first, batch.ids.shape[1]).expand(len(prompts), -1)
-    values = TorchHooks(checkpoint).read(batch, [*streams, *attn_out, *mlp_out], where).values
+    values = (other or TorchHooks(checkpoint)).read(batch, [*streams, *attn_out, *mlp_out], where).values
     kept, mixed, channelled = (tuple(values[site] for site in sites) for sites in (streams, attn_out, mlp_out))
-    return Recording(checkpoint, tuple(prompts), batch, first, kept, mixed, channelled, attention=(), calls=())
+    return Recording(checkpoint, tuple(prompts), batch, first, kept, mixed, channelled, (), (), other)
 
 
 def _recorded(

@@ -56,7 +56,9 @@ def rerun_last_column(
 
 def _require_restarts(recording: Recording) -> None:
     if not recording.restarts:
-        raise NoRestartError(why_whole(recording.checkpoint) or "it was recorded without what restarts need")
+        raise NoRestartError(
+            why_whole(recording.checkpoint, recording.other) or "it was recorded without what restarts need"
+        )
 
 
 class _Known(Exception):

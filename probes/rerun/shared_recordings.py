@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.recording import Recording, record, record_each
@@ -14,23 +15,28 @@ _HELD = 2
 class Runs:
     """Runs prompts of one checkpoint and holds the last two recordings: the clean and the counterfactual prompts of a batch."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self.checkpoint = checkpoint
+    def __init__(self, checkpoint: Checkpoint, backend: Backend | None = None) -> None:
+        """`backend`: what runs them; None: torch's hooks."""
+        self.checkpoint, self.backend = checkpoint, backend
         self._held: dict[tuple[tuple[int, ...], ...], Recording] = {}
 
     def of(self, prompts: Sequence[Prompt], keep: int) -> Recording:
         """A recording of `prompts` that keeps at least the last `keep` columns; see `record`."""
         recording = self._known(prompts, keep)
         if recording is None:
-            recording = self._hold(record(self.checkpoint, prompts, keep=keep))
+            recording = self._hold(self.unheld(prompts, keep))
         return recording
+
+    def unheld(self, prompts: Sequence[Prompt], keep: int) -> Recording:
+        """The same, for whoever holds it."""
+        return record(self.checkpoint, prompts, keep=keep, backend=self.backend)
 
     def of_both(self, clean: Sequence[Prompt], foil: Sequence[Prompt], keep: int) -> tuple[Recording, Recording]:
         """The same of the clean and of the counterfactual prompts of a batch, which are run together; see `record_each`."""
         known = self._known(clean, keep), self._known(foil, keep)
         if known[0] is not None and known[1] is not None:
             return known[0], known[1]
-        one, other = record_each(self.checkpoint, [clean, foil], keep=keep)
+        one, other = record_each(self.checkpoint, [clean, foil], keep=keep, backend=self.backend)
         return self._hold(one), self._hold(other)
 
     def _known(self, prompts: Sequence[Prompt], keep: int) -> Recording | None:

@@ -1,6 +1,7 @@
-"""Edited runs as whole forward passes, for models that can't be restarted from the middle: the same numbers, more slowly.
+"""Edited runs as whole forward passes, where runs can't be restarted from the middle: the same numbers, more slowly.
 
-A state that goes along the prompt, a cache that blocks share, an attention of a model's own: none of them is cut at a column.
+A state that goes along the prompt, a cache that blocks share, an attention of a model's own: none of them is cut at a column. And
+another library than torch's hooks runs prompts from their first token on, whatever the model.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ def sweep_whole(
     recording: Recording, edits: Sequence[RunEdit], where: Int[Tensor, "item position"], keep: int
 ) -> Float[Tensor, "edit item token d_model"]:
     """What `sweep` returns, one forward pass an edit. Raises NoRestartError for heads, and for attention that is hidden."""
-    backend, last = TorchHooks(recording.checkpoint), Site("resid_post", recording.n_layers - 1)
+    checkpoint, last = recording.checkpoint, Site("resid_post", recording.n_layers - 1)
+    backend = recording.other or TorchHooks(checkpoint)
     kept = torch.arange(recording.n_columns - keep, recording.n_columns).expand(len(where), -1)
     ends = []
     for edit in edits:
         if not isinstance(edit, Replacement):
-            raise NoRestartError(why_whole(recording.checkpoint) or "heads are replaced in restarted runs")
+            raise NoRestartError(why_whole(checkpoint, recording.other) or "heads are replaced in restarted runs")
         found = backend.edit(recording.batch, edit.site_edits(where), kept, sites=[last], logits=False)
         ends.append(found.values[last])
     return torch.stack(ends)

@@ -22,12 +22,13 @@ def admit(
     record: Callable[[Sequence[SelfTest]], None] = lambda tests: None,
     progress: Progress = silent,
 ) -> tuple[SelfTest, ...]:
-    """Checks the shapes of everything that is read, then runs the self-tests on `prompts`: all that will be measured.
+    """Checks the shapes of everything that is read (of a model on a server there is nothing to look at), then runs the self-tests on `prompts`: all that will be measured.
 
     `record` is given the results before one of them can stop the run. Raises NotSupportedError for an architecture that
     isn't read rightly, SelfTestError for one whose logits are no numbers, which is the fault of its weights.
     """
-    check_shapes(checkpoint)
+    if not checkpoint.is_elsewhere:
+        check_shapes(checkpoint)
     tests = run_self_tests(checkpoint, prompts, backend=backend, progress=progress)
     record(tests)
     failed = [test for test in tests if not test.passed]
@@ -51,5 +52,10 @@ def admit(
 
 def _first_broken_weight(checkpoint: Checkpoint) -> str | None:
     return next(
-        (name for name, weight in checkpoint.model.named_parameters() if not bool(weight.isfinite().all())), None
+        (
+            name
+            for name, weight in checkpoint.model.named_parameters()
+            if weight.device.type != "meta" and not bool(weight.isfinite().all())
+        ),
+        None,
     )

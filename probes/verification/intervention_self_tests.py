@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from strata.probes.backends.body_inputs import body_inputs
-from strata.probes.backends.contract import Site
+from strata.probes.backends.contract import Backend, Site
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.activation_patching import patch_pairs
@@ -17,6 +19,7 @@ from strata.probes.interventions.intervention import Patching
 from strata.probes.interventions.minimal_pairs import ALL, Pair
 from strata.probes.interventions.scores import logit_difference
 from strata.probes.prompts.batching import pad
+from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.recording import Recording, record_each
 from strata.probes.rerun.run_edits import COMPONENTS, Replacement
@@ -27,10 +30,13 @@ from strata.probes.verification.model_self_tests import SelfTest
 _MOST_PAIRS = 4
 
 
-def run_causal_self_tests(checkpoint: Checkpoint, pairs: Sequence[Pair]) -> tuple[SelfTest, ...]:
+def run_causal_self_tests(
+    checkpoint: Checkpoint, pairs: Sequence[Pair], backend: Backend | None = None
+) -> tuple[SelfTest, ...]:
     """Five identities on a few of the shorter half of `pairs`, of the most different reaches. Costs a dozen small forward passes.
 
     What they are about does not depend on how much text stands before the first difference; what they cost does.
+    `backend`: what runs the model; None: torch's hooks, which those of another library are held against.
     """
     if not pairs:
         raise ValueError("self-tests need at least one pair")
@@ -40,13 +46,15 @@ def run_causal_self_tests(checkpoint: Checkpoint, pairs: Sequence[Pair]) -> tupl
     chosen = by_reach[::step][:_MOST_PAIRS]
     tolerance = tolerance_of(checkpoint.dtype)
     # As they are measured: what the two prompts of a pair share is run once.
-    foil, clean = record_each(checkpoint, [[pair.foil for pair in chosen], [pair.clean for pair in chosen]])
+    lists = [[pair.foil for pair in chosen], [pair.clean for pair in chosen]]
+    foil, clean = record_each(checkpoint, lists, backend=backend)
+    runs = Runs(checkpoint, backend)
     return (
-        *_restart_is_the_full_forward(checkpoint, foil, clean, tolerance),
+        *(() if checkpoint.is_elsewhere else _restart_is_the_full_forward(checkpoint, foil, clean, tolerance)),
         _own_into_own(checkpoint, foil, tolerance),
-        *_every_position_restores(checkpoint, chosen, tolerance),
-        *_attention_at_the_end_restores(checkpoint, chosen, tolerance),
-        _sign(checkpoint, foil, chosen, tolerance),
+        *_every_position_restores(runs, chosen, tolerance),
+        *_attention_at_the_end_restores(runs, chosen, tolerance),
+        _sign(runs, foil, chosen, tolerance),
     )
 
 
@@ -75,7 +83,9 @@ def _restart_is_the_full_forward(
             gap = torch.linalg.vector_norm(logits - expected, dim=-1) / torch.linalg.vector_norm(expected, dim=-1)
             worst = max(worst, float(gap.max()) if bool(torch.isfinite(gap).all()) else float("inf"))
     yield SelfTest(
-        "a restarted run gives the logits of the whole forward pass",
+        "a restarted run gives the logits of the whole forward pass"
+        if foil.other is None
+        else f"an edited run of {foil.other.name} gives the logits of torch's hooks",
         worst <= tolerance.logits,
         worst,
         tolerance.logits,
@@ -103,13 +113,14 @@ def _own_into_own(checkpoint: Checkpoint, foil: Recording, tolerance: Tolerance)
     )
 
 
-def _every_position_restores(checkpoint: Checkpoint, pairs: Sequence[Pair], tolerance: Tolerance) -> Iterator[SelfTest]:
+def _every_position_restores(runs: Runs, pairs: Sequence[Pair], tolerance: Tolerance) -> Iterator[SelfTest]:
     """Not asked of blocks that read more than the stream, such as the token's id."""
+    checkpoint = runs.checkpoint
     if checkpoint.anatomy.beside_stream is not None:
         return
     line = Patching("denoise", "resid_pre", ALL)
     worst = 0.0
-    for batch in patch_pairs(checkpoint, pairs, [line]):
+    for batch in patch_pairs(checkpoint, pairs, [line], runs=runs):
         clean, foil = batch.clean.double(), batch.foil.double()
         scale = clean.abs().maximum(foil.abs()).clamp(min=1.0)[:, None]
         gap = ((batch.shift[line].double() - (clean - foil)[:, None]) / scale).abs()
@@ -124,9 +135,7 @@ def _every_position_restores(checkpoint: Checkpoint, pairs: Sequence[Pair], tole
     )
 
 
-def _attention_at_the_end_restores(
-    checkpoint: Checkpoint, pairs: Sequence[Pair], tolerance: Tolerance
-) -> Iterator[SelfTest]:
+def _attention_at_the_end_restores(runs: Runs, pairs: Sequence[Pair], tolerance: Tolerance) -> Iterator[SelfTest]:
     """Whatever comes before `last` reaches it through attention alone: with that of the clean run it is the clean run.
 
     True of random models too, so of the whole cell it says nothing about the model. Not asked of pairs that differ at `last`.
@@ -134,9 +143,9 @@ def _attention_at_the_end_restores(
     same_end = [pair for pair in pairs if pair.clean.ids[-1] == pair.foil.ids[-1]]
     if not same_end:
         return
-    batch = CellBatch(Runs(checkpoint), same_end, None)
+    batch = CellBatch(runs, same_end, None)
     clean, foil = batch.clean.double(), batch.foil.double()
-    moved = batch.denoise("move", [(0, checkpoint.n_layers - 1)])[:, 0].double()
+    moved = batch.denoise("move", [(0, runs.checkpoint.n_layers - 1)])[:, 0].double()
     gap = ((moved - (clean - foil)) / clean.abs().maximum(foil.abs()).clamp(min=1.0)).abs()
     worst = float(gap.max()) if bool(torch.isfinite(gap).all()) else float("inf")
     allowed = 10 * tolerance.logits
@@ -149,17 +158,13 @@ def _attention_at_the_end_restores(
     )
 
 
-def _sign(checkpoint: Checkpoint, foil: Recording, pairs: Sequence[Pair], tolerance: Tolerance) -> SelfTest:
+def _sign(runs: Runs, foil: Recording, pairs: Sequence[Pair], tolerance: Tolerance) -> SelfTest:
     """The metric has to rise with the answer's logit: it is that logit of the model's own minus the foil's."""
-    readout = checkpoint.readout
+    checkpoint, readout = runs.checkpoint, runs.checkpoint.readout
     tokens = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs])
     stream = foil.streams[-1][:, -1]
     difference = logit_difference(readout, stream[None], tokens)[0].double()
-    batch = pad(foil.prompts, checkpoint.pad_id).to(checkpoint.device)
-    with torch.no_grad():
-        output = checkpoint.model(**body_inputs(checkpoint, batch), use_cache=False)
-    lasts = batch.mask.sum(1) - 1
-    logits = output.logits[torch.arange(len(lasts), device=lasts.device), lasts].double().to(difference.device)
+    logits = _last_logits(runs, foil.prompts).double().to(difference.device)
     at = tokens.to(difference.device)
     expected = (logits.gather(1, at[:, :1]) - logits.gather(1, at[:, 1:]))[:, 0]
     gap = (difference - expected).abs() / torch.linalg.vector_norm(logits, dim=-1)
@@ -169,5 +174,22 @@ def _sign(checkpoint: Checkpoint, foil: Recording, pairs: Sequence[Pair], tolera
         value <= tolerance.logits,
         value,
         tolerance.logits,
-        "distance over the norm of the logits; the model called without hooks",
+        "distance over the norm of the logits; "
+        + ("the logits that the server gives" if checkpoint.is_elsewhere else "the model called without hooks"),
     )
+
+
+def _last_logits(runs: Runs, prompts: Sequence[Prompt]) -> Float[Tensor, "prompt vocab"]:
+    """The model's own, where it is here."""
+    checkpoint = runs.checkpoint
+    batch = pad(prompts, checkpoint.pad_id)
+    lasts = batch.mask.sum(1, keepdim=True) - 1
+    if checkpoint.is_elsewhere and runs.backend is not None:
+        read = runs.backend.read(batch, (), lasts, logits=True).logits
+        assert read is not None
+        return read[:, 0]
+    with torch.no_grad():
+        output = checkpoint.model(**body_inputs(checkpoint, batch.to(checkpoint.device)), use_cache=False)
+    rows = torch.arange(len(lasts), device=output.logits.device)
+    logits: Tensor = output.logits[rows, lasts[:, 0].to(rows.device)]
+    return logits

@@ -254,19 +254,27 @@ def _contributions_add_up(bench: _Bench) -> Iterator[SelfTest]:
 
 def _lens_is_the_model(bench: _Bench) -> Iterator[SelfTest]:
     with torch.no_grad():
-        # Ones for a mask: under causal attention the pads behind a row change nothing, and the kernels stay the same.
-        given = body_inputs(bench.checkpoint, bench.batch.to(bench.checkpoint.device))
-        given.setdefault("attention_mask", torch.ones_like(given["input_ids"]))
-        output = bench.checkpoint.model(**given, use_cache=False)
-        model_logits = output.logits[bench.real]
+        model_logits = bench.logits if bench.checkpoint.is_elsewhere else _logits_without_hooks(bench)
         lens_logits = bench.checkpoint.readout.logits(bench.streams[-1]).to(model_logits.device)
     norms = torch.linalg.vector_norm(model_logits.double(), dim=-1)
     yield _result(
         "the lens at stream L gives the model's logits",
         differences(lens_logits, model_logits, norms)[1],
         bench.tolerance.rounding,
-        "Euclidean distance over the norm of the logits; the model called without hooks",
+        f"Euclidean distance over the norm of the logits; {_called(bench)}",
     )
+
+
+def _logits_without_hooks(bench: _Bench) -> Float[Tensor, "token vocab"]:
+    # Ones for a mask: under causal attention the pads behind a row change nothing, and the kernels stay the same.
+    given = body_inputs(bench.checkpoint, bench.batch.to(bench.checkpoint.device))
+    given.setdefault("attention_mask", torch.ones_like(given["input_ids"]))
+    logits: Tensor = bench.checkpoint.model(**given, use_cache=False).logits
+    return logits[bench.real]
+
+
+def _called(bench: _Bench) -> str:
+    return "the logits that the server gives" if bench.checkpoint.is_elsewhere else "the model called without hooks"
 
 
 def _silencing_is_deleting(bench: _Bench) -> Iterator[SelfTest]:
@@ -335,18 +343,28 @@ def _length_does_not_matter(bench: _Bench) -> Iterator[SelfTest]:
 
 def _lens_is_the_model_at_length(bench: _Bench) -> Iterator[SelfTest]:
     longest, stream = bench.ends[-1], bench.alone[-1][-1, -1:]
-    model = bench.checkpoint.model
-    only = {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
     with torch.no_grad():
-        ids = torch.tensor([longest.ids], device=bench.checkpoint.device)
-        wanted = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False, **only).logits[0, -1:]
+        wanted = _last_logits(bench, longest)
         logits = bench.checkpoint.readout.logits(stream).to(wanted.device)
     yield _result(
         "the lens at stream L gives the model's logits after the longest prompt",
         differences(logits, wanted, torch.linalg.vector_norm(wanted.double(), dim=-1))[1],
         bench.tolerance.logits,
-        f"Euclidean distance over the norm of the logits; {len(longest.ids)} tokens, the model called without hooks",
+        f"Euclidean distance over the norm of the logits; {len(longest.ids)} tokens, {_called(bench)}",
     )
+
+
+def _last_logits(bench: _Bench, prompt: Prompt) -> Float[Tensor, "one vocab"]:
+    checkpoint, last = bench.checkpoint, torch.tensor([[len(prompt.ids) - 1]])
+    if checkpoint.is_elsewhere:
+        read = bench.backend.read(pad([prompt], checkpoint.pad_id), (), last, logits=True).logits
+        assert read is not None
+        return read[0]
+    model = checkpoint.model
+    only = {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
+    ids = torch.tensor([prompt.ids], device=checkpoint.device)
+    logits: Tensor = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False, **only).logits
+    return logits[0, -1:]
 
 
 def _streams_by_row(bench: _Bench, batch: Batch) -> Iterator[Float[Tensor, "stream token d_model"]]:

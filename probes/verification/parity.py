@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from strata.probes.backends import BACKENDS, open_backend
+from strata.probes.backend_choice import BACKENDS, Remote
+from strata.probes.backends import open_backend
 from strata.probes.backends.contract import EDITABLE, SITE_NAMES, Backend, Site, SiteEdit
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -100,7 +101,7 @@ def measure_parity(
     backends: Sequence[str | Backend] = COMPARED,
     prompts: Sequence[Prompt] | None = None,
     seed: int = 0,
-    remote: bool | str = False,
+    remote: Remote = False,
     progress: Progress = silent,
 ) -> Parity:
     """Runs one batch of mixed lengths through every backend, padded right and padded left, and compares.
@@ -174,7 +175,7 @@ def default_prompts(checkpoint: Checkpoint, seed: int = 0) -> list[Prompt]:
 
 
 def _open(
-    checkpoint: Checkpoint, backends: Sequence[str | Backend], remote: bool | str
+    checkpoint: Checkpoint, backends: Sequence[str | Backend], remote: Remote
 ) -> tuple[list[Backend], dict[str, str]]:
     opened: list[Backend] = []
     unavailable: dict[str, str] = {}

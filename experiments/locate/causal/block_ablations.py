@@ -19,13 +19,13 @@ from strata.experiments.locate.causal.cell_evidence import drawn_clusters
 from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.experiments.results.locate_tables import CurveRow
 from strata.experiments.statistics.window_effects import cluster_means
-from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.ablation import ablate_pairs
 from strata.probes.interventions.damage import LAST_TOKENS, damage
 from strata.probes.interventions.intervention import Ablation
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.lens.fitting_text import sample_text, text_tokens
 from strata.probes.progress import Progress, silent
+from strata.probes.rerun.shared_recordings import Runs
 from strata.probes.statistics.bootstrap import cluster_codes
 
 Extent = Literal["default", "full"]
@@ -54,7 +54,7 @@ class AblationSettings:
 
 
 def covariates(
-    checkpoint: Checkpoint,
+    runs: Runs,
     selected: Sequence[SelectedFamily],
     settings: AblationSettings,
     *,
@@ -75,9 +75,9 @@ def covariates(
         entities = [entity for family in members for entity in family.pairs.entities[:most]]
         if pairs:
             dropped = True
-            yield from _dropped(checkpoint, kind, pairs, entities, _donors(members), ablations, settings, progress)
+            yield from _dropped(runs, kind, pairs, entities, _donors(members), ablations, settings, progress)
     if dropped:
-        yield from _damaged(checkpoint, ablations, settings, progress)
+        yield from _damaged(runs, ablations, settings, progress)
 
 
 def _donors(members: Sequence[SelectedFamily]) -> list[Pair]:
@@ -85,7 +85,7 @@ def _donors(members: Sequence[SelectedFamily]) -> list[Pair]:
 
 
 def _dropped(
-    checkpoint: Checkpoint,
+    runs: Runs,
     kind: str,
     pairs: Sequence[Pair],
     entities: Sequence[str],
@@ -94,9 +94,12 @@ def _dropped(
     settings: AblationSettings,
     progress: Progress,
 ) -> Iterator[CurveRow]:
+    checkpoint = runs.checkpoint
     drops = {ablation: np.full((len(pairs), checkpoint.n_layers), np.nan) for ablation in ablations}
     intact = np.full(len(pairs), np.nan)
-    for batch in ablate_pairs(checkpoint, pairs, donors, ablations, progress=progress, stage=f"ablation, {kind}"):
+    for batch in ablate_pairs(
+        checkpoint, pairs, donors, ablations, runs=runs, progress=progress, stage=f"ablation, {kind}"
+    ):
         rows = list(batch.rows)
         intact[rows] = batch.intact.double().numpy()
         for ablation, drop in batch.drop.items():
@@ -118,17 +121,19 @@ def _dropped(
 
 
 def _damaged(
-    checkpoint: Checkpoint, ablations: Sequence[Ablation], settings: AblationSettings, progress: Progress
+    runs: Runs, ablations: Sequence[Ablation], settings: AblationSettings, progress: Progress
 ) -> Iterator[CurveRow]:
     """KL per token on neutral text: the run's `--text`, by default text sampled from the model itself by its seed."""
+    checkpoint, backend = runs.checkpoint, runs.backend
     n_tokens = settings.neutral_texts * _TEXT_LENGTH
     if settings.text is not None:
         neutral = text_tokens(checkpoint, Path(settings.text), n_tokens, length=_TEXT_LENGTH)
     else:
-        neutral = sample_text(checkpoint, n_tokens, settings.seed, length=_TEXT_LENGTH)
+        neutral = sample_text(checkpoint, n_tokens, settings.seed, length=_TEXT_LENGTH, backend=backend)
     texts = [tuple(int(token) for token in row) for row in neutral[: settings.neutral_texts]]
     last = min(LAST_TOKENS, max(1, len(texts[0]) // 2))
-    for ablation, values in damage(checkpoint, texts, ablations, last_tokens=last, progress=progress).items():
+    measured = damage(checkpoint, texts, ablations, last_tokens=last, backend=backend, progress=progress)
+    for ablation, values in measured.items():
         by_text: Float[np.ndarray, "text layer"] = values.double().numpy()
         for block, of_block in enumerate(by_text.T):
             yield CurveRow(

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from strata.experiments.locate.causal.family_decision import FamilyPairs
+from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.cell_effects import CellBatch, Side
 from strata.probes.rerun.shared_recordings import Runs
@@ -20,8 +21,9 @@ _HELD_BYTES = {"cpu": 750_000_000, "cuda": 8_000_000_000}
 class FamilyBatches:
     """The batches of a family; the latest ones stay recorded, so that a search needn't run their prompts again."""
 
-    def __init__(self, checkpoint: Checkpoint, family: FamilyPairs) -> None:
-        self.checkpoint, self.family = checkpoint, family
+    def __init__(self, checkpoint: Checkpoint, family: FamilyPairs, backend: Backend | None = None) -> None:
+        """`backend`: what runs them; None: torch's hooks."""
+        self.checkpoint, self.family, self.backend = checkpoint, family, backend
         self.rows: list[list[int]] = []
         self._held: dict[tuple[int, ...], CellBatch] = {}
         self._most = _HELD_BYTES.get(checkpoint.device.type, _HELD_BYTES["cuda"])
@@ -33,7 +35,7 @@ class FamilyBatches:
     def added(self, batches: list[list[int]]) -> FamilyBatches:
         """The new batches by themselves; they are also among all from now on."""
         self.rows += batches
-        new = FamilyBatches(self.checkpoint, self.family)
+        new = FamilyBatches(self.checkpoint, self.family, self.backend)
         new.rows, new._held = batches, self._held
         return new
 
@@ -44,7 +46,7 @@ class FamilyBatches:
                 # The latest: the others are the first to be asked again.
                 self._held.popitem()
             members = [self.family.pairs[row] for row in rows]
-            self._held[key] = CellBatch(Runs(self.checkpoint), members, self.family.span)
+            self._held[key] = CellBatch(Runs(self.checkpoint, self.backend), members, self.family.span)
         return self._held[key]
 
 

@@ -9,9 +9,11 @@ from threading import Event, Lock
 
 import torch
 
+from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.shared_weights import with_shared_weights
 from strata.probes.memory import free_host_memory
+from strata.probes.rerun.why_whole import is_other
 
 _MOST = 4
 """Families at once: each holds the recordings of its own prompts."""
@@ -25,9 +27,13 @@ _SMALL = 500_000_000
 class FamilyWorkers:
     """The model as often as families are measured at once, with one set of weights."""
 
-    def __init__(self, checkpoint: Checkpoint, at_once: int | None = None) -> None:
-        """`at_once`: how many; None: as many as gain by it."""
-        self.at_once = families_at_once(checkpoint) if at_once is None else at_once
+    def __init__(self, checkpoint: Checkpoint, at_once: int | None = None, backend: Backend | None = None) -> None:
+        """`at_once`: how many; None: as many as gain by it. `backend`: what runs the model, one family after the other where it
+        isn't torch's hooks."""
+        self.backend = backend
+        if at_once is None:
+            at_once = 1 if is_other(backend) else families_at_once(checkpoint)
+        self.at_once = at_once
         self.threads = max(1, torch.get_num_threads() // self.at_once)
         """Of each."""
         self.stopping = Event()

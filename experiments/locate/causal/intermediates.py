@@ -18,6 +18,7 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.entity import entity_of
 from strata.experiments.results.locate_summary import Intermediate, Intermediates, Share, WhyNoIntermediates
 from strata.experiments.statistics.half_effect_depth import half_mass_block
+from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
 from strata.probes.interventions.scores import token_logits
 from strata.probes.rerun.recording import record
@@ -36,18 +37,20 @@ class EffectivePair:
     at_last: Float[np.ndarray, " block"]
 
 
-def intermediates(checkpoint: Checkpoint, pairs: Sequence[EffectivePair]) -> Intermediates:
+def intermediates(
+    checkpoint: Checkpoint, pairs: Sequence[EffectivePair], backend: Backend | None = None
+) -> Intermediates:
     """For every pair whose item names its `bridge`: where bridge and answer become readable and effective.
 
     `streams` count from 0 (none: never, or never above the null for three streams in a row), `blocks` from 0 (none: no
     effect above a fifth). Shares with cluster intervals: of items whose bridge is readable at all, readable before the
-    answer, and effective in an earlier block than the answer.
+    answer, and effective in an earlier block than the answer. `backend`: what runs the prompts; None: torch's hooks.
     """
     named = [pair for pair in pairs if _bridge(checkpoint, pair.item) is not None]
     if not named:
         return Intermediates(reason=WhyNoIntermediates(code="no-bridge"))
     group = [pair.item for pair in named]
-    bridge_at, answer_at = _readable(checkpoint, group)
+    bridge_at, answer_at = _readable(checkpoint, group, backend)
     bridge_block = _blocks(np.stack([pair.at_span for pair in named]))
     answer_block = _blocks(np.stack([pair.at_last for pair in named]))
     clusters = [entity_of(item.item) for item in group]
@@ -79,7 +82,9 @@ def _bridge(checkpoint: Checkpoint, encoded_item: EncodedItem) -> int | None:
     return None if token == encoded_item.answer_id else token
 
 
-def _readable(checkpoint: Checkpoint, group: Sequence[EncodedItem]) -> tuple[list[int | None], list[int | None]]:
+def _readable(
+    checkpoint: Checkpoint, group: Sequence[EncodedItem], backend: Backend | None
+) -> tuple[list[int | None], list[int | None]]:
     """First of three streams in a row at which the bridge (at any token of the question) and the answer (at the last)
     are likelier than those of another item."""
     tokens = [_bridge(checkpoint, encoded_item) for encoded_item in group]
@@ -102,7 +107,8 @@ def _readable(checkpoint: Checkpoint, group: Sequence[EncodedItem]) -> tuple[lis
             answers.append(None)
             continue
         question = min(encoded_item.prompt.positions.values())
-        run = record(checkpoint, [encoded_item.prompt], keep=len(encoded_item.prompt.ids) - question)
+        back = len(encoded_item.prompt.ids) - question
+        run = record(checkpoint, [encoded_item.prompt], keep=back, backend=backend)
         streams = torch.stack([stream[0] for stream in run.streams])
         scored = torch.tensor([[bridge, other, encoded_item.answer_id, null]]).expand(streams.shape[1], 4)
         logits = token_logits(checkpoint.readout, streams, scored).cpu()

@@ -29,6 +29,7 @@ from strata.experiments.results.families import FamilyResult
 from strata.experiments.statistics.answer_coding import normalised
 from strata.experiments.statistics.loci import DRAWN_TOGETHER, minimal_windows, without_overlaps
 from strata.experiments.statistics.window_effects import Window, WindowEffects
+from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.activation_patching import BATCH_TOKENS
 from strata.probes.interventions.cell_effects import CellBatch, Side
@@ -69,13 +70,15 @@ def measure_family(
     seed: int,
     tokens: int | None = None,
     stopping: Event | None = None,
+    backend: Backend | None = None,
 ) -> FamilyMeasurements:
     """Everything that `analyse` needs. `tokens`: recomputed tokens a batch may hold; None: the device's usual number.
+    `backend`: what runs the model, where it isn't torch's hooks without heads and knockout.
 
     Raises StoppedError soon after `stopping` is set.
     """
     tokens = tokens_a_batch(tokens, checkpoint.device, BATCH_TOKENS)
-    return _Programme(checkpoint, family, effort, seed, tokens, stopping or Event()).run()
+    return _Programme(FamilyBatches(checkpoint, family, backend), effort, seed, tokens, stopping or Event()).run()
 
 
 class StoppedError(Exception):
@@ -99,13 +102,10 @@ def settled(analysis: FamilyAnalysis) -> bool:
 
 
 class _Programme:
-    def __init__(
-        self, checkpoint: Checkpoint, family: FamilyPairs, effort: Effort, seed: int, tokens: int, stopping: Event
-    ) -> None:
-        self.stopping = stopping
-        self.checkpoint, self.family, self.effort, self.seed, self.tokens = checkpoint, family, effort, seed, tokens
+    def __init__(self, batches: FamilyBatches, effort: Effort, seed: int, tokens: int, stopping: Event) -> None:
+        self.batches, self.effort, self.seed, self.tokens, self.stopping = batches, effort, seed, tokens, stopping
+        self.checkpoint, self.family = checkpoint, family = batches.checkpoint, batches.family
         self.measured = FamilyMeasurements(checkpoint.n_layers)
-        self.batches = FamilyBatches(checkpoint, family)
         self.cells = [
             cell for cell in CELLS
             if not at_span(cell) or (family.span is not None and checkpoint.n_layers > 1)
@@ -163,7 +163,9 @@ class _Programme:
         if not self.family.third:
             return
         family = replace(self.family, pairs=self.family.third, third=())
-        runs = FamilyBatches(self.checkpoint, family).added([[added[row] for row in rows] for rows in batches])
+        runs = FamilyBatches(self.checkpoint, family, self.batches.backend).added(
+            [[added[row] for row in rows] for rows in batches]
+        )
         for cell in self.cells:
             pieces = torch.from_numpy(by_row(runs, added, partial(_pieces, cell, "clean"))).float()
             self.third[cell] = _joined(self.third.get(cell), pieces)

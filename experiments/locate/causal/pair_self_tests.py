@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.results.locate_tables import BehaviourRow
+from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.verification.intervention_self_tests import run_causal_self_tests
 from strata.probes.verification.model_self_tests import SelfTest
@@ -15,9 +16,12 @@ _PER_FAMILY = 2
 
 
 def causal_self_tests(
-    checkpoint: Checkpoint, encoded: Sequence[EncodedItem], behaviour: Sequence[BehaviourRow]
+    checkpoint: Checkpoint,
+    encoded: Sequence[EncodedItem],
+    behaviour: Sequence[BehaviourRow],
+    backend: Backend | None = None,
 ) -> tuple[SelfTest, ...]:
-    """None without pairs."""
+    """None without pairs. `backend`: what runs the model; None: torch's hooks."""
     answered = {row.item for row in behaviour if row.used}
     taken: dict[tuple[str, str], int] = {}
     pairs = []
@@ -31,4 +35,4 @@ def causal_self_tests(
             taken[family] = taken.get(family, 0) + 1
     if not pairs:
         return ()
-    return run_causal_self_tests(checkpoint, pairs)
+    return run_causal_self_tests(checkpoint, pairs, backend)

@@ -49,7 +49,8 @@ from strata.probes.errors import DoesNotFitError, is_out_of_memory
 from strata.probes.interventions.activation_patching import BATCH_TOKENS
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
-from strata.probes.rerun.why_whole import why_whole
+from strata.probes.rerun.shared_recordings import Runs
+from strata.probes.rerun.why_whole import is_other, why_whole
 from strata.probes.store import ActivationStore
 from strata.probes.threads import side_by_side
 
@@ -106,7 +107,7 @@ def causal_stage(
         return _nothing(checkpoint.n_layers)
     store = effects_store(run.path, run.run_id)
     place_draws, draws = min(config.draws, PLACE_DRAWS), min(config.draws, 2_000)
-    workers = FamilyWorkers(checkpoint)
+    workers = FamilyWorkers(checkpoint, backend=backend)
     localised = localise(
         checkpoint, backend, encoded, behaviour, partial(measured_or_kept, run, workers, store, config.seed),
         most_pairs=config.pairs, draws=place_draws, seed=config.seed, beside=config.extent != "quick",
@@ -115,12 +116,12 @@ def causal_stage(
     beside: list[CurveRow] = []
     if config.extent in ("default", "full"):
         settings = AblationSettings(config.extent, config.draws, config.seed, config.damage_texts, config.text)
-        beside = list(covariates(checkpoint, localised.selected, settings, progress=progress))
+        beside = list(covariates(Runs(checkpoint, backend), localised.selected, settings, progress=progress))
     return Causal(
         localisation=localised.results(checkpoint.n_layers),
         excluded=_excluded(localised),
-        intermediates=intermediates(checkpoint, list(_composite(localised))),
-        caveats=tuple(_caveats(checkpoint, localised)),
+        intermediates=intermediates(checkpoint, list(_composite(localised)), backend),
+        caveats=tuple(_caveats(checkpoint, localised, backend)),
         settings=CausalSettings(
             map=config.extent,
             pairs_per_family=config.pairs,
@@ -167,7 +168,7 @@ def measure_shard(
         checkpoint, backend, encoded, behaviour, most=config.pairs, seed=config.seed, known=known, budget=budget, progress=progress
     )  # fmt: skip
     own = [family for family in selected if why_not(family, config.pairs) is None][shard.number :: shard.of]
-    workers = FamilyWorkers(checkpoint)
+    workers = FamilyWorkers(checkpoint, backend=backend)
 
     def of_family(family: SelectedFamily) -> None:
         effort = effort_for(family, config.pairs, beside=config.extent != "quick")
@@ -216,8 +217,9 @@ def _as_it_fits(
     while True:
         try:
             return measure_family(
-                checkpoint, family.pairs, effort=effort, seed=seed, tokens=tokens, stopping=workers.stopping
-            )
+                checkpoint, family.pairs, effort=effort, seed=seed, tokens=tokens, stopping=workers.stopping,
+                backend=workers.backend,
+            )  # fmt: skip
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -288,9 +290,10 @@ def _nothing(n_layers: int) -> Causal:
     )
 
 
-def _caveats(checkpoint: Checkpoint, localised: Localised) -> Iterator[Caveat]:
+def _caveats(checkpoint: Checkpoint, localised: Localised, backend: Backend) -> Iterator[Caveat]:
     reason = why_whole(checkpoint)
-    if reason is not None and localised.measurements:
+    # Of another library the run has a caveat anyway.
+    if reason is not None and localised.measurements and not is_other(backend):
         yield Caveat(code="whole-forward", text=reason)
     for kind in KINDS:
         answered = [family for family in localised.selected if family.answered]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from contextlib import suppress
 from typing import Any
 
 import torch
@@ -22,8 +21,8 @@ def test_libraries_come_in_at_first_use_and_nnsight_not_in_debug_mode_for_our_v(
         "import sys, strata.probes.verification.parity, strata.probes.verification.model_self_tests\n"
         "print(sorted({'transformer_lens', 'nnsight'} & set(sys.modules)))\n"
         "sys.argv = ['strata', 'verify', '-v', '--verbose']\n"
-        "from strata.probes.backends.nnsight_backend import _library\n"
-        "print(_library().CONFIG.APP.DEBUG, sys.argv[1:])"
+        "from strata.probes.backends.nnsight_library import nnsight_library\n"
+        "print(nnsight_library().CONFIG.APP.DEBUG, sys.argv[1:])"
     )
     completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert completed.stdout.splitlines() == ["[]", "False ['verify', '-v', '--verbose']"]
@@ -49,20 +48,6 @@ def test_a_rehearsed_remote_run_gives_the_local_values(tiny_models: Any) -> None
         there.read(batch, sites, where).stack(sites), here.read(batch, sites, where).stack(sites)
     )
     torch.testing.assert_close(there.edit(batch, [edit], where).logits, here.edit(batch, [edit], where).logits)
-
-
-def test_remote_is_handed_on_to_the_trace(tiny_models: Any, monkeypatch: Any) -> None:
-    backend: Any = open_backend("nnsight", tiny_models("llama"), remote=True)
-    asked: list[object] = []
-
-    def trace(*args: object, remote: object, **kwargs: object) -> None:
-        asked.append(remote)
-        raise InterruptedError
-
-    monkeypatch.setattr(backend._model, "trace", trace)
-    with suppress(InterruptedError):
-        backend.read(pad(PROMPTS, 0), [Site("resid_pre", 0)])
-    assert asked == [True]
 
 
 def test_transformer_lens_runs_olmo2_in_half_precision(tiny_models: Any) -> None:
