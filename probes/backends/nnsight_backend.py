@@ -13,6 +13,7 @@ from torch import Tensor
 
 from strata.probes.backend_choice import Remote
 from strata.probes.backends.contract import Activations, OneRun, Site, SiteEdit
+from strata.probes.backends.foreign_failures import failures_named
 from strata.probes.backends.ndif_requests import MOST_BYTES, MOST_TOKENS, pieces, require_key, sent
 from strata.probes.backends.nnsight_library import nnsight_library
 from strata.probes.backends.second_module_tree import second_tree
@@ -133,7 +134,11 @@ class NNsightBackend(OneRun):
             with torch.no_grad():
                 return _trace(self._model, batch, steps, at, logits, self.remote)
 
-        streams, logit_values = sent(model.identity.spec, run) if self.remote is True else run()
+        if self.remote is True:
+            streams, logit_values = sent(model.identity.spec, run)
+        else:
+            with failures_named(self.name, model):
+                streams, logit_values = run()
         values = {site: value.to(model.device) for site, value in zip(wanted, streams, strict=True)}
         for site in sites:
             if site.name in ("resid_mid", "block_out"):

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from strata.probes.backends.batch_positions import Pick, picker, replaced
 from strata.probes.backends.contract import Activations, OneRun, Site, SiteEdit
+from strata.probes.backends.foreign_failures import failures_named
 from strata.probes.backends.second_module_tree import second_tree
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
@@ -42,7 +43,7 @@ class TransformerLensBackend(OneRun):
         batch, pick = batch.to(model.device), picker(where)
         by_site: dict[Site, Tensor] = {}
         hooks = [*self._casts, *self._edits(edits), *self._reads(sites, by_site, pick)]
-        with torch.no_grad():
+        with torch.no_grad(), failures_named(self.name, model):
             output = self.bridge.run_with_hooks(
                 batch.ids,
                 fwd_hooks=hooks,

@@ -10,6 +10,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import NotSupportedError, SelfTestError
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.prompt import Prompt
+from strata.probes.rerun.why_whole import is_other
 from strata.probes.verification.model_self_tests import FiniteLogits, SelfTest, require_passed, run_self_tests
 from strata.probes.verification.shape_check import check_shapes
 
@@ -40,10 +41,10 @@ def admit(
             )
         require_passed(tests)
     if failed:
-        first = failed[0]
+        first, by = failed[0], f"run by {backend.name} " if is_other(backend) else ""
         raise NotSupportedError(
             name_of(checkpoint.model),
-            f"it fails the self-test '{first.name}': {first.value:.3g} where at most {first.tolerance:.3g} is rounding "
+            f"{by}it fails the self-test '{first.name}': {first.value:.3g} where at most {first.tolerance:.3g} is rounding "
             f"({len(failed)} of {len(tests)} self-tests failed)",
             "Do not trust numbers from this model; `strata verify` shows which backend differs at which site",
         )

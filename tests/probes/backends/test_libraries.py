@@ -6,12 +6,15 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
 import torch
 from tiny_models import tiny_checkpoint
 
 from strata.probes.backends import Site, SiteEdit, open_backend, streams_of
+from strata.probes.errors import NotSupportedError, StrataError
 from strata.probes.prompts.batching import pad
 from strata.probes.prompts.prompt import Prompt
+from strata.probes.verification.before_measuring import admit
 
 PROMPTS = [Prompt("a", (5, 6, 7, 8, 9)), Prompt("b", (10, 11))]
 
@@ -48,6 +51,34 @@ def test_a_rehearsed_remote_run_gives_the_local_values(tiny_models: Any) -> None
         there.read(batch, sites, where).stack(sites), here.read(batch, sites, where).stack(sites)
     )
     torch.testing.assert_close(there.edit(batch, [edit], where).logits, here.edit(batch, [edit], where).logits)
+
+
+@pytest.mark.parametrize("name", ["transformer_lens", "nnsight"])
+def test_what_a_library_raises_on_a_model_is_one_sentence_that_names_both(
+    name: str, tiny_models: Any, monkeypatch: Any
+) -> None:
+    checkpoint = tiny_models("gpt2")
+    backend: Any = open_backend(name, checkpoint)
+
+    def fails(*_: object, **__: object) -> None:
+        raise KeyError("hook_attn_out")
+
+    if name == "nnsight":
+        monkeypatch.setattr(backend._model, "trace", fails)
+    else:
+        monkeypatch.setattr(backend.bridge, "run_with_hooks", fails)
+    with pytest.raises(StrataError, match=rf"The backend {name} fails on GPT2LMHeadModel \(gpt2\) \(KeyError: 'hook"):
+        backend.read(pad(PROMPTS, 0), [Site("resid_pre", 0)])
+
+
+def test_a_model_that_a_library_runs_wrongly_is_refused_by_the_librarys_name(
+    tiny_models: Any, monkeypatch: Any
+) -> None:
+    checkpoint = tiny_models("llama")
+    backend: Any = open_backend("transformer_lens", checkpoint)
+    monkeypatch.setattr(backend, "_casts", [("blocks.1.hook_mlp_out", lambda h, hook: h * 1.5)])
+    with pytest.raises(NotSupportedError, match="because run by transformer_lens it fails the self-test"):
+        admit(checkpoint, PROMPTS, backend=backend)
 
 
 def test_transformer_lens_runs_olmo2_in_half_precision(tiny_models: Any) -> None:
