@@ -46,7 +46,7 @@ def replaced(
     h = h.clone()
     for edit in edits:
         columns = edit.where.to(h.device)
-        rows = torch.arange(len(columns), device=h.device)[:, None]
+        rows = edit.items.to(h.device)[:, None]
         values = torch.zeros_like(edit.values).to(h) if nothing else edit.values.to(h)
         if beside is not None:
             values = values - beside[rows, columns]

@@ -20,6 +20,9 @@ SITE_NAMES: tuple[SiteName, ...] = get_args(SiteName)
 EDITABLE: tuple[SiteName, ...] = ("resid_pre", "resid_post", "attn_out", "mlp_out", "block_out")
 
 
+_PASS_TOKENS = {"cpu": 1024, "cuda": 65_536}
+
+
 class Site(NamedTuple):
     """A place on the residual stream of one block."""
 
@@ -46,6 +49,13 @@ class SiteEdit:
     values: Float[Tensor, "item position d_model"]
     """What stands there afterwards; zeros remove a contribution. `block_out` := v means `resid_post` := `resid_pre` + v,
     and a later reading of `block_out` still gives what the two steps wrote."""
+    rows: Int[Tensor, " item"] | None = None
+    """Rows of the batch that it is made in; None: all of them, in their order."""
+
+    @property
+    def items(self) -> Int[Tensor, " item"]:
+        """Rows of the batch that it is made in."""
+        return torch.arange(len(self.where)) if self.rows is None else self.rows
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,11 @@ class Backend(Protocol):
 
     @property
     def n_layers(self) -> int: ...
+
+    @property
+    def tokens_a_pass(self) -> int:
+        """That one forward pass is for, padding included, where many runs of the same prompts are to be made."""
+        ...
 
     @property
     def shares_beginnings(self) -> bool:
@@ -110,6 +125,10 @@ class OneRun(ABC):
     @property
     def n_layers(self) -> int:
         return self.checkpoint.n_layers
+
+    @property
+    def tokens_a_pass(self) -> int:
+        return _PASS_TOKENS.get(self.checkpoint.device.type, _PASS_TOKENS["cuda"])
 
     @property
     def shares_beginnings(self) -> bool:
@@ -178,16 +197,19 @@ def check_request(
     for edit in edits:
         if edit.site.name not in EDITABLE:
             raise StrataError(f"{edit.site.name} can't be edited", f"Edit one of: {', '.join(EDITABLE)}")
-        if edit.where.shape[0] != rows or edit.values.shape != (*edit.where.shape, d_model):
+        n_edited = rows if edit.rows is None else len(edit.rows)
+        if edit.where.shape[0] != n_edited or edit.values.shape != (*edit.where.shape, d_model):
             raise StrataError(
-                f"An edit of shape {tuple(edit.values.shape)} at {tuple(edit.where.shape)} places does not fit {rows} rows",
+                f"An edit of shape {tuple(edit.values.shape)} at {tuple(edit.where.shape)} places does not fit {n_edited} rows",
                 f"Give one value of width {d_model} for each place",
             )
         if _adds_to_nothing(checkpoint, edit):
             what = "mixer" if edit.site.name == "attn_out" else "channel part"
             raise StrataError(f"Block {edit.site.layer} has no {what} to replace", "Edit resid_post or block_out")
-        if not _inside(edit.where, columns):
-            raise StrataError(f"An edit lies outside the {columns} columns of the batch", "Check the positions")
+        if not _inside(edit.where, columns) or not _inside(edit.items, rows):
+            raise StrataError(
+                f"An edit lies outside the {columns} columns and {rows} rows of the batch", "Check the positions"
+            )
     if where is not None and (where.shape[0] != rows or not _inside(where, columns)):
         raise StrataError(
             f"Places of shape {tuple(where.shape)} lie outside the batch of {rows} rows and {columns} columns",
@@ -204,5 +226,5 @@ def _adds_to_nothing(checkpoint: Checkpoint, edit: SiteEdit) -> bool:
     return lacks and bool(edit.values.any())
 
 
-def _inside(where: Int[Tensor, "item position"], columns: int) -> bool:
-    return not where.numel() or 0 <= int(where.min()) <= int(where.max()) < columns
+def _inside(where: Int[Tensor, "*place"], n: int) -> bool:
+    return not where.numel() or 0 <= int(where.min()) <= int(where.max()) < n

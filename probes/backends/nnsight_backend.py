@@ -61,6 +61,10 @@ class NNsightBackend(OneRun):
         else:
             self._model = _wrapped(second_tree(checkpoint.model), checkpoint)
 
+    @property
+    def tokens_a_pass(self) -> int:
+        return MOST_TOKENS if self.remote else super().tokens_a_pass
+
     def _run(
         self,
         batch: Batch,
@@ -104,7 +108,7 @@ class NNsightBackend(OneRun):
     ) -> Activations:
         """Some rows, in one request for each group of sites."""
         part = Batch(*(values[rows] for values in (batch.ids, batch.mask, batch.position_ids, batch.start)))
-        of_rows = [SiteEdit(edit.site, edit.where[rows], edit.values[rows]) for edit in edits]
+        of_rows = [_of_slice(edit, rows) for edit in edits]
         found: dict[Site, Tensor] = {}
         last = None
         for number, group in enumerate(groups or [()]):
@@ -150,8 +154,7 @@ class NNsightBackend(OneRun):
     def _steps(self, edits: Sequence[SiteEdit], wanted: Sequence[Site]) -> list[_Step]:
         by_site: dict[Site, list[tuple[Tensor, Tensor, Tensor]]] = defaultdict(list)
         for edit in edits:
-            rows = torch.arange(len(edit.where))[:, None]
-            by_site[edit.site].append((rows, edit.where, edit.values))
+            by_site[edit.site].append((edit.items[:, None], edit.where, edit.values))
         needed = set(wanted)
         for site in by_site:
             needed |= {site} if site.name in _ORDER else {_pre(site), _post(site)}
@@ -254,6 +257,14 @@ def _trace(
         else:
             tracer.stop()
     return streams, outputs
+
+
+def _of_slice(edit: SiteEdit, rows: slice) -> SiteEdit:
+    """What of an edit is made in these rows, told as rows of them."""
+    items = edit.items
+    here = ((items >= rows.start) & (items < rows.stop)).nonzero()[:, 0]
+    at = here.to(edit.where.device), here.to(edit.values.device)
+    return SiteEdit(edit.site, edit.where[at[0]], edit.values[at[1]], items[here] - rows.start)
 
 
 def _parts(site: Site) -> tuple[Site, ...]:

@@ -25,11 +25,17 @@ def right_aligned(batch: Batch) -> Batch:
 
 def where_right_aligned(batch: Batch, where: Int[Tensor, "item position"]) -> Int[Tensor, "item position"]:
     """Columns of `batch` in its rolled rows."""
-    return (where - batch.start.to(where.device)[:, None]) % batch.ids.shape[1]
+    return _moved(batch, where, batch.start)
+
+
+def _moved(batch: Batch, where: Int[Tensor, "item position"], by: Int[Tensor, " item"]) -> Int[Tensor, "item position"]:
+    return (where - by.to(where.device)[:, None]) % batch.ids.shape[1]
 
 
 def edits_right_aligned(batch: Batch, edits: Sequence[SiteEdit]) -> list[SiteEdit]:
-    return [replace(edit, where=where_right_aligned(batch, edit.where)) for edit in edits]
+    return [
+        replace(edit, where=_moved(batch, edit.where, batch.start[edit.items.to(batch.start.device)])) for edit in edits
+    ]
 
 
 def rolled_back(batch: Batch, found: Activations) -> Activations:

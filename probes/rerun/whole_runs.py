@@ -7,13 +7,16 @@ another library than torch's hooks runs prompts from their first token on, whate
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
+from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from strata.probes.backends.contract import Site
 from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.prompts.batching import Batch
 from strata.probes.rerun.recording import Recording
 from strata.probes.rerun.run_edits import Replacement, RunEdit
 from strata.probes.rerun.shared_prefix import NoRestartError
@@ -23,14 +26,32 @@ from strata.probes.rerun.why_whole import why_whole
 def sweep_whole(
     recording: Recording, edits: Sequence[RunEdit], where: Int[Tensor, "item position"], keep: int
 ) -> Float[Tensor, "edit item token d_model"]:
-    """What `sweep` returns, one forward pass an edit. Raises NoRestartError for heads, and for attention that is hidden."""
+    """What `sweep` returns; a forward pass holds as many edited runs as it is for. Raises NoRestartError for heads, and for
+    attention that is hidden."""
     checkpoint, last = recording.checkpoint, Site("resid_post", recording.n_layers - 1)
     backend = recording.other or TorchHooks(checkpoint)
-    kept = torch.arange(recording.n_columns - keep, recording.n_columns).expand(len(where), -1)
+    replacements = [edit for edit in edits if isinstance(edit, Replacement)]
+    if len(replacements) < len(edits):
+        raise NoRestartError(why_whole(checkpoint, recording.other) or "heads are replaced in restarted runs")
+    n_items = len(where)
+    kept = torch.arange(recording.n_columns - keep, recording.n_columns)
+    at_once = max(1, backend.tokens_a_pass // recording.batch.ids.numel())
     ends = []
-    for edit in edits:
-        if not isinstance(edit, Replacement):
-            raise NoRestartError(why_whole(checkpoint, recording.other) or "heads are replaced in restarted runs")
-        found = backend.edit(recording.batch, edit.site_edits(where), kept, sites=[last], logits=False)
-        ends.append(found.values[last])
-    return torch.stack(ends)
+    for low in range(0, len(replacements), at_once):
+        together = replacements[low : low + at_once]
+        site_edits = [
+            replace(site_edit, rows=torch.arange(n_items) + run * n_items)
+            for run, edit in enumerate(together)
+            for site_edit in edit.site_edits(where)
+        ]
+        batch = _times(recording.batch, len(together))
+        found = backend.edit(batch, site_edits, kept.expand(len(batch.ids), -1), sites=[last], logits=False)
+        ends.append(rearrange(found.values[last], "(edit item) ... -> edit item ...", edit=len(together)))
+    return torch.cat(ends)
+
+
+def _times(batch: Batch, n: int) -> Batch:
+    """Its rows `n` times, one whole batch after the other."""
+    return Batch(
+        *(part.repeat(n, *(1,) * (part.ndim - 1)) for part in (batch.ids, batch.mask, batch.position_ids, batch.start))
+    )

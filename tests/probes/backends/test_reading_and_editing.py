@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from test_described_blocks import tiny
 from tiny_models import ARCHITECTURES, tiny_checkpoint, tiny_tokenizer
 from torch import Tensor, nn
 
@@ -210,6 +211,12 @@ def test_a_sequential_gpt_neox_has_one() -> None:
         ([], [SiteEdit(Site("mlp_out", 0), torch.zeros(3, 1, dtype=torch.long), torch.zeros(3, 1, 8))], None, "does not fit"),
         ([], [SiteEdit(Site("mlp_out", 0), torch.zeros(2, 1, dtype=torch.long), torch.zeros(2, 1, 32))], None, "does not fit"),
         ([], [SiteEdit(Site("mlp_out", 0), torch.full((3, 1), 9), torch.zeros(3, 1, 32))], None, "outside the 9 columns"),
+        (
+            [],
+            [SiteEdit(Site("mlp_out", 0), torch.zeros(1, 1, dtype=torch.long), torch.zeros(1, 1, 32), torch.tensor([3]))],
+            None,
+            "and 3 rows of the batch",
+        ),
         ([Site("resid_pre", 0)], [], torch.full((3, 1), -1), "outside the batch"),
         ([Site("resid_pre", 0)], [], torch.zeros(2, 1, dtype=torch.long), "outside the batch"),
     ],
@@ -220,6 +227,25 @@ def test_what_cannot_be_asked_is_refused_with_its_reason(
 ) -> None:
     with pytest.raises(StrataError, match=reason):
         open_backend(name, tiny_models("llama")).edit(pad(PROMPTS, 0), edits, where, sites=sites)
+
+
+@pytest.mark.parametrize(("name", "architecture"), [*((name, "llama") for name in BACKENDS), ("torch", "mamba")])
+def test_edits_of_some_rows_leave_the_others_as_they_are(name: str, architecture: str) -> None:
+    """Two edited runs and the unedited one side by side in a left-padded batch, against each by itself."""
+    checkpoint = tiny(architecture) if architecture == "mamba" else tiny_checkpoint(architecture)
+    backend = open_backend(name, checkpoint)
+    batch, d_model = pad(PROMPTS, checkpoint.pad_id, "left"), checkpoint.d_model
+    sites = ("resid_pre", "resid_post", "block_out")
+    last, columns = Site("resid_post", checkpoint.n_layers - 1), torch.full((3, 1), 8)
+    rows = torch.tensor([2, 0])
+    for site in (Site(which, 1) for which in sites):
+        values = torch.randn(3, 1, d_model, generator=torch.Generator().manual_seed(0))
+        alone = backend.edit(batch, [SiteEdit(site, columns, values)], columns, sites=[last], logits=False).values[last]
+        untouched = backend.read(batch, [last], columns).values[last]
+        some = SiteEdit(site, columns[rows], values[rows], rows)
+        found = backend.edit(batch, [some], columns, sites=[last], logits=False).values[last]
+        torch.testing.assert_close(found[rows], alone[rows], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(found[1], untouched[1], atol=1e-5, rtol=1e-5)
 
 
 def test_an_unknown_backend_is_refused_and_only_nnsight_is_remote(tiny_models: Any) -> None:

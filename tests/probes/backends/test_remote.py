@@ -19,6 +19,9 @@ from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import NotFetchedError, StrataError
 from strata.probes.prompts.batching import pad
 from strata.probes.prompts.prompt import Prompt
+from strata.probes.rerun.edit_sweep import sweep
+from strata.probes.rerun.recording import record
+from strata.probes.rerun.run_edits import Replacement
 from strata.probes.verification.model_self_tests import run_self_tests
 
 PROMPTS = [Prompt("a", (5, 6, 7, 8, 9)), Prompt("b", (10, 11)), Prompt("c", (12, 13, 14))]
@@ -90,6 +93,26 @@ def test_requests_are_bounded_in_what_they_run_and_bring_back(
         else:
             here = open_backend("nnsight", plain).read(batch, sites)
             torch.testing.assert_close(found.stack(sites), here.stack(sites))
+
+
+def test_edited_runs_travel_together_as_far_as_a_request_holds_them(
+    server: Server, plain: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote = open_remote(SPEC)
+    prompts = [Prompt(str(row), (5 + row, 6, 7, 8, 9)) for row in range(2)]
+    monkeypatch.setattr(nnsight_backend, "MOST_TOKENS", 3 * 2 * 6)  # a pad in front
+    backend = open_backend("nnsight", remote, remote=True)
+    recording, here = record(remote, prompts, backend=backend), record(plain, prompts)
+    where = torch.full((2, 1), 5)
+    edits = [
+        Replacement(component, range(block, block + 1), lambda block: torch.full((2, 1, plain.d_model), 0.3))
+        for component in ("attn_out", "mlp_out")
+        for block in range(2)
+    ]
+    server.tokens.clear()
+    ends = sweep(recording, edits, where)
+    assert server.tokens == [3 * 2 * 6, 2 * 6]
+    torch.testing.assert_close(ends, sweep(here, edits, where), atol=1e-5, rtol=1e-5)
 
 
 def test_what_reads_streams_out_is_fetched_once_and_goes_on_where_it_was(
