@@ -184,7 +184,12 @@ def _aria(shown: LensMap) -> str:
 def _table(shown: LensMap, values: npt.NDArray[np.float64], places: Sequence[int]) -> Table:
     blocks = [
         Block(
-            (str(at), visible(shown.tokens[at]), [str(s) for s in range(values.shape[0])], values[:, column].tolist())
+            (
+                str(at if shown.at is None else shown.at[at]),
+                visible(shown.tokens[at]),
+                [str(s) for s in range(values.shape[0])],
+                values[:, column].tolist(),
+            )
         )
         for column, at in enumerate(places)
     ]

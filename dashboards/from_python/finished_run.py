@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from strata.dashboards.figures.figures_of_run import FiguresOfRun
+    from strata.dashboards.view.lens import LensMap
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,27 +124,33 @@ class Run:
 
     @cached_property
     def mapped_items(self) -> tuple[str, ...]:
-        """Items whose lens map the run kept: those that `lens_map` draws."""
-        from strata.dashboards.view.lens import read_lens_maps
+        """Items whose lens map the run kept: those that `lens_map` draws, the ones with a whole map first."""
+        return tuple(self._lens_maps)
+
+    @cached_property
+    def _lens_maps(self) -> Mapping[str, LensMap]:
+        from strata.dashboards.view.lens import read_lens_maps, read_position_maps
         from strata.dashboards.view.tables import read_run
 
-        return tuple(one.item for one in read_lens_maps(read_run(self.directory)))
+        run = read_run(self.directory)
+        return {one.item: one for one in (*read_lens_maps(run), *read_position_maps(run))}
 
     def lens_map(self, item: str, metric: str = "top1", theme: Theme = "light") -> go.Figure:
-        """What every stream would say after every token of an item's prompt. `metric`: a key of `sentences.figures.read_outs.METRICS`.
+        """What every stream would say after every token of an item's prompt, or after those at the positions that the run read.
 
-        Raises StrataError for an item whose map the run didn't keep and for a metric that the map doesn't hold.
+        `metric`: a key of `sentences.figures.read_outs.METRICS`. Raises StrataError for an item whose map the run didn't keep and
+        for a metric that the map doesn't hold.
         """
         from strata.dashboards.figures.lens_map import lens_map
         from strata.dashboards.sentences.figures.read_outs import METRICS
         from strata.dashboards.view.build import axes_of
-        from strata.dashboards.view.lens import read_lens_maps
-        from strata.dashboards.view.tables import read_run
 
-        maps = {one.item: one for one in read_lens_maps(read_run(self.directory))}
+        maps = self._lens_maps
         if item not in maps:
+            near = difflib.get_close_matches(item, maps, 1)
             raise StrataError(
-                f"{self.directory} kept no lens map of {item!r}", f"It kept those of: {', '.join(maps) or 'none'}"
+                f"{self.directory} kept no lens map of {item!r}",
+                f"Did you mean {near[0]}?" if near else f"It kept those of {len(maps)} items: see mapped_items",
             )
         shown = maps[item]
         try:

@@ -8,6 +8,7 @@ from strata.dashboards.page.link_preview import locate_link
 from strata.dashboards.page.surroundings import ALONE, Surroundings
 from strata.dashboards.page.templates import render
 from strata.dashboards.view.build import Report
+from strata.dashboards.view.lens import READ
 from strata.dashboards.view.schema import View
 
 STATIC_ITEM_ROWS = 200
@@ -43,11 +44,18 @@ def render_report(report: Report, figures: str, around: Surroundings = ALONE) ->
     data = [
         view_element(slim.as_json()),
         *(bytes_element(f"lens-blob-{n}", report.blobs[e.key]) for n, e in enumerate(view.lens_index) if e.embedded),
+        *(
+            [bytes_element("lens-read", report.blobs[READ])]
+            if view.lens_read is not None and view.lens_read.embedded
+            else []
+        ),
         zipped("causal-blob", {name: causal[name] for name in _PACKED}),
         zipped("effects-blob", effects["cells"]),
         figures,
     ]
-    beside = any(not entry.embedded for entry in view.lens_index)
+    beside = any(not entry.embedded for entry in view.lens_index) or (
+        view.lens_read is not None and not view.lens_read.embedded
+    )
     link = locate_link(view).at(around.address)
     return document(link, report_body(view, around), script(REPORT_SCRIPTS), "\n".join(data), beside)
 

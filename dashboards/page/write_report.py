@@ -17,7 +17,7 @@ from strata.dashboards.page.report_page import render_report
 from strata.dashboards.page.surroundings import ALONE, Surroundings
 from strata.dashboards.page.write_page import writable, write_page
 from strata.dashboards.view.build import Report, build_report
-from strata.dashboards.view.lens import lens_file
+from strata.dashboards.view.lens import READ, lens_file
 from strata.dashboards.view.schema import View
 from strata.probes.files import write_whole
 
@@ -27,7 +27,8 @@ MAX_BYTES = 4_000_000
 def write_report(run_dir: Path, max_bytes: int = MAX_BYTES, around: Surroundings = ALONE) -> Path:
     """Builds and writes the page of `run_dir`; returns the path of report.html.
 
-    Lens maps that would push the page over `max_bytes` go to report_assets/, from the end of the list.
+    Lens maps that would push the page over `max_bytes` go to report_assets/: those of the read positions first, then whole ones
+    from the end of their list.
     Raises StrataError when a table is absent or broken, DoesNotFitError when the disk is full.
     """
     report = build_report(run_dir)
@@ -35,6 +36,8 @@ def write_report(run_dir: Path, max_bytes: int = MAX_BYTES, around: Surroundings
     blobs = report.blobs
     view = _spilled(report, figures, max_bytes, around)
     side = [entry.key for entry in view.lens_index if not entry.embedded]
+    if view.lens_read is not None and not view.lens_read.embedded:
+        side.append(READ)
     view = view.model_copy(update={"sizes": view.sizes.model_copy(update={"side_files": len(side)})})
     page = render_report(replace(report, view=view), figures, around).encode("utf-8", "replace")
     view = view.model_copy(update={"sizes": view.sizes.model_copy(update={"report_bytes": len(page)})})
@@ -55,10 +58,14 @@ def _spilled(report: Report, figures: str, max_bytes: int, around: Surroundings)
         entry.model_copy(update={"embedded": False, "file": f"report_assets/{lens_file(entry.key)}"})
         for entry in view.lens_index
     )
-    bare = view.model_copy(update={"lens_index": beside})
+    read = view.lens_read
+    read_beside = read and read.model_copy(update={"embedded": False, "file": f"report_assets/{lens_file(READ)}"})
+    bare = view.model_copy(update={"lens_index": beside, "lens_read": read_beside})
     left = max_bytes - len(render_report(replace(report, view=bare), figures, around).encode("utf-8", "replace"))
     entries = []
     for embedded, outside in zip(view.lens_index, beside, strict=True):
         left -= len(report.blobs[embedded.key]) * 4 // 3 + 100
         entries.append(outside if left < 0 else embedded)
-    return view.model_copy(update={"lens_index": tuple(entries)})
+    if read is not None:
+        left -= len(report.blobs[READ]) * 4 // 3 + 100
+    return view.model_copy(update={"lens_index": tuple(entries), "lens_read": read_beside if left < 0 else read})

@@ -73,6 +73,13 @@ SENTENCES: Mapping[str, str] = {
     "lens": (
         "Every cell: what this stream would say next if the model's own output layer read it now. {kept} prompts are kept (rule: {rule})."
     ),
+    "lens_and_reads": (
+        "Every cell: what this stream would say next if the model's own output layer read it now. {kept} prompts are kept whole (rule: {rule}); "
+        "the {read} others at the positions that the run read ({where}). Choose one in the item table."
+    ),
+    "lens_read": "at the read positions; --lens-maps N keeps more prompts whole",
+    "lens_read_axis": "read positions ({n} of the prompt's tokens)",
+    "lens_read_aria": "Lens map of {item} at {where}: the likeliest tokens of every stream.",
     "lens_of_one": "Every cell: what this stream would say next if the output layer read it now. Click a cell, or use the arrow keys.",
     "lens_first": "What every stream would say next, token by token.",
     "no_lens_map": "No lens map was kept for {item}",

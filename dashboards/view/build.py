@@ -26,7 +26,7 @@ from strata.dashboards.view.emergence import emergence_state
 from strata.dashboards.view.item_effects import item_effects
 from strata.dashboards.view.items import build_items
 from strata.dashboards.view.labels import EXPECTED_INSTRUMENTS, INSTRUMENTS, MEASURES
-from strata.dashboards.view.lens import pack_maps, read_lens_maps
+from strata.dashboards.view.lens import READ, PackedReads, pack_maps, pack_reads, read_lens_maps, read_position_maps
 from strata.dashboards.view.maps import build_maps
 from strata.dashboards.view.provenance import build_provenance, framing_of
 from strata.dashboards.view.read_behind_starts import read_behind_starts
@@ -64,6 +64,7 @@ SOURCES: Mapping[str, str] = {
     "effects.cells[].gained": "profiles.parquet value of activation patching, measure gained, in steps of effects.step",
     "emergence.kinds[].counts": "emergence.parquet stream, rows of the definition settled",
     "lens_index": "lens_maps.json, lens_maps.safetensors",
+    "lens_read": "lens_maps.json read; lens_maps.safetensors read.*",
     "provenance": "manifest.json",
     "run.read_at": "behaviour.parquet n_fed",
 }
@@ -75,7 +76,7 @@ class Report:
 
     view: View
     blobs: Mapping[str, bytes]
-    """Lens-map key: gzip of its planar arrays."""
+    """Lens-map key: gzip of its planar arrays; of the maps of the read positions, which share a key, all in one."""
     localisation: Localisation | None
     """Where answers are made; None: by the withdrawn rule."""
 
@@ -89,13 +90,17 @@ def build_report(run_dir: Path) -> Report:
     """The view together with the bytes of its lens maps."""
     run = read_run(run_dir)
     packed, vocabulary = pack_maps(read_lens_maps(run))
-    blobs = {p.entry.key: p.blob for p in packed}
+    reads = pack_reads(
+        read_position_maps(run),
+        () if run.lens_maps is None or run.lens_maps.read is None else run.lens_maps.read.positions,
+    )
+    blobs = {p.entry.key: p.blob for p in packed} | ({} if reads is None else {READ: reads.blob})
     readings = [r for r in run.curves or [] if not is_causal(r)]
     series = build_series(readings)
     behaviour = build_behaviour(run)
     mapped = {p.entry.item: p.entry.key for p in reversed(packed)}
     causal = build_causal(run, [p.entry.item for p in packed])
-    items = build_items(run, mapped)
+    items = build_items(run, mapped, {} if reads is None else reads.rows)
     view = View(
         schema=SCHEMA_NAME,
         run=_run(run),
@@ -116,9 +121,10 @@ def build_report(run_dir: Path) -> Report:
         emergence=emergence_state(run),
         items=items,
         effects=item_effects(run_dir, items.columns.item, run.n_layers),
-        lens=_lens_state(run, len(packed)),
+        lens=_lens_state(run, len(packed), reads),
         lens_index=tuple(p.entry for p in packed),
         lens_vocabulary=tuple(vocabulary),
+        lens_read=None if reads is None else reads.view,
         format_check=None if run.format_check is None else run.format_check.contrasts,
         provenance=build_provenance(run.manifest, items_words(run.manifest.items.n or len(run.behaviour), run.manifest.items.by_kind)),
         sources=SOURCES,
@@ -178,9 +184,9 @@ def _model(run: RunTables) -> ModelView:
     )  # fmt: skip
 
 
-def _lens_state(run: RunTables, n: int) -> LensState:
+def _lens_state(run: RunTables, n: int, reads: PackedReads | None) -> LensState:
     if run.lens_maps is None:
         return LensState(state="not_run", text=NO_LENS_MAPS, rule="")
-    if n == 0:
+    if n == 0 and reads is None:
         return LensState(state="empty", text=EMPTY_LENS_MAPS, rule=run.lens_maps.rule)
     return LensState(state="ok", text="", rule=run.lens_maps.rule)

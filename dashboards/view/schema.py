@@ -19,6 +19,7 @@ from strata.dashboards.view.schema_readings import (
     ItemsView,
     LensEntry,
     LensState,
+    ReadMapsView,
     Series,
     VocabularyEntry,
 )
@@ -108,6 +109,7 @@ class View(Record):
     lens: LensState
     lens_index: tuple[LensEntry, ...]
     lens_vocabulary: tuple[VocabularyEntry, ...]
+    lens_read: ReadMapsView | None
     format_check: tuple[FormContrast, ...] | None
     provenance: Provenance
     sources: Mapping[str, str]

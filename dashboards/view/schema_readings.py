@@ -178,7 +178,9 @@ class ItemColumns(Record):
     emergence: tuple[ItemEmergence, ...]
     reason: tuple[str, ...]
     map: tuple[str | None, ...]
-    """Key of its lens map."""
+    """Key of its whole lens map."""
+    read: tuple[int | None, ...]
+    """Which of the maps of the read positions is its own; None: it has a whole one, or none."""
     prompt: tuple[str, ...]
 
 
@@ -231,6 +233,21 @@ class LensEntry(Record):
     file: str | None = None
     """Where it lies when it isn't embedded."""
     aria: str
+
+
+class ReadMapsView(Record):
+    """Maps of the positions that the run read, of all items without a whole one. They travel together."""
+
+    positions: tuple[str, ...]
+    prompts: int
+    n_streams: int
+    top: int
+    head: int
+    """Byte of the inflated blob from which on it says which map is which, as JSON."""
+    bytes: int
+    embedded: bool
+    file: str | None = None
+    """Where they lie when they aren't embedded."""
 
 
 class VocabularyEntry(Record):

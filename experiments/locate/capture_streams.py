@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.lens.prompt_map import TOP
 from strata.experiments.locate.null_answers import unrelated_ids
 from strata.experiments.locate.null_prompts import other_prompts
 from strata.experiments.locate.reading_positions import PLACES, places_of
@@ -24,6 +25,9 @@ from strata.probes.progress import Progress, silent
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.store import ActivationStore
 
+MAPPED = "logit"
+"""Lens of which the likeliest tokens are kept too: it costs nothing to fit, and its last stream is the model itself."""
+MAP_TENSORS = ("top_ids", "top_log_probs", "kl_to_final")
 TARGETS = ("answer", "foil", "null", "other_answer", "other_null")
 """What every stream is read for; the last two are answer and unrelated answer of the item whose other prompt this is
 (`strata.experiments.locate.null_prompts`)."""
@@ -56,7 +60,8 @@ def measure(
 
     `streams` (item stream position d_model), whose positions go on with those of `PLACES` that comparisons across items
     are read at, `present` (item position), and for each lens `lens.NAME.log_probs`
-    (item stream position target), `lens.NAME.rank`, `lens.NAME.entropy` (item stream position); `choices`
+    (item stream position target), `lens.NAME.rank`, `lens.NAME.entropy` (item stream position); of the lens `MAPPED` also
+    `top_ids`, `top_log_probs` (item stream position top) and `kl_to_final` (item stream position), in nats; `choices`
     (item choice): log-probability of each choice's scored token at the end, NaN where there is none; `next` (item): the
     likeliest token there, of the whole vocabulary.
     A kill loses at most one shard.
@@ -157,9 +162,11 @@ def _read_present(checkpoint: Checkpoint, batch: CapturedBatch, ids: Tensor, len
     items, places = present.nonzero(as_tuple=True)
     rows: Float[Tensor, "row stream d_model"] = batch.values[items, :, places]
     targets = {name: ids[items, column] for column, name in enumerate(TARGETS)}
+    mapped = lens.name == MAPPED
     reading = read_lens(
-        checkpoint.readout, rearrange(rows, "row stream d -> row stream 1 d"), targets, lens=lens, top_k=1
-    )
+        checkpoint.readout, rearrange(rows, "row stream d -> row stream 1 d"), targets, lens=lens,
+        top_k=TOP if mapped else 1, kl_to_final=mapped,
+    )  # fmt: skip
     n_items, n_streams, n_positions = batch.values.shape[:3]
     shape = (n_items, n_streams, n_positions)
     log_probs = torch.full((*shape, len(TARGETS)), torch.nan)
@@ -169,7 +176,15 @@ def _read_present(checkpoint: Checkpoint, batch: CapturedBatch, ids: Tensor, len
     entropy[items, :, places] = reading.entropy[:, :, 0]
     rank[items, :, places] = reading.rank("answer")[:, :, 0].to(torch.int32)
     prefix = f"lens.{lens.name}"
-    return {f"{prefix}.log_probs": log_probs, f"{prefix}.entropy": entropy, f"{prefix}.rank": rank}
+    tensors = {f"{prefix}.log_probs": log_probs, f"{prefix}.entropy": entropy, f"{prefix}.rank": rank}
+    if reading.kl_to_final is not None:
+        ids = torch.full((*shape, reading.top_ids.shape[-1]), NO_TOKEN, dtype=torch.int32)
+        top, kl = torch.full(ids.shape, torch.nan), torch.full(shape, torch.nan)
+        ids[items, :, places] = reading.top_ids[:, :, 0].to(torch.int32)
+        top[items, :, places] = reading.top_log_probs[:, :, 0]
+        kl[items, :, places] = reading.kl_to_final[:, :, 0]
+        tensors |= {f"{prefix}.{name}": found for name, found in zip(MAP_TENSORS, (ids, top, kl), strict=True)}
+    return tensors
 
 
 def _or_none(token: int | None) -> int:

@@ -1,18 +1,25 @@
-"""Which items' whole lens maps are kept for the page, by a rule that is printed there, and the files they go to."""
+"""Which lens maps are kept for the page, and the files they go to: of every item at the positions that the run read, whole of a few.
+
+A whole map asks the vocabulary at every token and stream of a prompt, seconds of a core for each; at the read positions it was
+asked already.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import get_args
 
+import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Kind
 from strata.experiments.lens.prompt_map import prompt_map
-from strata.experiments.results.lens_maps import METRICS, LensMaps, MapRecord, Why
+from strata.experiments.locate.capture_streams import MAP_TENSORS, MAPPED, TARGETS
+from strata.experiments.results.lens_maps import METRICS, LensMaps, MapRecord, ReadMaps, ReadPrompt, Why
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.contract import Backend
@@ -20,6 +27,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.files import whole_file
 from strata.probes.lens.lenses import Lens
 from strata.probes.progress import Progress, silent
+from strata.probes.store import ActivationStore
 
 RULE = (
     "In equal parts: the clearest answered items (largest logit difference), the median ones, the clearest failures, "
@@ -60,17 +68,64 @@ def chosen_for_maps(
     return list(taken.items())
 
 
-def write_lens_maps(
+@dataclass(frozen=True)
+class AtReadPositions:
+    """What the pass over the items read through the lens `MAPPED`, as far as maps are made of it."""
+
+    positions: Sequence[str]
+    """The stored axis."""
+    items: Sequence[EncodedItem]
+    tensors: Mapping[str, Tensor]
+    """By metric: item × stream × position."""
+
+    def without(self, whole: Collection[str]) -> AtReadPositions:
+        """The same without the items that are kept whole."""
+        rows = [row for row, item in enumerate(self.items) if item.key not in whole]
+        return AtReadPositions(
+            self.positions, [self.items[row] for row in rows], {name: of[rows] for name, of in self.tensors.items()}
+        )
+
+    def record(self, checkpoint: Checkpoint) -> ReadMaps:
+        """Which prompts they are, and what stands at their positions."""
+        prompts = []
+        for encoded in self.items:
+            of = encoded.prompt
+            at = {name: of.positions[name] for name in self.positions if name in of.positions}
+            ids = {name: of.ids[index] for name, index in at.items()}
+            texts = {name: checkpoint.token_text(token) for name, token in ids.items()}
+            prompts.append(ReadPrompt(item=encoded.key, at=at, tokens=texts, token_ids=ids))
+        return ReadMaps(positions=tuple(self.positions), items=tuple(prompts))
+
+
+def at_read_positions(
+    store: ActivationStore, encoded: Sequence[EncodedItem], positions: Sequence[str]
+) -> AtReadPositions:
+    """Of the items whose readings the store holds. What another version of Strata captured lacks the likeliest tokens."""
+    prefix = f"lens.{MAPPED}"
+    ids, log_probs, kl = (f"{prefix}.{name}" for name in MAP_TENSORS)
+    there = {key for keys in store.shards().values() if ids in store.names(keys[0]) for key in keys}
+    items = [one for one in encoded if one.key in there]
+    keys = [one.key for one in items]
+    if not keys:
+        return AtReadPositions(positions, (), {})
+    answer = store.read(f"{prefix}.log_probs", keys)[..., TARGETS.index("answer")]
+    found = (store.read(ids, keys), store.read(log_probs, keys), store.read(f"{prefix}.entropy", keys), store.read(kl, keys),
+             answer, store.read(f"{prefix}.rank", keys))  # fmt: skip
+    return AtReadPositions(positions, items, dict(zip(METRICS, found, strict=True)))
+
+
+def write_lens_maps(  # nine parameters: the model, its items, what is chosen of them and what is known already
     run: RunDirectory,
     checkpoint: Checkpoint,
     backend: Backend,
     encoded: Mapping[str, EncodedItem],
     chosen: Sequence[tuple[str, Why]],
     lens: Lens,
+    read: AtReadPositions,
     *,
     progress: Progress = silent,
 ) -> None:
-    """`lens_maps.safetensors` and `lens_maps.json` of the run."""
+    """`lens_maps.safetensors` and `lens_maps.json` of the run. `read`: of all items; those that are chosen are left out of it."""
     tensors: dict[str, Tensor] = {}
     maps: list[MapRecord] = []
     words: dict[int, str] = {}
@@ -91,11 +146,17 @@ def write_lens_maps(
             )
         )
         progress("lens maps", number + 1, len(chosen), "items")
+    others = read.without({item for item, _ in chosen})
+    if others.items:
+        tensors |= {f"read.{name}": of.contiguous() for name, of in others.tensors.items()}
+        ids = torch.unique(others.tensors["top_ids"])
+        words |= {int(token): checkpoint.token_text(int(token)) for token in ids[ids >= 0]}
     with run.writing("lens_maps.safetensors"), whole_file(run.path / "lens_maps.safetensors") as part:
         save_file(tensors, part)
     kept = LensMaps(
-        rule=RULE, lens=lens.name, metrics=METRICS, maps=tuple(maps), vocabulary=dict(sorted(words.items()))
-    )
+        rule=RULE, lens=lens.name, metrics=METRICS, maps=tuple(maps),
+        read=others.record(checkpoint) if others.items else None, vocabulary=dict(sorted(words.items())),
+    )  # fmt: skip
     run.write_json("lens_maps.json", kept.as_json())
 
 

@@ -22,7 +22,7 @@ from strata.experiments.locate.causal.pipeline import Causal, CausalConfig, Shar
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.curves import Intervals, lens_curves, probe_curves, used_items
 from strata.experiments.locate.form_baseline import form_of
-from strata.experiments.locate.lens_maps import chosen_for_maps, write_lens_maps
+from strata.experiments.locate.lens_maps import at_read_positions, chosen_for_maps, write_lens_maps
 from strata.experiments.locate.lens_tables import emergence_table, profiles_table
 from strata.experiments.locate.probe_targets import is_held_against_random_weights
 from strata.experiments.locate.probing import Fitting, Probed, probe_targets
@@ -239,8 +239,9 @@ class Stages:
             chosen = chosen_for_maps(answers.rows, self.config.lens_maps, self.config.seed, changed)
             by_key = {encoded_item.key: encoded_item for encoded_item in self.questions.encoded}
             lens = next(fitted for fitted in answers.lenses if fitted.name == "logit")
+            read = at_read_positions(answers.store, self.questions.encoded, self.config.positions)
             write_lens_maps(
-                self.run, self.checkpoint, self.backend, by_key, chosen, lens, progress=self.controls.progress
+                self.run, self.checkpoint, self.backend, by_key, chosen, lens, read, progress=self.controls.progress
             )
 
     def _random_init(self) -> ActivationStore:

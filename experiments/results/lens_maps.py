@@ -1,4 +1,4 @@
-"""`lens_maps.json`: which prompts' whole lens maps a run keeps; their numbers lie in lens_maps.safetensors."""
+"""`lens_maps.json`: which prompts' lens maps a run keeps, whole or at the positions it read; their numbers lie in lens_maps.safetensors."""
 
 from __future__ import annotations
 
@@ -26,6 +26,25 @@ class MapRecord(Record):
     why: Why
 
 
+class ReadPrompt(Record):
+    """One prompt of which a map of the read positions is kept."""
+
+    item: str
+    at: Mapping[str, int]
+    """Index of the token at each read position that the prompt has."""
+    tokens: Mapping[str, str]
+    """Text of that token."""
+    token_ids: Mapping[str, int]
+    """Its id in the vocabulary."""
+
+
+class ReadMaps(Record):
+    """Maps of the positions that the run read. Their tensors are named `read.METRIC`: item × stream × position, in this order."""
+
+    positions: tuple[str, ...]
+    items: tuple[ReadPrompt, ...]
+
+
 class LensMaps(Record):
     """`lens_maps.json`."""
 
@@ -34,5 +53,7 @@ class LensMaps(Record):
     lens: str
     metrics: tuple[str, ...] = METRICS
     maps: tuple[MapRecord, ...]
+    read: ReadMaps | None = None
+    """Of all other items that were asked; None: a run of before there were any, or none is left."""
     vocabulary: Mapping[int, str]
     """Text of every token that a map names."""

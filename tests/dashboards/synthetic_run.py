@@ -376,6 +376,26 @@ def _manifest(rows: list[dict[str, Any]], n_layers: int, limited: bool) -> dict[
     }  # fmt: skip
 
 
+def _read_maps(
+    rows: list[dict[str, Any]], whole: Collection[str], streams: int, tensors: dict[str, np.ndarray]
+) -> dict[str, Any]:
+    """Of every other item that was asked, at its subject, which some lack, and its last token. After stream s the likeliest is token 10 + s."""
+    others = [row for row in rows if row["item"] not in whole and row["rank"] is not None]
+    shape = (len(others), streams, 2)
+    ids = 10 + np.arange(streams)[None, :, None, None] + np.zeros((*shape, 5), int)
+    tensors |= {
+        "read.top_ids": (ids + np.arange(5)).astype(np.int32), "read.top_logprobs": np.log(np.broadcast_to([0.5, 0.2, 0.1, 0.05, 0.01], (*shape, 5))).astype(np.float32),
+        "read.entropy": np.ones(shape, np.float32), "read.kl_to_final": np.ones(shape, np.float32),
+        "read.answer_logprob": np.full(shape, -2.0, np.float32), "read.answer_rank": np.full(shape, 3, np.int32),
+    }  # fmt: skip
+    prompts = []
+    for number, row in enumerate(others):
+        at = {"subject": 2, "last": row["n_tokens"] - 1} if number % 3 else {"last": row["n_tokens"] - 1}
+        tokens = {name: HOSTILE_TOKENS[number % len(HOSTILE_TOKENS)] for name in at}
+        prompts.append({"item": row["item"], "at": at, "tokens": tokens, "token_ids": dict.fromkeys(at, 7)})
+    return {"positions": ["last", "subject"], "items": prompts}
+
+
 def _lens_maps(
     run: Path,
     rng: np.random.Generator,
@@ -434,12 +454,13 @@ def _lens_maps(
                 "positions": {"last": n - 1, "subject": min(4, n - 2)}, "why": whys[number % 4],
             }
         )  # fmt: skip
+    read = _read_maps(rows, {one["item"] for one in maps}, streams, tensors) if n_maps else None
     save_file(tensors, run / "lens_maps.safetensors")
     metrics = ["top1", "answer", "rank", "entropy", "kl"]
     _json(
         run / "lens_maps.json",
         {
             "rule": "median, largest logit difference, failures and a draw by seed 0, in equal parts",
-            "lens": "logit", "metrics": metrics, "maps": maps, "vocabulary": {str(i): t for i, t in vocabulary.items()},
+            "lens": "logit", "metrics": metrics, "maps": maps, "read": read, "vocabulary": {str(i): t for i, t in vocabulary.items()},
         },
     )  # fmt: skip

@@ -54,7 +54,7 @@ function yesNo(right) { return right === null ? '–' : (right ? 'yes' : 'no'); 
 
 function itemRow(i) {
   const id = C.item[i];
-  const mark = C.map[i] ? (VIEW.lens_index.find((e) => e.key === C.map[i]).embedded ? '◆ ' : '◇ ') : '';
+  const mark = C.map[i] ? (VIEW.lens_index.find((e) => e.key === C.map[i]).embedded ? '◆ ' : '◇ ') : C.read[i] !== null ? '▮ ' : '';
   const row = h('tr', { tabindex: 0, class: C.reason[i] ? 'excluded' : null, 'aria-selected': state.item === id ? 'true' : 'false' },
     h('td', { title: visible(id) }, mark, h('bdi', {}, visible(id))), h('td', {}, h('bdi', {}, visible(C.family[i]))), h('td', {}, C.kind[i]),
     h('td', {}, tokenElement(C.answer[i])), h('td', {}, tokenElement(C.foil[i])),

@@ -10,7 +10,7 @@ function lineCandidates(open, t) {
       if (rank === 0) firsts.add(k.index);
     });
   }
-  return [...best.entries()].sort((a, b) => b[1] - a[1]).map(([index, p]) => ({ index, id: vocabularyId(index), text: vocabularyText(index), p, first: firsts.has(index) }));
+  return [...best.entries()].sort((a, b) => b[1] - a[1]).map(([index, p]) => ({ index, ...vocabularyToken(index, open.entry), p, first: firsts.has(index) }));
 }
 
 function valuesOf(open, t, index) {
@@ -55,8 +55,8 @@ async function renderLines(open) {
   const paper = () => { const bare = frame.paper(); const { layout, traces } = fill(bare.data, bare.layout); return { ...bare, layout, data: traces }; };
   await draw('lines', host, {
     ...frame, ...fill(frame.traces, frame.layout), paper,
-    title: `${visible(entry.item)}, position ${t}`, note: say('tokens_note', { position: t, top: entry.top }),
-    aria: say('tokens_aria', { position: t, lines: lines.map((l) => spokenToken(l.name, l.y.filter((v) => v !== null))).join('; ') }),
+    title: `${visible(entry.item)}, position ${placeOf(entry, t)}`, note: say('tokens_note', { position: placeOf(entry, t), top: entry.top }),
+    aria: say('tokens_aria', { position: placeOf(entry, t), lines: lines.map((l) => spokenToken(l.name, l.y.filter((v) => v !== null))).join('; ') }),
     table: () => ({ head: ['stream', 'depth', ...lines.map((l) => l.name)], rows: x.map((_, s) => [String(s), VIEW.axes.stream.depth[s], ...lines.map((l) => l.y[s])]) }),
   });
 }

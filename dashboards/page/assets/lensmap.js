@@ -7,6 +7,7 @@ const METRICS = {
 };
 const MAX_TICKS = 90;
 const TEXT_CELLS = 2500;
+const PART_WIDTH = 360;
 let lens = null; // the open map: {entry, planes, box, reading, crossCell, window}
 
 function lensValue(metric, s, t, open = lens) {
@@ -25,9 +26,12 @@ function topOf(s, t, open = lens) {
   const base = (s * entry.n_tokens + t) * entry.top;
   return Array.from({ length: entry.top }, (_, k) => {
     const index = planes.top_ids[base + k];
-    return { index, text: vocabularyText(index), id: vocabularyId(index), p: Math.exp(-planes.top_nlp[base + k] * planes.steps.top_nlp) };
+    return { index, ...vocabularyToken(index, entry), p: Math.exp(-planes.top_nlp[base + k] * planes.steps.top_nlp) };
   });
 }
+
+/** Where a column stands in its prompt. */
+function placeOf(entry, t) { return entry.at ? entry.at[t] : t; }
 
 function rankText(rank) { return rank >= 65535 ? '65,535 or more' : String(rank); }
 
@@ -58,6 +62,14 @@ function labelled(from, to, width, least) {
 
 function metricsOf(entry) { return Object.keys(METRICS).filter((m) => entry.arrays.some((a) => a.name === METRICS[m].plane)); }
 
+/** The likeliest tokens with their probabilities, as many as a cell has room for. */
+function asManyAsFit(top, letters) {
+  const told = top.map((k) => `${visible(k.text)} ${prob(k.p)}`);
+  let text = clip(told[0], letters);
+  for (const more of told.slice(1)) if (text.length + more.length + 3 <= letters) text += ` · ${more}`; else break;
+  return text;
+}
+
 /** The figure's frame, which Python made, with the numbers and tokens of what is looked at. */
 function lensFigure(open, host) {
   const { entry, metric } = open;
@@ -77,7 +89,9 @@ function fillLens(frame, open, width) {
   const { l, r, t: top } = layout.margin;
   const tokens = Array.from({ length: to - from + 1 }, (_, i) => from + i);
   const streams = Array.from({ length: entry.n_streams }, (_, s) => s);
-  const inner = width - l - r;
+  // A few columns of a prompt stand at the left, wide enough for what else each stream might say.
+  const inner = Math.min(width - l - r, entry.part ? tokens.length * PART_WIDTH : Infinity);
+  const domain = inner / (width - l - r);
   const cell = inner / tokens.length;
   const z = streams.map((s) => tokens.map((t) => { const v = lensValue(metric, s, t, open); return kind === 'rank' ? Math.log10(v + 1) : v; }));
   const withText = tokens.length * streams.length <= TEXT_CELLS && cell >= 34;
@@ -96,7 +110,8 @@ function fillLens(frame, open, width) {
   const traces = [heat];
   if (withText) {
     const bright = (v) => (heat.reversescale ? zmax - v : v) / zmax > 0.5;
-    const texts = (wanted) => streams.map((s, i) => tokens.map((t, k) => (bright(z[i][k]) === wanted ? plotText(clip(visible(topOf(s, t, open)[0].text), letters)) : '')));
+    const words = (s, t) => { const top = topOf(s, t, open); return entry.part ? asManyAsFit(top, letters) : clip(visible(top[0].text), letters); };
+    const texts = (wanted) => streams.map((s, i) => tokens.map((t, k) => (bright(z[i][k]) === wanted ? plotText(words(s, t)) : '')));
     traces.push(Object.assign(over, { x: tokens, y: streams, z, text: texts(false) }));
     heat.text = texts(true);
   } else delete heat.texttemplate;
@@ -104,9 +119,10 @@ function fillLens(frame, open, width) {
   for (const [name, t] of Object.entries(entry.positions)) if (t >= from && t <= to) atToken.set(t, [...(atToken.get(t) || []), name]);
   const [mark] = layout.annotations;
   layout.annotations = [...atToken].map(([x, names]) => ({ ...mark, x, text: `${plotText(names.join(', '))} ▾` }));
-  const where = `token position${step > 1 ? `, every ${step}th labelled` : ''}${from > 0 || to < entry.n_tokens - 1 ? ` (${from}–${to} of 0–${entry.n_tokens - 1})` : ''}`;
+  const where = entry.part ? say('lens_read_axis', { n: tokens.length }) : `token position${step > 1 ? `, every ${step}th labelled` : ''}${from > 0 || to < entry.n_tokens - 1 ? ` (${from}–${to} of 0–${entry.n_tokens - 1})` : ''}`;
   Object.assign(layout, { height: top + streams.length * rowHeight + bottom, margin: { ...layout.margin, b: bottom } });
-  Object.assign(layout.xaxis, { title: { ...layout.xaxis.title, text: where }, tickvals: ticks, ticktext: labels, tickangle: flat ? 0 : -60, range: [from - 0.5, to + 0.5] });
+  if (entry.part) Object.assign(heat.colorbar, { x: domain + 0.02 });
+  Object.assign(layout.xaxis, { domain: [0, domain], title: { ...layout.xaxis.title, text: where }, tickvals: ticks, ticktext: labels, tickangle: flat ? 0 : -60, range: [from - 0.5, to + 0.5] });
   if (state.axis !== 'depth') layout.yaxis.dtick = Math.max(1, Math.ceil(streams.length / Math.max(4, Math.floor((streams.length * rowHeight) / 22))));
   return { traces, layout, data: traces };
 }
@@ -117,7 +133,7 @@ function lensTable(open) {
   const t = crossPosition(open);
   for (let s = entry.n_streams - 1; s >= 0; s--) {
     const top = topOf(s, t, open);
-    rows.push([String(s), VIEW.axes.stream.depth[s], String(t), visible(entry.tokens[t]), ...top.flatMap((k) => [visible(k.text), k.p]),
+    rows.push([String(s), VIEW.axes.stream.depth[s], String(placeOf(entry, t)), visible(entry.tokens[t]), ...top.flatMap((k) => [visible(k.text), k.p]),
       entry.arrays.some((a) => a.name === 'answer_rank') ? rankText(lensValue('rank', s, t, open)) : '', lensValue('entropy', s, t, open)]);
   }
   const head = ['stream', 'depth', 'position', 'token', ...Array.from({ length: entry.top }, (_, k) => [`top-${k + 1}`, `p${k + 1}`]).flat(), 'rank of answer', 'entropy'];
@@ -150,7 +166,7 @@ function readingOf(open, s, t) {
   const top = topOf(s, t, open);
   const alike = (text) => top.filter((k) => visible(k.text) === visible(text)).length > 1;
   const names = Object.entries(entry.positions).filter(([, p]) => p === t).map(([n]) => n);
-  const where = h('div', { class: 'where' }, `Stream ${s} (depth ${num(VIEW.axes.stream.depth[s])}${s < entry.n_streams - 1 ? `, enters block ${s}` : ', after the last block'}), position ${t}${names.length ? ` (${names.join(', ')})` : ''}, after token `, tokenElement(entry.tokens[t]));
+  const where = h('div', { class: 'where' }, `Stream ${s} (depth ${num(VIEW.axes.stream.depth[s])}${s < entry.n_streams - 1 ? `, enters block ${s}` : ', after the last block'}), position ${placeOf(entry, t)}${names.length ? ` (${names.join(', ')})` : ''}, after token `, tokenElement(entry.tokens[t]));
   const list = h('ol', {}, top.map((k, i) => h('li', {}, tokenElement(k.text), ' ', i === 0 ? h('b', {}, prob(k.p)) : prob(k.p), alike(k.text) ? ` (id ${k.id})` : '')));
   const parts = [];
   if (open.planes.answer_nlp) parts.push(`P(answer) ${prob(lensValue('answer', s, t, open))}`);
@@ -234,7 +250,7 @@ async function renderLens(entry) {
     lens.lines = lines;
   }
   const answer = entry.answer ? ['answer ', tokenElement(entry.answer), entry.foil ? ', foil ' : '', ...(entry.foil ? [tokenElement(entry.foil)] : [])] : [];
-  lens.meta.replaceChildren(h('b', {}, h('bdi', {}, visible(entry.item))), answer.length ? ' · ' : '', ...answer, entry.why ? ` · kept as: ${entry.why}` : '');
+  lens.meta.replaceChildren(h('b', {}, h('bdi', {}, visible(entry.item))), answer.length ? ' · ' : '', ...answer, entry.why ? ` · kept as: ${entry.why}` : '', entry.part ? ` · ${say('lens_read')}` : '');
   const gd = await draw('lensmap', lens.map, { ...lensFigure(lens, host), attach: attachLens, ownKeys: true });
   lens.gd = gd;
   if (!lens.crossCell || !gd.contains(lens.crossCell)) {

@@ -35,12 +35,13 @@ function sideFile(entry) {
   });
 }
 
+/** The bytes of an entry that is embedded in an element of this name, or lies beside the page. */
+async function lensBytes(entry, name) { return inflate(entry.embedded ? $(name).textContent : await sideFile(entry)); }
+
 /** The planes of one map: {top_ids, top_nlp, entropy, …}, each a typed array; values are index × step. */
 async function lensPlanes(entry) {
   if (decoded.has(entry.key)) return decoded.get(entry.key);
-  const at = VIEW.lens_index.indexOf(entry);
-  const base64 = entry.embedded ? $(`lens-blob-${at}`).textContent : await sideFile(entry);
-  const buffer = await inflate(base64);
+  const buffer = entry.part ? entry.buffer : await lensBytes(entry, `lens-blob-${VIEW.lens_index.indexOf(entry)}`);
   const planes = { steps: {} };
   for (const a of entry.arrays) {
     const length = a.shape.reduce((x, y) => x * y, 1);
@@ -51,13 +52,33 @@ async function lensPlanes(entry) {
   return planes;
 }
 
-/** Text of a vocabulary index. */
-function vocabularyText(index) {
-  const token = VOCABULARY[Math.min(index, VOCABULARY.length - 1)];
-  return token ? token.text : '?';
+let reads = null; // the maps of the read positions: {buffer, prompts, layouts, vocabulary}
+
+/** The maps that all items without a whole one have, read once. Raises where they lie beside the page and can't be loaded. */
+async function unpackReads() {
+  if (reads) return reads;
+  const buffer = await lensBytes({ ...VIEW.lens_read, key: 'read' }, 'lens-read');
+  const head = JSON.parse(new TextDecoder().decode(buffer.slice(VIEW.lens_read.head)));
+  reads = { ...head, buffer, vocabulary: head.vocabulary.map(([id, text]) => ({ id, text })) };
+  return reads;
 }
 
-function vocabularyId(index) {
-  const token = VOCABULARY[Math.min(index, VOCABULARY.length - 1)];
-  return token ? token.id : -1;
+/** What is an entry of the index for a whole map, for the map of a row. texts: {answer, foil} of its item. */
+async function readEntry(row, texts) {
+  const { buffer, prompts, layouts, vocabulary } = await unpackReads();
+  const [item, tokens, ids, at, positions, offset] = prompts[row];
+  const arrays = layouts[tokens.length];
+  const last = arrays[arrays.length - 1];
+  const end = offset + last.offset + last.shape.reduce((x, y) => x * y, 1);
+  const where = Object.keys(positions).map(visible).join(', ');
+  return {
+    key: `read-${row}`, item, tokens, token_ids: ids, at, positions, arrays, vocabulary, ...texts, part: true, buffer: buffer.slice(offset, end), why: '', embedded: true,
+    n_streams: VIEW.lens_read.n_streams, n_tokens: tokens.length, top: VIEW.lens_read.top, aria: say('lens_read_aria', { item: visible(item), where }),
+  };
+}
+
+/** A token of a vocabulary: that of the page, or the one that a map brings along. */
+function vocabularyToken(index, entry) {
+  const words = entry.vocabulary || VOCABULARY;
+  return words[Math.min(index, words.length - 1)] || { id: -1, text: '?' };
 }

@@ -1,16 +1,22 @@
 // Brings the report to life: hash keys, controls, and which view is drawn anew when something changes.
 
-function lensEntry() {
+/** The map of the chosen item: whole, or at the positions that the run read. */
+async function lensEntry() {
   const index = VIEW.lens_index;
-  if (state.item === '') return index[0] || null;
-  return index.find((e) => e.item === state.item) || null;
+  if (state.item === '' && index.length) return index[0];
+  const whole = index.find((e) => e.item === state.item);
+  if (whole) return whole;
+  const i = state.item === '' ? C.read.findIndex((row) => row !== null) : C.item.indexOf(state.item);
+  if (i < 0 || C.read[i] === null) return null;
+  const key = `read-${C.read[i]}`;
+  return lens && lens.entry.key === key ? lens.entry : readEntry(C.read[i], { answer: C.answer[i], foil: C.foil[i] });
 }
 
 async function renderLensView() {
   const host = $('lens-panel');
   const index = VIEW.lens_index;
   $('lens-caption').textContent = VIEW.lens.state === 'ok'
-    ? say('lens', { kept: index.length, rule: VIEW.lens.rule })
+    ? say(VIEW.lens_read ? 'lens_and_reads' : 'lens', { kept: index.length, rule: VIEW.lens.rule, read: VIEW.lens_read && VIEW.lens_read.prompts, where: VIEW.lens_read && VIEW.lens_read.positions.map(visible).join(', ') })
     : say('lens_first');
   if (VIEW.lens.state !== 'ok') {
     drawState('lensmap', host, stateBox(VIEW.lens.state, VIEW.lens.state === 'not_run' ? 'Lens maps: not run' : 'Lens maps: none kept', VIEW.lens.text));
@@ -18,9 +24,16 @@ async function renderLensView() {
     fillSelect($('metric'), [], '');
     return;
   }
-  const entry = lensEntry();
+  let entry = null;
+  try {
+    entry = await lensEntry();
+  } catch (error) {
+    lens = null;
+    drawState('lensmap', host, stateBox('not_run', say('lens_not_loaded'), error.message, h('button', { type: 'button', onclick: () => enqueue(renderLensView) }, 'Try again')));
+    return;
+  }
   const options = index.map((e) => ({ value: e.item, text: `${e.embedded ? '◆' : '◇'} ${clip(visible(e.item), 34)} (${e.why})` }));
-  if (!entry) options.unshift({ value: state.item, text: `${clip(visible(state.item), 34)} (no map)` });
+  if (!entry || entry.part) options.unshift({ value: entry ? entry.item : state.item, text: `${clip(visible(entry ? entry.item : state.item), 34)} (${entry ? 'read positions' : 'no map'})` });
   fillSelect($('lensitem'), options, entry ? entry.item : state.item);
   if (entry) { await renderLens(entry); return; }
   lens = null;

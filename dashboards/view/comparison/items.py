@@ -76,4 +76,6 @@ def _margin(row: Row | None) -> float | None:
 
 def _mapped(run: Path) -> frozenset[str]:
     kept = lens_maps_of(run)
-    return frozenset() if kept is None else frozenset(entry.item for entry in kept.maps)
+    if kept is None:
+        return frozenset()
+    return frozenset(entry.item for entry in (*kept.maps, *(() if kept.read is None else kept.read.items)))
