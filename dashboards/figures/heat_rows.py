@@ -13,6 +13,9 @@ from strata.dashboards.text import number
 from strata.dashboards.view.schema_parts import Axes, Axis, Number
 
 
+_MOST_TICKS = 24
+
+
 @dataclass(frozen=True)
 class HeatRow:
     label: str
@@ -43,6 +46,8 @@ class Heat:
     """Words at both ends of the colour bar."""
     clipped: int = 0
     """Cells beyond the range."""
+    columns: str = ""
+    """What stands across where it isn't layers."""
 
 
 def heat_rows(heat: Heat, axes: Axes, width: Width = "wide", theme: Theme = "light") -> Drawn:
@@ -73,7 +78,11 @@ def heat_rows(heat: Heat, axes: Axes, width: Width = "wide", theme: Theme = "lig
             canvas.shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": at - 0.5, "y1": at - 0.5,
                                   "line": {"color": palette.strong_line, "width": 1}})  # fmt: skip
     ends = [heat.layers[0] - 0.5, heat.layers[-1] + 0.5]
-    canvas.layer_axis("xaxis", heat.axis, *canvas.layer_titles(heat.axis), showgrid=False, nticks=20, range=ends)
+    if heat.columns:
+        step = -(-len(heat.layers) // _MOST_TICKS)
+        canvas.axis("xaxis", heat.columns, showgrid=False, tick0=0, dtick=step, range=ends)
+    else:
+        canvas.layer_axis("xaxis", heat.axis, *canvas.layer_titles(heat.axis), showgrid=False, nticks=20, range=ends)
     names = [plain(clipped(row.label, 29 if narrow else 52)) for row in rows]
     canvas.axis("yaxis", "", showgrid=False, tickvals=places, ticktext=names, range=[-0.5, len(rows) - 0.5])
     canvas.layout["yaxis"] |= {"tickfont": {"size": 12.5, "color": palette.text}, "automargin": not narrow}

@@ -11,6 +11,7 @@ from strata.dashboards.figures.curves import all_curves
 from strata.dashboards.figures.drawn import Choices, Drawn, Figures, Width
 from strata.dashboards.figures.emergence import emergence
 from strata.dashboards.figures.family_map import family_map
+from strata.dashboards.figures.head_map import head_map
 from strata.dashboards.figures.stage_map import drawn_stage_map
 from strata.dashboards.view.build import Report
 
@@ -20,6 +21,9 @@ def locate_figures(report: Report) -> Figures:
     view = report.view
     return {
         "stages": _stages(report),
+        "heads": {
+            shown.family: _laid_out(partial(head_map, shown, view.axes)) for shown in view.localisation.head_maps
+        },
         "curves": {name: {"wide": drawn} for name, drawn in (all_curves(view) | all_causal_curves(view)).items()},
         "map": {shown.id: _laid_out(partial(family_map, shown, view.axes)) for shown in view.maps},
         "emergence": {"kinds": {"wide": emergence(view.emergence, view.axes)}} if view.emergence.state == "ok" else {},

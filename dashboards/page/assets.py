@@ -21,7 +21,7 @@ SHARED_SCRIPTS = (
     "views.js",
 )
 REPORT_SCRIPTS = (*SHARED_SCRIPTS, "lensmap.js", "lenslines.js", "keys.js", "brush.js", "curves.js", "causalcurves.js", "familymap.js", "emergence.js",
-                  "items.js", "causalmap.js", "stagemap.js", "report.js")  # fmt: skip
+                  "items.js", "causalmap.js", "stagemap.js", "headmap.js", "report.js")  # fmt: skip
 COMPARISON_SCRIPTS = (*SHARED_SCRIPTS, "keys.js", "brush.js", "comparisonitems.js", "stagemap.js", "comparison.js")
 PROBE_SCRIPTS = (*SHARED_SCRIPTS, "probe.js")
 BEHAVE_SCRIPTS = (*SHARED_SCRIPTS, "behave.js")

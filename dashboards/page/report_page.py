@@ -35,6 +35,9 @@ def render_report(report: Report, figures: str, around: Surroundings = ALONE) ->
         update={
             "causal": view.causal.model_copy(update=dict.fromkeys(_PACKED, ())),
             "series": tuple(series.model_copy(update=_NO_NUMBERS) for series in view.series),
+            "localisation": view.localisation.model_copy(
+                update={"head_maps": tuple(of.model_copy(update={"rows": ()}) for of in view.localisation.head_maps)}
+            ),
             "maps": tuple(shown.model_copy(update={"rows": ()}) for shown in view.maps),
             "effects": view.effects.model_copy(
                 update={"cells": tuple(part.model_copy(update={"gained": ()}) for part in view.effects.cells)}

@@ -43,6 +43,10 @@ SENTENCES: Mapping[str, str] = {
     "of_knockout": " A mark stands at the first block of its window.",
     "of_attribution": " The grey line is the exact activation patching effect.",
     # Maps.
+    "no_heads": (
+        "No head was edited alone: --causal-map quick leaves them out, and without a place of attention there is no block to look into. "
+        "Start `strata locate` with --causal-map default and another --out."
+    ),
     "emergence": (
         "Logit lens, one bar a stream: items by the stream at which the answer is {name}, the {definition}. "
         "All items that were asked, also those answered wrong, each counted once. Items that never get there stand apart on the right; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from strata.dashboards.sentences.families import FamilyRow
+from strata.dashboards.view.schema_heads import HeadMap
 from strata.dashboards.view.schema_parts import Axis, Coded, Number
 from strata.experiments.results.kinds import Verdict
 from strata.experiments.results.record import Record
@@ -160,4 +161,5 @@ class LocalisationView(Record):
     family_cells: tuple[FamilyCellView, ...] = ()
     heads: tuple[HeadView, ...] = ()
     head_sets: tuple[HeadSetView, ...] = ()
+    head_maps: tuple[HeadMap, ...] = ()
     choices: tuple[Choice, ...] = ()

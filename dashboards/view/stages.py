@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from strata.dashboards.sentences.families import family_rows
 from strata.dashboards.sentences.localisation import joined, sentences
@@ -18,18 +18,20 @@ from strata.dashboards.sentences.stage_rows import (
     measured_words,
 )
 from strata.dashboards.sentences.summary import FIRST_RULE
+from strata.dashboards.view.heads import head_maps
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_places import Choice, KindCellView, LocalisationView, LocalisedState
 from strata.dashboards.view.stage_tables import family_cells, head_sets, heads
 from strata.experiments.results.kinds import CellOfKind, Localisation
 from strata.experiments.results.locate_summary import Summary
+from strata.experiments.results.locate_tables import HeadRow
 from strata.probes.interventions.cells import CELLS, Cell, at_span
 
 KINDS = "kinds"
 """The choice that stands first: knowledge and reasoning, each beside its control."""
 
 
-def build_stages(summary: Summary) -> LocalisationView:
+def build_stages(summary: Summary, head_rows: Sequence[HeadRow] = ()) -> LocalisationView:
     """`localisation` of the view."""
     state = localised_state(summary)
     if state == "withdrawn":
@@ -49,6 +51,7 @@ def build_stages(summary: Summary) -> LocalisationView:
         state=state, text="", rows=tuple(rows), cells=tuple(_cells(localisation)), choices=tuple(choices),
         family_cells=tuple(row for name, family in ordered.items() for row in family_cells(name, family)),
         heads=tuple(row for name, family in ordered.items() for row in heads(name, family)),
+        head_maps=tuple(head_maps(head_rows, localisation, tuple(ordered))),
         head_sets=tuple(row for name, family in ordered.items() for row in head_sets(name, family)),
     )  # fmt: skip
 

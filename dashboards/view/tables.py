@@ -19,11 +19,13 @@ from strata.experiments.results.locate_tables import (
     BEHAVIOUR,
     CURVES,
     EMERGENCE,
+    HEADS,
     LOCATIONS,
     PROFILES,
     BehaviourRow,
     CurveRow,
     EmergenceRow,
+    HeadRow,
     LocationRow,
     ProfileRow,
 )
@@ -66,6 +68,7 @@ class RunTables:
     locations: list[LocationRow] | None  # None when no onset was computed
     format_check: FormCheck | None  # None when the format-only classifier did not run
     lens_maps: LensMaps | None  # None when no map was kept
+    heads: Sequence[HeadRow] = ()  # none when no head was edited, or by a run of before there was such a table
     asked: Mapping[str, Asked] = field(default_factory=dict)  # by item, from items.jsonl; empty when absent
 
     @property
@@ -100,6 +103,7 @@ def read_run(run_dir: Path) -> RunTables:
         locations=_typed(run_dir, LOCATIONS),
         format_check=None if form is None else _checked(run_dir / "format_check.json", FormCheck, form),
         lens_maps=lens_maps_of(run_dir),
+        heads=_typed(run_dir, HEADS) or (),
         asked=_asked(run_dir / "items.jsonl"),
     )
 

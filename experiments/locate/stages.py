@@ -35,6 +35,7 @@ from strata.experiments.results.locate_tables import (
     BEHAVIOUR,
     CURVES,
     EMERGENCE,
+    HEADS,
     LOCATIONS,
     PLACES,
     PROBES,
@@ -195,6 +196,8 @@ class Stages:
                 known=last_streams(answers.store, encoded, config.positions, checkpoint.n_layers), budget=self.budget,
                 progress=self.controls.progress,
             )  # fmt: skip
+            # Before the windows: where they are there, so is it, except in a run of before there was one.
+            run.write_rows(HEADS, causal.heads)
             run.write_rows(WINDOWS, causal.windows)
             run.write_rows(PLACES, causal.places)
         return causal

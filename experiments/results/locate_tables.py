@@ -188,6 +188,27 @@ class WindowRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeadRow:
+    """One row a family, part of the model and attention head that was edited alone, 0: the corrupted run, 1: the clean one."""
+
+    kind: Kind
+    family: Family
+    cell: Annotated[Cell, "whose heads: move (at the last token) or gather (at the replaced span)"]
+    block: Annotated[int, "index of the block, from 0"]
+    head: Annotated[int, "index of the query head, from 0"]
+    effect: Annotated[float, "mean of denoising and noising"]
+    low: Low
+    high: High
+    p: Annotated[float, "max-T over the heads of the cell that were measured"]
+    attention: Annotated[
+        float | None,
+        "of the last token to the span's last one, mean over clean prompts; null: of gather, or without a span",
+    ]
+    n_pairs: Annotated[int, "minimal pairs behind it"]
+    n_clusters: NClusters
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlaceRow:
     """Where a family's answer is made, draw of clusters by draw; a draw without a place has no row."""
 
@@ -208,5 +229,7 @@ CURVES = Table("curves", CurveRow)
 LOCATIONS = Table("locations", LocationRow)
 WINDOWS = Table("windows", WindowRow)
 PLACES = Table("places", PlaceRow)
+HEADS = Table("heads", HeadRow)
+"""Of every `locate` that was finished since there is one."""
 LOCATE_TABLES = (BEHAVIOUR, PROFILES, EMERGENCE, PROBES, CURVES, LOCATIONS, WINDOWS, PLACES)
 """What every finished `locate` holds."""

@@ -8,13 +8,13 @@ from typing import Any
 from strata.experiments.results.behaviour_tables import BEHAVIOUR_TABLES
 from strata.experiments.results.comparison_tables import COMPARISON_TABLES
 from strata.experiments.results.generated_tables import GENERATED_TABLES
-from strata.experiments.results.locate_tables import LOCATE_TABLES
+from strata.experiments.results.locate_tables import HEADS, LOCATE_TABLES
 from strata.experiments.results.probe_tables import PROBE_TABLES
 from strata.experiments.results.sweep_tables import SWEEP_TABLES
 from strata.experiments.results.table import Table
 
 OF: Mapping[str, Sequence[Table[Any]]] = {
-    "strata locate": LOCATE_TABLES,
+    "strata locate": (*LOCATE_TABLES, HEADS),
     "strata compare": COMPARISON_TABLES,
     "strata probe": PROBE_TABLES,
     "strata behave": BEHAVIOUR_TABLES,

@@ -26,6 +26,7 @@ from strata.experiments.results.kinds import (
     Located,
     Order,
 )
+from strata.experiments.results.locate_tables import HeadRow
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered, WhyNotPlaced
 from strata.experiments.results.record import Measured
 from strata.probes.interventions.cells import CELLS, Cell
@@ -78,6 +79,33 @@ def locus(cell: Cell, first: int, last: int, role: Role, slope: float | None = 0
     return Locus(
         cell=cell, first=first, last=last, effect=0.5, carrying=tuple(range(first, last + 1)), role=role,
         codes=Codes(slope=slope, p=None if slope is None else 0.004, couples=0 if slope is None else 40, verdict=verdict),
+    )  # fmt: skip
+
+
+HEADS_A_BLOCK = 4
+
+
+def made_up_head_rows(found: Localisation) -> list[HeadRow]:
+    """All heads of the block of the reported ones: those as reported, the others at 0; and one of a block above, against the answer."""
+    rows = []
+    for name, family in found.families.items():
+        for layer in sorted({head.layer for head in family.heads}):
+            known = {head.head: head for head in family.heads if head.layer == layer}
+            for head in range(HEADS_A_BLOCK):
+                effect = known[head].effect if head in known else measured(0.0)
+                attention = known[head].attention if head in known else 0.05
+                rows.append(_head_row(name, family, (layer, head), effect, attention))
+            rows.append(_head_row(name, family, (layer + 1, 1), measured(-0.3), 0.05))
+    return rows
+
+
+def _head_row(
+    name: str, family: FamilyResult, at: tuple[int, int], effect: Measured, attention: float | None
+) -> HeadRow:
+    low, high = effect.interval or (None, None)
+    return HeadRow(
+        kind=family.kind, family=name, cell="move", block=at[0], head=at[1], effect=effect.value, low=low, high=high, p=0.02,
+        attention=attention, n_pairs=family.pairs, n_clusters=family.entities,
     )  # fmt: skip
 
 

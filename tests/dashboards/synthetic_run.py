@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.numpy import save_file
 from synthetic_causal import add_first_rule, add_localisation, causal_curves, causal_profiles, prompts_of
-from synthetic_localisation import localisation, without_interventions
+from synthetic_localisation import localisation, made_up_head_rows, without_interventions
 
-from strata.experiments.results.locate_tables import CURVES, PROFILES
+from strata.experiments.results.locate_tables import CURVES, HEADS, PROFILES
 from strata.probes.lens.emergence import ABOVE_NULL, SETTLED
 
 RLO = chr(0x202E)  # right-to-left override: turns the rest of a naive table row around
@@ -113,6 +113,8 @@ def write_synthetic_run(
         _json(run / "summary.json", add_first_rule(summary, n_layers, quick))
     else:
         made = localisation(n_layers)
+        if causal:
+            pq.write_table(HEADS.of_rows(made_up_head_rows(made)), run / "heads.parquet")
         _json(run / "summary.json", add_localisation(summary, made if causal else without_interventions(made), quick))
     _json(run / "manifest.json", _manifest(rows, n_layers, limited))
     return run

@@ -45,6 +45,7 @@ async function renderLensView() {
 
 const RENDER = {
   stages: { keys: ['stage', 'lo', 'hi', 'theme', 'width'], run: renderStages },
+  heads: { keys: ['hfamily', 'theme', 'width'], run: renderHeads },
   curves: { keys: ['kind', 'inst', 'measure', 'target', 'scheme', 'at', 'site', 'lo', 'hi', 'axis', 'theme', 'width'], run: renderCurves },
   map: { keys: ['map', 'family', 'axis', 'theme', 'width'], run: renderMap },
   emergence: { keys: ['axis', 'theme', 'width'], run: renderEmergence },
@@ -63,6 +64,7 @@ function declareKeys() {
   const first = VIEW.labels.expected.find((i) => present.includes(i)) || present[0] || 'probe.linear';
   const anyOf = (key) => unique([...VIEW.series, ...VIEW.causal.lines].map((s) => s[key]));
   declare('stage', 'kinds', oneOf('kinds', ...VIEW.localisation.choices.map((c) => c.id)));
+  declare('hfamily', headMaps().length ? headMaps()[0].family : '', oneOf(...headMaps().map((m) => m.family)));
   declare('kind', pair, oneOf(pair, 'all', ...kinds, ...families.map((f) => `family:${f}`)));
   declare('inst', first, oneOf(...Object.keys(VIEW.labels.instruments)));
   const causal = VIEW.labels.instruments[first].measures[0];
@@ -95,7 +97,7 @@ function declareKeys() {
 }
 
 function attachControls() {
-  for (const id of ['stage', 'kind', 'inst', 'measure', 'target', 'scheme', 'at', 'family', 'axis', 'metric', 'site', 'cgroup', 'cmeasure', 'csite']) if ($(id)) $(id).addEventListener('change', (e) => update({ [id]: e.target.value }));
+  for (const id of ['stage', 'hfamily', 'kind', 'inst', 'measure', 'target', 'scheme', 'at', 'family', 'axis', 'metric', 'site', 'cgroup', 'cmeasure', 'csite']) if ($(id)) $(id).addEventListener('change', (e) => update({ [id]: e.target.value }));
   $('mapsel').addEventListener('change', (e) => update({ map: e.target.value }));
   $('lensitem').addEventListener('change', (e) => openItem(e.target.value, false));
   $('zoomin').addEventListener('click', () => zoomLens(0.5));

@@ -23,7 +23,9 @@ function attachStages() {
   for (const link of document.querySelectorAll('[data-stage]')) {
     link.addEventListener('click', (event) => {
       event.preventDefault();
-      update({ stage: link.dataset.stage, ...panelItems({ family: link.dataset.stage.replace(/^family:/, '') }) });
+      const family = link.dataset.stage.replace(/^family:/, '');
+      const heads = hasFigure('heads', family) ? { hfamily: family } : {};
+      update({ stage: link.dataset.stage, ...heads, ...panelItems({ family }) });
       $('stages').scrollIntoView({ block: 'start' });
     });
   }

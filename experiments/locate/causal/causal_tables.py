@@ -14,7 +14,7 @@ from strata.experiments.locate.causal.cell_evidence import Draws, beyond_third_a
 from strata.experiments.locate.causal.family_decision import FamilyAnalysis
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
 from strata.experiments.locate.causal.localisation import Localised
-from strata.experiments.results.locate_tables import PROFILES, CurveRow, LocationRow, PlaceRow, WindowRow
+from strata.experiments.results.locate_tables import PROFILES, CurveRow, HeadRow, LocationRow, PlaceRow, WindowRow
 from strata.experiments.statistics.window_effects import Curves, WindowEffects, cluster_means, curves_of
 from strata.probes.interventions.cells import CELLS, Cell, at_span, component_of
 from strata.probes.statistics.bootstrap import cluster_codes
@@ -66,6 +66,18 @@ def place_rows(localised: Localised) -> Iterator[PlaceRow]:
                         kind=analysis.family.kind, family=analysis.family.name, threshold=threshold, draw=draw,
                         cell=CELLS[cell], first=int(first), last=int(last),
                     )  # fmt: skip
+
+
+def head_rows(localised: Localised) -> Iterator[HeadRow]:
+    """Every head that was edited alone."""
+    for analysis, measured in _measured(localised):
+        for head in analysis.heads:
+            low, high = head.effect.interval or (None, None)
+            yield HeadRow(
+                kind=analysis.family.kind, family=analysis.family.name, cell=head.cell, block=head.layer, head=head.head,
+                effect=head.effect.value, low=low, high=high, p=head.p, attention=head.attention,
+                n_pairs=len(measured.keys), n_clusters=len(set(analysis.family.first(len(measured.keys)).entities)),
+            )  # fmt: skip
 
 
 def curve_rows(localised: Localised, *, draws: int, seed: int) -> Iterator[CurveRow]:

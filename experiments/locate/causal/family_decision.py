@@ -20,11 +20,12 @@ from strata.experiments.locate.causal.cell_evidence import (
 )
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
 from strata.experiments.locate.causal.handover_and_attribution import attribution_agreement, handover_of, knocked_out
-from strata.experiments.locate.causal.head_results import head_results, head_sets
+from strata.experiments.locate.causal.head_results import head_results, head_sets, strongest
 from strata.experiments.results.families import (
     CellResult,
     Codes,
     FamilyResult,
+    HeadResult,
     Locus,
     Place,
     ReadOut,
@@ -106,6 +107,8 @@ class FamilyAnalysis:
     """By threshold of coding; without row 0. Empty where no cell counts."""
     gained: Mapping[Cell, Float[np.ndarray, "draw block"]]
     """Effect gained at each block of a cell, draw by draw; row 0 is the pairs as they are."""
+    heads: tuple[HeadResult, ...] = ()
+    """All that were measured; the result has the strongest."""
 
 
 def unmeasured(family: FamilyPairs, why: WhyNotPlaced) -> FamilyAnalysis:
@@ -168,6 +171,7 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
         # What it would make, if it counted, can't be told: nor whether a later place is the first.
         places = dict.fromkeys(places)
     strict, lenient = places[CODES], places[IN_PART]
+    heads = head_results(measured, couples, drawn, seed)
     result = _result(
         family,
         cells=cells,
@@ -175,7 +179,7 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
         place_in_part=None if _same(strict, lenient) else lenient,
         why_not_placed=None if strict else _why_not_placed(couples, undecided, shaky, cells),
         loci=_loci(evidence, measured, couples, drawn, family, seed, told=undecided is None and shaky is None),
-        heads=head_results(measured, couples, drawn, seed),
+        heads=strongest(heads),
         head_sets=head_sets(measured, drawn),
         knockout=knocked_out(measured, drawn),
         handover=handover_of(effects) if family.same_last else None,
@@ -190,7 +194,7 @@ def analyse(family: FamilyPairs, measured: FamilyMeasurements, *, draws: int, se
             for threshold, drawn_ in by_threshold.items()
         }
     )
-    return FamilyAnalysis(family, result, couples.testable, of_draws, gained)
+    return FamilyAnalysis(family, result, couples.testable, of_draws, gained, heads)
 
 
 def _evidence(

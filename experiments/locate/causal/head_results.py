@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 
@@ -15,11 +18,22 @@ from strata.probes.interventions.cells import Cell
 
 _PERMUTATIONS = 499
 _MOST_SHOWN = 12
-"""Heads of a cell that are reported: those with the largest effects."""
+"""Heads of a cell that the summary has: those with the largest effects."""
+
+
+def strongest(heads: Sequence[HeadResult]) -> tuple[HeadResult, ...]:
+    """Of each cell those of the largest effects; `heads` begins with them."""
+    seen: Counter[Cell] = Counter()
+    chosen = []
+    for head in heads:
+        seen[head.cell] += 1
+        if seen[head.cell] <= _MOST_SHOWN:
+            chosen.append(head)
+    return tuple(chosen)
 
 
 def head_results(measured: FamilyMeasurements, couples: Couples, draws: Draws, seed: int) -> tuple[HeadResult, ...]:
-    """The strongest heads of each cell; p by max-T over all heads of the cell that were measured."""
+    """Every head of each cell that was measured, the strongest first; p by max-T over all of them."""
     results: list[HeadResult] = []
     for cell, heads in measured.heads.items():
         shifts = measured.head_shifts[cell]
@@ -29,7 +43,7 @@ def head_results(measured: FamilyMeasurements, couples: Couples, draws: Draws, s
         effects = (draws.weights @ by_cluster) / (draws.weights @ size)
         p = _p(by_cluster / size.mean(), seed)
         codes = _codes(measured, cell, couples, seed)
-        for index in np.argsort(-effects[0], kind="stable")[:_MOST_SHOWN]:
+        for index in np.argsort(-effects[0], kind="stable"):
             donated = shifts.get("donated")
             results.append(
                 HeadResult(

@@ -15,6 +15,7 @@ from strata.experiments.locate.activation_stores import effects_store
 from strata.experiments.locate.causal.block_ablations import AblationSettings, covariates
 from strata.experiments.locate.causal.causal_tables import (
     curve_rows,
+    head_rows,
     location_rows,
     pair_curves,
     place_rows,
@@ -39,7 +40,7 @@ from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.kinds import KindLocalisation, Localisation, Order
 from strata.experiments.results.locate_summary import CausalSettings, Intermediates, WhyNoIntermediates
-from strata.experiments.results.locate_tables import BehaviourRow, CurveRow, LocationRow, PlaceRow, WindowRow
+from strata.experiments.results.locate_tables import BehaviourRow, CurveRow, HeadRow, LocationRow, PlaceRow, WindowRow
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.batched_reads import BatchBudget
@@ -80,6 +81,7 @@ class Causal:
     intermediates: Intermediates
     caveats: tuple[Caveat, ...]
     settings: CausalSettings
+    heads: Sequence[HeadRow] = ()
     windows: Sequence[WindowRow] = ()
     places: Sequence[PlaceRow] = ()
     curves: Sequence[CurveRow] = ()
@@ -129,6 +131,7 @@ def causal_stage(
             draws=place_draws,
             neutral_text="the model's own" if config.text is None else "a file",
         ),
+        heads=list(head_rows(localised)),
         windows=list(window_rows(localised, draws=draws, seed=config.seed)),
         places=list(place_rows(localised)),
         curves=[*curve_rows(localised, draws=draws, seed=config.seed), *beside],
