@@ -12,7 +12,6 @@ from strata.dashboards.sentences.figures.layers import beyond_words, clipped_wor
 from strata.dashboards.text import number
 from strata.dashboards.view.schema_parts import Axes, Axis, Number
 
-
 _MOST_TICKS = 24
 
 

@@ -20,8 +20,8 @@ _LEGEND_COLUMNS: dict[Width, int] = {"wide": 4, "narrow": 2, "phone": 1}
 _HEAD = ("line", "checkpoint", "at", "value", "low", "high", "items", "clusters", "method")
 _STEP = 0.006
 """Share of the axis between the points of two lines at one checkpoint."""
-_NAME = 26
-"""Letters of a checkpoint beneath the axis."""
+_NAME, _LINE = 26, 40
+"""Letters of a checkpoint beneath the axis, and of a line in the legend."""
 
 
 def sweep_figures(view: SweepView) -> Figures:
@@ -73,7 +73,7 @@ def _trace(line: TrajectoryLine, place: int, palette: Palette, moved: float) -> 
         "thickness": 1.4, "width": 5, "color": ink, "visible": any(up is not None for up, _ in ends),
     }  # fmt: skip
     return {
-        "type": "scatter", "mode": "lines+markers", "name": plain(line.name), "x": [at + moved for at in line.at], "y": list(line.mean), "error_y": bars,
+        "type": "scatter", "mode": "lines+markers", "name": plain(clipped(line.name, _LINE)), "x": [at + moved for at in line.at], "y": list(line.mean), "error_y": bars,
         "connectgaps": False, "line": {"color": ink, "width": 2.2, "dash": DASHES[place % len(DASHES)]},
         "marker": {"symbol": MARKERS[place % len(MARKERS)], "size": 8, "color": ink, "line": {"width": 1, "color": palette.card}},
         "customdata": [_told(line, at) for at in range(len(line.at))], "hovertemplate": "%{customdata}<extra></extra>",

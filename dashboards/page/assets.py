@@ -19,10 +19,11 @@ SHARED_SCRIPTS = (
     "plots.js",
     "figures.js",
     "views.js",
+    "keys.js",
 )
-REPORT_SCRIPTS = (*SHARED_SCRIPTS, "lensmap.js", "lenslines.js", "keys.js", "brush.js", "curves.js", "causalcurves.js", "familymap.js", "emergence.js",
+REPORT_SCRIPTS = (*SHARED_SCRIPTS, "lensmap.js", "lenslines.js", "brush.js", "curves.js", "causalcurves.js", "familymap.js", "emergence.js",
                   "items.js", "causalmap.js", "stagemap.js", "headmap.js", "report.js")  # fmt: skip
-COMPARISON_SCRIPTS = (*SHARED_SCRIPTS, "keys.js", "brush.js", "comparisonitems.js", "stagemap.js", "comparison.js")
+COMPARISON_SCRIPTS = (*SHARED_SCRIPTS, "brush.js", "comparisonitems.js", "stagemap.js", "comparison.js")
 PROBE_SCRIPTS = (*SHARED_SCRIPTS, "probe.js")
 BEHAVE_SCRIPTS = (*SHARED_SCRIPTS, "behave.js")
 SWEEP_SCRIPTS = (*SHARED_SCRIPTS, "sweep.js")

@@ -29,7 +29,7 @@ def environment() -> Environment:
     made = Environment(
         loader=PackageLoader("strata.dashboards.page"),
         autoescape=True,
-        finalize=esc,
+        finalize=_written,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -44,6 +44,13 @@ def environment() -> Environment:
     made.globals.update(GLOSSARY=GLOSSARY)
     made.globals.update(BY_LIKELIHOOD=BY_LIKELIHOOD, DECIDING_RULE=DECIDING_RULE, GENERATED=GENERATED)
     return made
+
+
+def _written(value: object) -> Markup:
+    """As `esc`. Raises TypeError for a function: a name that a view shares with its mapping, like `items`, was meant."""
+    if callable(value):
+        raise TypeError(f"a template writes {value!r}: name the field in brackets")
+    return esc(value)
 
 
 def render(name: str, **values: object) -> str:

@@ -6,7 +6,7 @@ function renderer(name, key) {
     const parts = VIEW[name];
     if (!parts.length) return;
     const part = parts.find((p) => p.kind === state[key]) || parts[0];
-    fillSelect($(key), parts.map((p) => ({ value: p.kind, text: p.kind })), part.kind);
+    fillSelect($(key), parts.map((p) => ({ value: p.kind, text: clip(visible(p.kind), 60) })), part.kind);
     const host = $(`${name}-panel`);
     if (hasFigure(name, part.kind)) await draw(name, host, figureFor(name, part.kind, host));
     else drawState(name, host, stateBox('empty', 'No curve by stream', say('no_streams', { kind: part.kind, why: part.why_no_panels })));
@@ -33,6 +33,7 @@ async function startBehave() {
   $('axis').value = state.axis;
   for (const id of ['axis', ...Object.values(MEASURES)].filter((one) => $(one))) $(id).addEventListener('change', (e) => update({ [id]: e.target.value }));
   attachTools();
+  attachKeys({}, []);
   redrawOnChange(BEHAVE_VIEWS);
   await drawAll(BEHAVE_VIEWS);
   document.documentElement.dataset.ready = 'true';

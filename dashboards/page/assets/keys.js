@@ -1,6 +1,6 @@
 // Which single keys does the page know? A visible control stands for each, and a switch turns them all off.
 
-const SHARED_KEYS = [['↑ ↓ ← →', say('key_cells')], ['Home End', say('key_ends')], ['Enter', say('key_enter')], ['Esc', say('key_escape')]];
+const MAP_KEYS = [['↑ ↓ ← →', say('key_cells')], ['Home End', say('key_ends')]];
 
 function singleKeys() {
   try { return localStorage.getItem('strata.keys') !== 'off'; } catch { return true; }
@@ -11,8 +11,11 @@ function showHelp(rows) {
   const box = h('input', { type: 'checkbox' });
   box.checked = singleKeys();
   box.addEventListener('change', () => { try { localStorage.setItem('strata.keys', box.checked ? 'on' : 'off'); } catch { /* stays for this view only */ } });
+  const mapped = document.querySelector('.plotkeys[tabindex], .lensbox') !== null;
+  const chosen = document.querySelector('#item-table, #became-table') !== null;
+  const shared = [...(mapped ? MAP_KEYS : []), ...(chosen ? [['Enter', say('key_enter')]] : []), ['Esc', say('key_escape')]];
   const key = ([keys, text]) => [h('dt', {}, keys.split(' ').map((k) => h('kbd', {}, k))), h('dd', {}, text)];
-  $('keys').replaceChildren(h('h2', {}, 'Keys'), h('dl', {}, [...rows, ...SHARED_KEYS].flatMap(key)),
+  $('keys').replaceChildren(h('h2', {}, 'Keys'), h('dl', {}, [...rows, ...shared].flatMap(key)),
     h('p', {}, h('label', {}, box, ' single-key shortcuts')), h('button', { type: 'button', onclick: () => $('keys').close() }, 'Close'));
   $('keys').showModal();
 }

@@ -8,6 +8,7 @@ const METRICS = {
 const MAX_TICKS = 90;
 const TEXT_CELLS = 2500;
 const PART_WIDTH = 360;
+const LENS_KEYS = [['PgUp PgDn', say('key_streams')], ['+ − 0', 'zoom the lens map']];
 let lens = null; // the open map: {entry, planes, box, reading, crossCell, window}
 
 function lensValue(metric, s, t, open = lens) {

@@ -26,6 +26,7 @@ async function startOne() {
   $('zoomall').addEventListener('click', () => update({ x0: 0, x1: VIEW.lens_index[0].n_tokens - 1 }));
   $('theme').addEventListener('click', toggleTheme);
   $('copylink').addEventListener('click', copyLink);
+  attachKeys({}, LENS_KEYS);
   let queue = Promise.resolve();
   onChange(() => { queue = queue.then(renderOne).catch((error) => { console.error(error); notice(error.message); }); });
   await renderOne();

@@ -46,6 +46,7 @@ async function startProbe() {
   $('measure').addEventListener('change', (e) => update({ measure: e.target.value }));
   $('layer').addEventListener('change', (e) => update({ layer: Number(e.target.value) }));
   attachTools();
+  attachKeys({}, []);
   redrawOnChange(PROBE_VIEWS);
   await drawAll(PROBE_VIEWS);
   document.documentElement.dataset.ready = 'true';

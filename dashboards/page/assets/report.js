@@ -107,7 +107,7 @@ function attachControls() {
   $('search').addEventListener('change', (e) => { if (e.target.value) openItem(e.target.value, true); });
   $('ids').replaceChildren(...C.item.slice(0, 500).map((id) => h('option', { value: id })));
   const toNext = attachPages();
-  const rows = [['/', 'searches the items'], ['PgUp PgDn', say('key_streams')], ['+ − 0', 'zoom the lens map'], ...(toNext ? [['m', say('key_next_model')]] : [])];
+  const rows = [['/', 'searches the items'], ...LENS_KEYS, ...(toNext ? [['m', say('key_next_model')]] : [])];
   attachKeys({ '/': () => $('q').focus(), ...(toNext ? { m: toNext } : {}) }, rows);
 }
 

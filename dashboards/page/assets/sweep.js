@@ -12,7 +12,7 @@ function trajectory(name) {
       drawState(name, host, stateBox('empty', 'No points', say('no_sweep_numbers')));
       return;
     }
-    fillSelect($(`${name}-of`), panels.map((p) => ({ value: p.subject, text: p.label })), state[name]);
+    fillSelect($(`${name}-of`), panels.map((p) => ({ value: p.subject, text: clip(visible(p.label), 60) })), state[name]);
     await draw(name, host, figureFor(name, state[name], host));
   };
 }
@@ -31,6 +31,7 @@ async function startSweep() {
   applyTheme();
   for (const name of TRAJECTORIES) $(`${name}-of`).addEventListener('change', (e) => update({ [name]: e.target.value }));
   attachTools();
+  attachKeys({}, []);
   onChange((changed) => {
     for (const view of Object.values(SWEEP_VIEWS)) if (view.keys.some((k) => changed.has(k))) enqueue(view.run);
   });
