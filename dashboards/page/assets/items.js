@@ -141,8 +141,8 @@ function attachItems() {
     if (event.key === 'Enter' || event.key === ' ') {
       event.preventDefault();
       openItem(C.item[Number(row.dataset.index)], true);
-      const box = document.querySelector('#lens .lensbox');
-      if (box) box.focus({ preventScroll: true });
+      // Behind the map, which is drawn anew.
+      enqueue(() => { const box = document.querySelector('#lens .lensbox'); if (box) box.focus({ preventScroll: true }); });
     }
   });
 }

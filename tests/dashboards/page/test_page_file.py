@@ -105,8 +105,9 @@ def test_maps_over_the_budget_go_to_side_files_from_the_end(tmp_path: Path) -> N
     assert write_report(run, max_bytes=whole - 6_000).stat().st_size <= whole - 6_000
     view = json.loads((run / "view.json").read_text())
     out = [e for e in view["lens_index"] if not e["embedded"]]
-    assert 0 < len(out) < len(view["lens_index"])
-    assert sorted(p.name for p in (run / "report_assets").iterdir()) == sorted(Path(e["file"]).name for e in out)
+    assert 0 < len(out) < len(view["lens_index"]) and not view["lens_read"]["embedded"], "read positions go first"
+    beside = [Path(e["file"]).name for e in (*out, view["lens_read"])]
+    assert sorted(p.name for p in (run / "report_assets").iterdir()) == sorted(beside)
     page = (run / "report.html").read_text()
     assert "'unsafe-inline' 'self'" in page
     write_report(run)

@@ -33,6 +33,11 @@ def test_a_field_that_a_view_lacks_is_an_error_and_no_blank() -> None:
         render("lens_map.html", model="m", tokens=[], facts=[], entry={"n_tokens": 1})
 
 
+def test_a_name_that_a_view_shares_with_its_mapping_is_an_error() -> None:
+    with pytest.raises(TypeError, match="in brackets"):
+        environment().from_string("{{ bin.items }}").render(bin={"items": 3})
+
+
 def test_every_template_is_whole_and_used() -> None:
     names = environment().list_templates()
     texts = [path.read_text(encoding="utf-8") for path in (PAGE / "templates").rglob("*.html")]

@@ -71,8 +71,17 @@ def measured_by_hand(family: FamilyPairs, donated: float) -> FamilyMeasurements:
 def test_a_family_of_one_entity_is_measured_and_its_heads_have_no_p() -> None:
     checkpoint, family = tiny_checkpoint("llama"), family_of(1)
     measured = measure_family(checkpoint, family, effort=Effort(1), seed=0)
-    heads = analyse(family, measured, draws=100, seed=0).result.heads
+    analysis = analyse(family, measured, draws=100, seed=0)
+    heads = analysis.result.heads
     assert heads and all(head.p == 1 for head in heads)
+    every = {(cell, *head) for cell, of_cell in measured.heads.items() for head in of_cell}
+    assert {(head.cell, head.layer, head.head) for head in analysis.heads} == every, (
+        "the table has those that the summary hasn't"
+    )
+    for cell in measured.heads:
+        effects = [head.effect.value for head in analysis.heads if head.cell == cell]
+        assert effects == sorted(effects, reverse=True)
+        assert [head.effect.value for head in heads if head.cell == cell] == effects[:12]
 
 
 def test_no_handover_is_said_where_the_last_token_is_replaced_too() -> None:
