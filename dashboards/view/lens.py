@@ -135,7 +135,7 @@ def _at_positions(
     row: BehaviourRow | None,
 ) -> LensMap:
     """In the order of the prompt; positions on one token are one column."""
-    there = {at: name for name, at in reversed(one.at.items())}
+    there = {at: name for name, at in reversed([*one.at.items()])}
     places = sorted(there)
     columns = [stored.index(there[at]) for at in places]
     cut = {name: found[:, columns] for name, found in arrays.items()}

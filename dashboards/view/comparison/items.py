@@ -78,4 +78,5 @@ def _mapped(run: Path) -> frozenset[str]:
     kept = lens_maps_of(run)
     if kept is None:
         return frozenset()
-    return frozenset(entry.item for entry in (*kept.maps, *(() if kept.read is None else kept.read.items)))
+    whole = [entry.item for entry in kept.maps]
+    return frozenset([*whole, *(() if kept.read is None else (entry.item for entry in kept.read.items))])
