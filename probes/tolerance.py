@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from strata.probes.double_precision import exact
+
 
 @dataclass(frozen=True)
 class Tolerance:
@@ -46,7 +48,7 @@ def running_scale(streams: Float[Tensor, "stream token d_model"]) -> Float[Tenso
     Rounding is relative to the largest value that was ever added up. Where a model writes a massive activation and
     takes it back, the small stream that is left still carries the massive one's rounding.
     """
-    return torch.linalg.vector_norm(streams.double(), dim=-1).cummax(dim=0).values
+    return torch.linalg.vector_norm(exact(streams), dim=-1).cummax(dim=0).values
 
 
 def differences(
@@ -58,11 +60,11 @@ def differences(
 
     Not-a-number on either side makes both infinite.
     """
-    gap = measured.double() - expected.double()
+    gap = exact(measured) - exact(expected)
     if gap.numel() == 0:
         return 0.0, 0.0
     if not bool(torch.isfinite(gap).all()):
         return float("inf"), float("inf")
     # Nothing over nothing (the stream of a zero embedding) is no difference; something over nothing is infinite.
-    relative = (torch.linalg.vector_norm(gap, dim=-1) / scale.double()).nan_to_num(0.0, posinf=float("inf"))
+    relative = (torch.linalg.vector_norm(gap, dim=-1) / exact(scale)).nan_to_num(0.0, posinf=float("inf"))
     return float(gap.abs().max()), float(relative.max())

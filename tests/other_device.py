@@ -1,15 +1,15 @@
 """A device that is another one by name and the CPU by nature: tensors that don't meet on a GPU don't meet here, and numbers
 are the CPU's.
 
-Tensors on it hold a tensor of the CPU. Operations that mix the two, and `numpy()` on it, raise as they do on a GPU. No kernel of
-a GPU runs, so precision and speed aren't tested, nor what is done for CUDA alone.
+Tensors on it hold a tensor of the CPU. Operations that mix the two, and `numpy()` on it, raise as they do on a GPU, and if asked for
+float64 as it does on Apple's. No kernel of a GPU runs, so precision and speed aren't tested, nor what is done for CUDA alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from unittest.mock import patch
 
@@ -19,6 +19,8 @@ from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_flatten, tree_map
 
+from strata.probes import double_precision
+
 NAME = "elsewhere"
 _INDEXING = {"index", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index", "_unsafe_index_put"}
 _MOVING = {"copy_", "_to_copy"}
@@ -26,8 +28,16 @@ _COMPOSITE = {"to", "type_as", "cpu"}
 """Under inference mode these arrive whole, with the device among their arguments."""
 
 
+_float64 = True
+"""Whether the device has numbers of double precision."""
+
+
 class MixedDevicesError(RuntimeError):
     """An operation on tensors of two devices."""
+
+
+class NoFloat64Error(TypeError):
+    """A tensor of double precision on a device that has none."""
 
 
 class Elsewhere(torch.Tensor):
@@ -88,7 +98,15 @@ def _dispatched(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     if not stays:
         return result
     with torch.inference_mode(False):
-        return tree_map(lambda value: Elsewhere(value) if type(value) is torch.Tensor else value, result)
+        return tree_map(partial(_there, func), result)
+
+
+def _there(func: Any, value: Any) -> Any:
+    if type(value) is not torch.Tensor:
+        return value
+    if value.dtype == torch.float64 and not _float64:
+        raise NoFloat64Error(f"{func}: float64 on {NAME}")
+    return Elsewhere(value)
 
 
 def _held(value: Any) -> Any:
@@ -140,7 +158,7 @@ def _registered() -> None:
 
 
 @contextmanager
-def other_device() -> Iterator[None]:
+def other_device(float64: bool = True) -> Iterator[None]:
     """While this is open tensors can be on the device `NAME`. Skips the test where torch can't name one."""
     if not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"):
         pytest.skip(f"torch {torch.__version__} has no devices in Python")
@@ -155,5 +173,8 @@ def other_device() -> Iterator[None]:
         stack.callback(torch.__future__.set_overwrite_module_params_on_conversion, overwritten)
         torch._C._set_only_lift_cpu_tensors(True)
         stack.callback(torch._C._set_only_lift_cpu_tensors, lifted)
+        stack.enter_context(patch.dict(globals(), _float64=float64))
+        double_precision._has_float64.cache_clear()
+        stack.callback(double_precision._has_float64.cache_clear)
         stack.enter_context(_Mode())
         yield

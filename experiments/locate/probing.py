@@ -21,6 +21,7 @@ from strata.experiments.questions import Questions
 from strata.experiments.results.locate_tables import ProbeRow
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.stage_part import read_part, write_part
+from strata.probes.double_precision import with_float64
 from strata.probes.errors import StrataError
 from strata.probes.linear import PENALTIES, Precision, ProbeResult, online_code_length, probe_streams
 from strata.probes.linear.probe_streams import require_finite
@@ -177,7 +178,7 @@ def _one(
 def _probe(
     target: Target, members: Sequence[EncodedItem], x: Float[torch.Tensor, "item stream d_model"], fitting: Fitting
 ) -> tuple[dict[str, np.ndarray], dict[str, JsonValue]]:
-    x = x.to(fitting.device)
+    x = x.to(with_float64(fitting.device))
     clusters, templates = (
         [entity_of(encoded_item.item) for encoded_item in members],
         [encoded_item.item.template for encoded_item in members],

@@ -226,21 +226,23 @@ def randomly_initialised(checkpoint: Checkpoint, seed: int) -> Checkpoint:
 
 def _device(name: str) -> torch.device:
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise StrataError(
-            f"--device {name} can't be used here ({str(error).splitlines()[0]})", "Give cpu, cuda or cuda:N"
+            f"--device {name} can't be used here ({str(error).splitlines()[0]})", "Give cpu, cuda, cuda:N or mps"
         ) from error
     return device
 
 
 def _dtype(name: str, device: torch.device, stored: torch.dtype) -> torch.dtype:
     if name == "auto":
-        # Half precision is slow on most CPUs and buys nothing there.
-        return stored if device.type != "cpu" else torch.float32
+        # Half precision is slow on most CPUs and buys nothing there; on Apple's GPUs it is little tried.
+        return stored if device.type not in ("cpu", "mps") else torch.float32
     if name not in _DTYPES:
         raise StrataError(f"--dtype {name} is unknown", f"Choose among: auto, {', '.join(_DTYPES)}")
     return _DTYPES[name]

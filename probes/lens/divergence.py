@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.probes.checkpoints.readout import Readout
+from strata.probes.double_precision import exact
 from strata.probes.lens.chunked import Tiling, read_rows
 
 
@@ -28,5 +29,5 @@ def divergence_from_model(
             none = torch.empty(len(normed), 0, dtype=torch.long, device=normed.device)
             read = read_rows(readout, normed, none, ranked=0, top_k=0, columns=tiling.columns, group=group)
             assert read.kl_to_last is not None
-            total += read.kl_to_last.view(-1, group).sum(0).double().cpu()
+            total += exact(read.kl_to_last.view(-1, group).sum(0)).cpu()
     return (total[:-1] / rows).tolist()

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from strata.probes.double_precision import exact
+
 _STRENGTH = 0.1  # times d_model / rows: about one percent of each coordinate's variance at ten rows a dimension
 
 
@@ -41,24 +43,24 @@ def ridge_start(h: Float[Tensor, "row d_model"], last: Float[Tensor, "row d_mode
     weight = _weights(last)
     centre, goal = weighted_mean(h, last), weighted_mean(last, last)
     root = weight.sqrt()[:, None]
-    x = (h.double() - centre.double()) * root
-    residual = (last.double() - goal.double()) * root - x
+    x = (exact(h) - exact(centre)) * root
+    residual = (exact(last) - exact(goal)) * root - x
     gram = x.T @ x
     strength = _STRENGTH * h.shape[1] / len(h)
     diagonal = gram.diagonal()
     penalty = strength * diagonal + 1e-9 * diagonal.mean() + torch.finfo(torch.float64).tiny
     change = torch.linalg.solve(gram + torch.diag(penalty), x.T @ residual).T
-    matrix = (torch.eye(h.shape[1], dtype=torch.float64, device=h.device) + change).float()
+    matrix = (torch.eye(h.shape[1], dtype=torch.float64, device=change.device) + change).float().to(h.device)
     return Affine(matrix, goal - matrix @ centre)
 
 
 def weighted_mean(h: Float[Tensor, "row d_model"], last: Float[Tensor, "row d_model"]) -> Float[Tensor, " d_model"]:
     """Mean of `h` with each row weighted by 1/mean(last²), as the final norm does."""
     weight = _weights(last)
-    mean: Tensor = (weight / weight.sum()) @ h.double()
-    return mean.float()
+    mean: Tensor = (weight / weight.sum()) @ exact(h)
+    return mean.float().to(h.device)
 
 
 def _weights(last: Float[Tensor, "row d_model"]) -> Float[Tensor, " row"]:
-    power = last.double().pow(2).mean(-1)
+    power = exact(last).pow(2).mean(-1)
     return 1 / power.clamp(min=1e-12 * float(power.mean()) + torch.finfo(torch.float64).tiny)

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from pydantic import JsonValue
 from torch import Tensor
 
+from strata.probes.double_precision import with_float64
 from strata.probes.errors import StrataError
 from strata.probes.linear.probe_streams import require_finite
 from strata.probes.site_names import stream_of
@@ -51,7 +52,7 @@ class Streams:
 def streams_of(x: Activations, device: torch.device | str | None = None) -> Streams:
     """`x` as "item stream d_model": "item d_model" is one stream.
 
-    Raises StrataError for other shapes, for no items, and for activations that are not finite.
+    Where their device has no float64 they are on the CPU. Raises StrataError for other shapes, for no items, and for activations that are not finite.
     """
     model: Mapping[str, JsonValue] = {}
     numbers: tuple[int, ...] | None = None
@@ -71,8 +72,11 @@ def streams_of(x: Activations, device: torch.device | str | None = None) -> Stre
     if 0 in values.shape:
         raise StrataError(f"Activations of shape {tuple(values.shape)} hold nothing", "Give at least one item")
     has_axis = values.ndim == 3
+    there = values.device if device is None else torch.device(device)
+    # What a fit doesn't reach in float32 is solved again in float64.
     values = values.detach().to(
-        device=device or values.device, dtype=torch.float64 if values.dtype == torch.float64 else torch.float32
+        device=with_float64(there),
+        dtype=torch.float64 if values.dtype == torch.float64 else torch.float32,
     )
     values = values if has_axis else values.unsqueeze(1)
     require_finite(values)

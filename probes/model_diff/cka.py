@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from strata.probes.double_precision import exact
 from strata.probes.errors import StrataError
 
 FEWEST_ITEMS = 4
@@ -95,7 +96,7 @@ class _Kernel:
     def __init__(self, x: Float[Tensor, "item width"], kept: Bool[Tensor, "subset item"]) -> None:
         centred = _centred(x)
         self.entries = (centred @ centred.T).fill_diagonal_(0)
-        self.kept = kept.double()
+        self.kept = exact(kept)
         self.rows = self.kept @ self.entries
         self.sums = (self.rows * self.kept).sum(1)
         self.own = self.hsic(self)
@@ -132,7 +133,7 @@ def _hsic(x: Float[Tensor, "item width"], y: Float[Tensor, "item other_width"]) 
 
 def _centred(x: Float[Tensor, "item width"]) -> Float[Tensor, "item width"]:
     # Less an item first, so that items without variation become 0 and not rounding.
-    wide = x.double() - x[0].double()
+    wide = exact(x) - exact(x[0])
     return wide - wide.mean(0)
 
 

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from strata.probes.double_precision import exact
 from strata.probes.errors import StrataError
 
 
@@ -22,6 +23,6 @@ def cosine_by_item(
             f"Activations of shape {tuple(x.shape)} are compared with {tuple(y.shape)}",
             "Give the same items and streams of two models of one width",
         )
-    first, second = x.double(), y.double()
+    first, second = exact(x), exact(y)
     sizes = torch.linalg.vector_norm(first, dim=-1) * torch.linalg.vector_norm(second, dim=-1)
     return ((first * second).sum(-1) / sizes).clamp(-1, 1).float()

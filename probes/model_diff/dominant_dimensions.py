@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from strata.probes.double_precision import exact
+
 DOMINANT_SHARE = 0.1
 """From which share on a dimension is dominant: with a tenth of the variance of hundreds of dimensions it can outweigh all
 others together in CKA, which weighs them by their squared variance."""
@@ -46,8 +48,7 @@ def least_share(width: int) -> float:
 def dominance(sets: Sequence[Float[Tensor, "item d_model"]], of: Of = "variance") -> Dominance:
     """Shares and dominant dimensions of sets of one width, by raw coordinate."""
     sizes = [
-        (values.double().var(0, correction=0) if of == "variance" else values.double().square().mean(0))
-        for values in sets
+        (exact(values).var(0, correction=0) if of == "variance" else exact(values).square().mean(0)) for values in sets
     ]
     shares = torch.stack([size / size.sum() for size in sizes])
     dominant = (shares >= least_share(shares.shape[1])).any(0).nonzero()[:, 0]

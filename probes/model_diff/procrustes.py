@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from strata.probes.double_precision import exact
 from strata.probes.errors import StrataError
 
 _TOWARDS_IDENTITY = 1e-9
@@ -28,7 +29,7 @@ class OrthogonalMap:
 
     def __call__(self, x: Float[Tensor, "item d_model"]) -> Float[Tensor, "item d_model"]:
         """`x` in the other model's basis, in the dtype of `x`."""
-        return ((x.double() - self.from_mean) @ self.rotation + self.to_mean).to(x.dtype)
+        return ((exact(x) - self.from_mean) @ self.rotation + self.to_mean).to(x.dtype)
 
 
 def fit_orthogonal(x: Float[Tensor, "item d_model"], y: Float[Tensor, "item d_model"]) -> OrthogonalMap:
@@ -43,8 +44,8 @@ def fit_orthogonal(x: Float[Tensor, "item d_model"], y: Float[Tensor, "item d_mo
             f"Activations of shape {tuple(x.shape)} can't be mapped on {tuple(y.shape)}",
             "Give the same items of two models of one width",
         )
-    from_mean, to_mean = x.double().mean(0), y.double().mean(0)
-    a, b = x.double() - from_mean, y.double() - to_mean
+    from_mean, to_mean = exact(x).mean(0), exact(y).mean(0)
+    a, b = exact(x) - from_mean, exact(y) - to_mean
     identity = torch.eye(a.shape[1], dtype=a.dtype, device=a.device)
     # Outside of what the items span the solution is the identity, so few items are a small problem.
     spanned = torch.linalg.qr(torch.cat([a, b]).T).Q if 2 * len(a) < a.shape[1] else identity

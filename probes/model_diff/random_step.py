@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from strata.probes.double_precision import exact, has_float64
+
 MISS = 0.02
 """Share of the wanted norm by which a change may miss it."""
 _MOST_TRIES = 40
@@ -29,7 +31,8 @@ def moved(start: Float[Tensor, "*axis"], size: float, generator: torch.Generator
         return plain
     odds = torch.rand(start.shape, generator=generator).to(start.device)
     # Finer than what is rounded to.
-    wide = torch.float64 if start.dtype in (torch.float32, torch.float64) else torch.float32
+    double = start.dtype in (torch.float32, torch.float64) and has_float64(start.device)
+    wide = torch.float64 if double else torch.float32
     origin, noise = start.to(wide), noise.to(wide)
     steps = torch.nextafter(start, torch.full_like(start, float("inf"))).to(wide) - origin
     # The donor's own small change left values alone whose step is larger than itself.
@@ -87,4 +90,4 @@ def distances(a: Float[Tensor, "*axis width"], b: Float[Tensor, "*axis width"]) 
     """‖a − b‖ along the last axis, in float64."""
     # Widened first: a difference of two bfloat16 values need not be one.
     wide = torch.promote_types(a.dtype, torch.float32)
-    return torch.linalg.vector_norm(a.to(wide) - b.to(wide), dim=-1, dtype=torch.float64)
+    return torch.linalg.vector_norm(exact(a.to(wide) - b.to(wide)), dim=-1)

@@ -13,6 +13,7 @@ from strata.probes.backends.body_inputs import body_inputs
 from strata.probes.backends.contract import Backend, Site
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.double_precision import exact
 from strata.probes.interventions.activation_patching import patch_pairs
 from strata.probes.interventions.cell_effects import CellBatch
 from strata.probes.interventions.intervention import Patching
@@ -73,13 +74,13 @@ def _restart_is_the_full_forward(
             Replacement(component, range(layer, layer + 1), partial(clean.at, component, where=where))
             for layer in layers
         ]
-        restarted = checkpoint.readout.logits(sweep(foil, replacements, where)[:, :, 0]).double()
+        restarted = exact(checkpoint.readout.logits(sweep(foil, replacements, where)[:, :, 0]))
         for replacement, logits in zip(replacements, restarted, strict=True):
             whole = backend.edit(
                 foil.batch, replacement.site_edits(where), where[:, -1:], sites=[stream], logits=True
             ).logits
             assert whole is not None
-            expected = whole[:, 0].double().to(logits.device)
+            expected = exact(whole[:, 0]).to(logits.device)
             gap = torch.linalg.vector_norm(logits - expected, dim=-1) / torch.linalg.vector_norm(expected, dim=-1)
             worst = max(worst, float(gap.max()) if bool(torch.isfinite(gap).all()) else float("inf"))
     yield SelfTest(
@@ -100,8 +101,8 @@ def _own_into_own(checkpoint: Checkpoint, foil: Recording, tolerance: Tolerance)
         Replacement("resid_pre", range(layer, layer + 1), lambda at: foil.at("resid_pre", at, where))
         for layer in layers
     ]
-    ends = checkpoint.readout.logits(sweep(foil, replacements, where)[:, :, 0]).double()
-    before = checkpoint.readout.logits(foil.streams[-1][:, -1]).double()
+    ends = exact(checkpoint.readout.logits(sweep(foil, replacements, where)[:, :, 0]))
+    before = exact(checkpoint.readout.logits(foil.streams[-1][:, -1]))
     gap = torch.linalg.vector_norm(ends - before, dim=-1) / torch.linalg.vector_norm(before, dim=-1)
     value = float(gap.max()) if bool(torch.isfinite(gap).all()) else float("inf")
     return SelfTest(
@@ -121,9 +122,9 @@ def _every_position_restores(runs: Runs, pairs: Sequence[Pair], tolerance: Toler
     line = Patching("denoise", "resid_pre", ALL)
     worst = 0.0
     for batch in patch_pairs(checkpoint, pairs, [line], runs=runs):
-        clean, foil = batch.clean.double(), batch.foil.double()
+        clean, foil = exact(batch.clean), exact(batch.foil)
         scale = clean.abs().maximum(foil.abs()).clamp(min=1.0)[:, None]
-        gap = ((batch.shift[line].double() - (clean - foil)[:, None]) / scale).abs()
+        gap = ((exact(batch.shift[line]) - (clean - foil)[:, None]) / scale).abs()
         worst = max(worst, float(gap.max()) if bool(torch.isfinite(gap).all()) else float("inf"))
     allowed = 10 * tolerance.logits
     yield SelfTest(
@@ -144,8 +145,8 @@ def _attention_at_the_end_restores(runs: Runs, pairs: Sequence[Pair], tolerance:
     if not same_end:
         return
     batch = CellBatch(runs, same_end, None)
-    clean, foil = batch.clean.double(), batch.foil.double()
-    moved = batch.denoise("move", [(0, runs.checkpoint.n_layers - 1)])[:, 0].double()
+    clean, foil = exact(batch.clean), exact(batch.foil)
+    moved = exact(batch.denoise("move", [(0, runs.checkpoint.n_layers - 1)])[:, 0])
     gap = ((moved - (clean - foil)) / clean.abs().maximum(foil.abs()).clamp(min=1.0)).abs()
     worst = float(gap.max()) if bool(torch.isfinite(gap).all()) else float("inf")
     allowed = 10 * tolerance.logits
@@ -163,8 +164,8 @@ def _sign(runs: Runs, foil: Recording, pairs: Sequence[Pair], tolerance: Toleran
     checkpoint, readout = runs.checkpoint, runs.checkpoint.readout
     tokens = torch.tensor([[pair.answer_id, pair.foil_id] for pair in pairs])
     stream = foil.streams[-1][:, -1]
-    difference = logit_difference(readout, stream[None], tokens)[0].double()
-    logits = _last_logits(runs, foil.prompts).double().to(difference.device)
+    difference = exact(logit_difference(readout, stream[None], tokens)[0])
+    logits = exact(_last_logits(runs, foil.prompts)).to(difference.device)
     at = tokens.to(difference.device)
     expected = (logits.gather(1, at[:, :1]) - logits.gather(1, at[:, 1:]))[:, 0]
     gap = (difference - expected).abs() / torch.linalg.vector_norm(logits, dim=-1)

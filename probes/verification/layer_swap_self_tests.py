@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.double_precision import exact
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.model_diff.cross_model_patching import CONTRIBUTIONS
 from strata.probes.model_diff.layer_swaps import LayerSwap, layer_swaps_of, swap_layers
@@ -93,8 +94,8 @@ def _put_back(base: Checkpoint, pairs: Sequence[Pair]) -> SelfTest:
         for component in CONTRIBUTIONS
         for layer in range(base.n_layers)
     ]
-    ends = base.readout.logits(sweep(run, edits, where)[:, :, 0]).double()
-    before = base.readout.logits(run.streams[-1][:, -1]).double()
+    ends = exact(base.readout.logits(sweep(run, edits, where)[:, :, 0]))
+    before = exact(base.readout.logits(run.streams[-1][:, -1]))
     allowed = tolerance_of(base.dtype).logits
     norm = torch.linalg.vector_norm(before, dim=-1)
     value = _worst(torch.linalg.vector_norm(ends - before, dim=-1), norm.expand(len(edits), -1))
@@ -113,7 +114,7 @@ def _scores(
     scores = torch.full((2 * len(pairs), len(layer_swaps)), torch.nan, dtype=torch.float64)
     asked = [*pairs, *(pair.swapped() for pair in pairs)]
     for batch in swap_layers(base, donor, asked, layer_swaps, from_runs=False):
-        scores[torch.tensor(batch.rows)] = batch.clean.double()
+        scores[torch.tensor(batch.rows)] = exact(batch.clean)
     return torch.stack([scores[: len(pairs)], -scores[len(pairs) :]])
 
 
@@ -131,12 +132,12 @@ def _plain(model: Checkpoint, pairs: Sequence[Pair]) -> tuple[Float[Tensor, "two
                 input_ids=batch.ids, attention_mask=batch.mask, position_ids=batch.position_ids, use_cache=False
             )
         rows = torch.arange(len(pairs))
-        logits = output.logits.double().cpu()[rows, batch.mask.sum(1).cpu() - 1]
+        logits = exact(output.logits).cpu()[rows, batch.mask.sum(1).cpu() - 1]
         answers, foils = ([getattr(pair, name) for pair in pairs] for name in ("answer_id", "foil_id"))
         differences.append(logits[rows, answers] - logits[rows, foils])
         readout = model.readout
-        apart = readout.scale * (readout.weight[answers].double() - readout.weight[foils].double()).norm(dim=-1)
-        normed = readout.normed(record(model, prompts, keep=1).streams[-1][:, -1]).double().norm(dim=-1)
+        apart = readout.scale * (exact(readout.weight[answers]) - exact(readout.weight[foils])).norm(dim=-1)
+        normed = exact(readout.normed(record(model, prompts, keep=1).streams[-1][:, -1])).norm(dim=-1)
         sizes.append(torch.maximum(logits.norm(dim=-1), (normed * apart).cpu()))
     return torch.stack(differences), torch.stack(sizes)
 

@@ -15,6 +15,7 @@ from strata.probes.backends.body_inputs import body_inputs
 from strata.probes.backends.contract import Backend, Site, SiteEdit, streams_of
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.double_precision import exact
 from strata.probes.errors import DoesNotFitError, SelfTestError, is_out_of_memory
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import Batch, Side, pad
@@ -208,8 +209,8 @@ def _every_position_is_the_donor(bench: _Bench) -> Iterator[SelfTest]:
     stream = Site("resid_pre", bench.n_layers // 2)
     donor = bench.backend.read(pad(donors, bench.checkpoint.pad_id), [stream], logits=True)
     assert donor.logits is not None
-    patched = bench.logits_after([bench.put(stream, donor.values[stream])]).double()
-    wanted, before = donor.logits[bench.real].double(), bench.logits.double()
+    patched = exact(bench.logits_after([bench.put(stream, donor.values[stream])]))
+    wanted, before = exact(donor.logits[bench.real]), exact(bench.logits)
     effect = float(((patched - before) * (wanted - before)).sum() / (wanted - before).square().sum())
     yield _result(
         "patching every position of one stream gives the donor's run",
@@ -228,8 +229,8 @@ def _stream_is_the_run_it_comes_from(bench: _Bench, beside: str) -> Iterator[Sel
     other = bench.clean.values[stream].roll(1, dims=0).flip(1)
     edited = bench.backend.edit(bench.batch, [bench.put(before, other)], sites=[stream])
     assert edited.logits is not None
-    patched = bench.logits_after([bench.put(stream, edited.values[stream])]).double()
-    wanted, unedited = edited.logits[bench.real].double(), bench.logits.double()
+    patched = exact(bench.logits_after([bench.put(stream, edited.values[stream])]))
+    wanted, unedited = exact(edited.logits[bench.real]), exact(bench.logits)
     yield _result(
         "patching every position of one stream gives the run that it comes from",
         float((patched - wanted).norm() / (wanted - unedited).norm()),
@@ -239,10 +240,10 @@ def _stream_is_the_run_it_comes_from(bench: _Bench, beside: str) -> Iterator[Sel
 
 
 def _contributions_add_up(bench: _Bench) -> Iterator[SelfTest]:
-    total = bench.streams[0].double()
+    total = exact(bench.streams[0])
     for layer in range(bench.n_layers):
         for name in ("attn_out", "mlp_out"):
-            total = total + bench.clean.values[Site(name, layer)][bench.real].double()
+            total = total + exact(bench.clean.values[Site(name, layer)][bench.real])
     value = differences(total, bench.streams[-1], bench.scale[-1])[1]
     yield _result(
         "stream 0 plus every contribution is stream L",
@@ -256,7 +257,7 @@ def _lens_is_the_model(bench: _Bench) -> Iterator[SelfTest]:
     with torch.no_grad():
         model_logits = bench.logits if bench.checkpoint.is_elsewhere else _logits_without_hooks(bench)
         lens_logits = bench.checkpoint.readout.logits(bench.streams[-1]).to(model_logits.device)
-    norms = torch.linalg.vector_norm(model_logits.double(), dim=-1)
+    norms = torch.linalg.vector_norm(exact(model_logits), dim=-1)
     yield _result(
         "the lens at stream L gives the model's logits",
         differences(lens_logits, model_logits, norms)[1],
@@ -287,7 +288,7 @@ def _silencing_is_deleting(bench: _Bench) -> Iterator[SelfTest]:
     deleted = bench.logits_after([*alike, bench.put(Site("resid_post", layer), entering)])
     yield _result(
         "zeroing what a block's steps add deletes the block",
-        differences(silenced, deleted, torch.linalg.vector_norm(deleted.double(), dim=-1))[1],
+        differences(silenced, deleted, torch.linalg.vector_norm(exact(deleted), dim=-1))[1],
         bench.tolerance.rounding,
         f"Euclidean distance over the norm of the logits; block {layer}",
     )
@@ -348,7 +349,7 @@ def _lens_is_the_model_at_length(bench: _Bench) -> Iterator[SelfTest]:
         logits = bench.checkpoint.readout.logits(stream).to(wanted.device)
     yield _result(
         "the lens at stream L gives the model's logits after the longest prompt",
-        differences(logits, wanted, torch.linalg.vector_norm(wanted.double(), dim=-1))[1],
+        differences(logits, wanted, torch.linalg.vector_norm(exact(wanted), dim=-1))[1],
         bench.tolerance.logits,
         f"Euclidean distance over the norm of the logits; {len(longest.ids)} tokens, {_called(bench)}",
     )

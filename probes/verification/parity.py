@@ -16,6 +16,7 @@ from strata.probes.backends.contract import EDITABLE, SITE_NAMES, Backend, Site,
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.quiet_libraries import first_line
+from strata.probes.double_precision import exact
 from strata.probes.errors import StrataError, is_out_of_memory
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import Batch, Side, pad
@@ -217,11 +218,11 @@ def _truth(checkpoint: Checkpoint, prompts: Sequence[Prompt]) -> _Truth:
         values[Site("resid_pre", layer)] = streams[layer]
         if layer + 1 < checkpoint.n_layers:
             values[Site("resid_post", layer)] = streams[layer + 1]
-            values[Site("block_out", layer)] = streams[layer + 1].double() - streams[layer].double()
+            values[Site("block_out", layer)] = exact(streams[layer + 1]) - exact(streams[layer])
     last = values[Site("resid_post", checkpoint.n_layers - 1)]
     scale = running_scale(torch.stack([*streams, last]))
     # A stream of zeros (the embedding of a pad id) has cancelled nothing.
-    cancelled = (scale[-1] / torch.linalg.vector_norm(last.double(), dim=-1)).nan_to_num(1.0)
+    cancelled = (scale[-1] / torch.linalg.vector_norm(exact(last), dim=-1)).nan_to_num(1.0)
     return _Truth(values, final_norm, torch.cat(logits), scale, cancelled)
 
 
@@ -289,7 +290,7 @@ def _compare_ends(
 
 
 def _after_norm(expected: Float[Tensor, "token width"], cancelled: Float[Tensor, " token"]) -> Float[Tensor, " token"]:
-    return torch.linalg.vector_norm(expected.double(), dim=-1) * cancelled.to(expected.device)
+    return torch.linalg.vector_norm(exact(expected), dim=-1) * cancelled.to(expected.device)
 
 
 def _edited_places(prompts: Sequence[Prompt]) -> Int[Tensor, "row position"]:

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
-from other_device import NAME, MixedDevicesError, other_device
+from other_device import NAME, MixedDevicesError, NoFloat64Error, other_device
 from small_comparison import CONFIG, LOCATE, compared
 from small_world import other, save_checkpoint, write_items
 
@@ -20,6 +20,7 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.pipeline import locate
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.decoding.generate import generate
+from strata.probes.double_precision import exact
 
 
 def test_the_device_is_as_strict_as_a_gpu() -> None:
@@ -39,11 +40,22 @@ def test_the_device_is_as_strict_as_a_gpu() -> None:
             assert linear(there).device.type == NAME
 
 
-def test_a_run_with_all_interventions_and_baselines_says_what_it_says_on_the_cpu(tmp_path: Path) -> None:
+def test_it_may_lack_double_precision() -> None:
+    with other_device():
+        assert exact(torch.ones(3, device=NAME)).device.type == NAME
+    with other_device(float64=False):
+        there = torch.ones(3, device=NAME)
+        with pytest.raises(NoFloat64Error):
+            there.double()
+        assert exact(there).dtype == torch.float64 and exact(there).device.type == "cpu"
+
+
+@pytest.mark.parametrize("float64", [True, False])
+def test_a_run_with_all_interventions_and_baselines_says_what_it_says_on_the_cpu(tmp_path: Path, float64: bool) -> None:
     model, items = save_checkpoint(tmp_path / "model"), write_items(tmp_path / "items.jsonl")
     config = LocateConfig(pairs=2, draws=100, lens_maps=1, folds=2, damage_texts=2, positions=("last",))
     locate(open_checkpoint(str(model), device="cpu"), config, tmp_path / "cpu", items=items)
-    with other_device():
+    with other_device(float64):
         locate(open_checkpoint(str(model), device=NAME), config, tmp_path / NAME, items=items)
     assert json.loads((tmp_path / NAME / "manifest.json").read_text())["device"] == f"{NAME}:0"
     for table in ("behaviour", "profiles", "windows"):

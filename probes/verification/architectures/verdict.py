@@ -21,6 +21,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.checkpoints.quiet_libraries import quietly
 from strata.probes.decoding.generate import generate
+from strata.probes.double_precision import exact
 from strata.probes.errors import StrataError
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.prompts.batching import Side, pad
@@ -164,7 +165,7 @@ def _ratio(measured: Tensor, expected: Tensor, scale: Tensor, tolerance: float) 
 
 def _sum_of(plain: Plain) -> float:
     scale, tolerance = running_scale(plain.streams), tolerance_of(torch.float32).stream
-    gained = plain.streams[:-1].double() + plain.attention.double() + plain.mlp.double()
+    gained = exact(plain.streams[:-1]) + exact(plain.attention) + exact(plain.mlp)
     return _ratio(gained, plain.streams[1:], scale[1:], tolerance)
 
 
@@ -201,11 +202,11 @@ def _read(
             note("a stream (output_hidden_states)", min(ratios))
             with torch.no_grad():
                 normed = checkpoint.readout.normed(streams[-1])
-            scale_of_normed = torch.linalg.vector_norm(plain.hidden_states[-1].double(), dim=-1) * _cancelled(
+            scale_of_normed = torch.linalg.vector_norm(exact(plain.hidden_states[-1]), dim=-1) * _cancelled(
                 scale, plain
             )
             note("the final norm", _ratio(normed, plain.hidden_states[-1], scale_of_normed, allowed.logits))
-        scale_of_logits = torch.linalg.vector_norm(plain.logits.double(), dim=-1) * _cancelled(scale, plain)
+        scale_of_logits = torch.linalg.vector_norm(exact(plain.logits), dim=-1) * _cancelled(scale, plain)
         note("logits", _ratio(activations.logits[row][mask], plain.logits, scale_of_logits, allowed.logits))
         with torch.no_grad():
             lens = checkpoint.readout.logits(streams[-1])
@@ -215,7 +216,7 @@ def _read(
 
 def _cancelled(scale: Float[Tensor, "stream token"], plain: Plain) -> Float[Tensor, " token"]:
     """How many times larger than at the end the stream has once been: what follows inherits its rounding."""
-    return scale[-1] / torch.linalg.vector_norm(plain.streams[-1].double(), dim=-1)
+    return scale[-1] / torch.linalg.vector_norm(exact(plain.streams[-1]), dim=-1)
 
 
 def _captured(checkpoint: Checkpoint, truth: Sequence[Plain], prompts: Sequence[Prompt]) -> float:
@@ -244,7 +245,7 @@ def _edited(
     wanted = torch.stack(
         [plain.edited_logits(prompt.ids, paths.blocks[layer], value[0], paths.axis) for prompt, value in zip(prompts, values, strict=True)]
     )  # fmt: skip
-    scale = torch.linalg.vector_norm(wanted.double(), dim=-1) * torch.stack(
+    scale = torch.linalg.vector_norm(exact(wanted), dim=-1) * torch.stack(
         [_cancelled(running_scale(row.streams), row)[-1].clamp(min=1) for row in truth]
     )
     allowed = tolerance_of(torch.float32).logits
