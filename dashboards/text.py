@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 _ABSOLUTE_PATH = re.compile(r"(?<![\w:/.…~])(?!(?<=<)/\w+>)(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\'\",:;=]+)+[/\\]?")
@@ -57,6 +58,7 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
+@lru_cache(maxsize=1 << 13)  # a page shows few texts many times
 def visible(text: str) -> str:
     r"""Text in which nothing is invisible: line ends and tabs as ⏎ and ⇥, controls as \x00, leading and trailing blanks as ␣, ∅ when empty.
 

@@ -5,6 +5,7 @@ No module of this room imports plotly where it is read: a page needs the values 
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -93,18 +94,33 @@ Figures = Mapping[str, Choices]
 
 
 class Rounded:
-    """Numbers to five significant digits, in whatever JSON holds them; whole ones as such. Each part is rounded once."""
+    """Numbers to five significant digits, in whatever JSON holds them; whole ones as such. Equal parts become one and the same."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[Any, Any]] = {}
         """By identity: the part, which has to stay alive, and what it became."""
+        self._alike: dict[bytes, Any] = {}
+        """By what a part holds, written out: what it became. Most parts of a page's figures are equal to an earlier one."""
 
     def of(self, value: Any) -> Any:
-        if not isinstance(value, Mapping | list | tuple):
+        kind = type(value)
+        if kind not in _CONTAINERS and not isinstance(value, Mapping | list | tuple):
             return _rounded(value)
-        if id(value) not in self._known:
-            self._known[id(value)] = (value, self._made(value))
-        return self._known[id(value)][1]
+        known = self._known.get(id(value))
+        if known is None:
+            known = self._known[id(value)] = (value, self._once(value) if kind in _CONTAINERS else self._made(value))
+        return known[1]
+
+    def _once(self, value: dict[str, Any] | list[Any] | tuple[Any, ...]) -> dict[str, Any] | list[Any]:
+        # Version 2 writes what an object holds, whatever else refers to it.
+        try:
+            written = marshal.dumps(value, 2)
+        except ValueError:  # it holds a mapping of another type
+            return self._made(value)
+        if written not in self._alike:
+            self._alike[written] = self._made(value)
+        made: dict[str, Any] | list[Any] = self._alike[written]
+        return made
 
     def _made(self, value: Mapping[str, Any] | list[Any] | tuple[Any, ...]) -> dict[str, Any] | list[Any]:
         if isinstance(value, Mapping):
@@ -125,5 +141,6 @@ def _rounded(value: Any) -> Any:
     return int(short) if short is not None and short == int(short) else short
 
 
+_CONTAINERS = frozenset((dict, list, tuple))
 _AS_THEY_ARE = frozenset((str, int, bool, type(None)))
 _NUMBERS_AND_WORDS = _AS_THEY_ARE | {float}

@@ -66,7 +66,7 @@ def pooled(value: PlotlyObject) -> tuple[list[Any], Any]:
             packed = {name: pack(inner) for name, inner in part.items()}
         else:
             packed = [pack(one) for one in part]
-        if times[node] < 2 or len(json.dumps(part, separators=(",", ":"))) < _WORTH_IT:
+        if times[node] < 2 or not node.is_worth_it(part):
             return packed
         places[node] = len(pool)
         pool.append(packed)
@@ -79,12 +79,21 @@ def pooled(value: PlotlyObject) -> tuple[list[Any], Any]:
 _CONTAINERS = frozenset((dict, list))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Node:
     """All parts that are alike; known by identity."""
 
     containers: tuple[dict[str, Any] | list[Any], ...]
     """What one of them holds that holds something itself."""
+    _worth_it: bool | None = None
+
+    def is_worth_it(self, part: dict[str, Any] | list[Any]) -> bool:
+        """Whether a place in the pool is shorter than `part`, one of them."""
+        if self._worth_it is None:
+            # An entry takes at least two characters, so a long part needn't be written out.
+            long = 2 * len(part) >= _WORTH_IT
+            self._worth_it = long or len(json.dumps(part, separators=(",", ":"))) >= _WORTH_IT
+        return self._worth_it
 
 
 class _Nodes:
