@@ -58,7 +58,7 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
-@lru_cache(maxsize=1 << 13)  # a page shows few texts many times
+@lru_cache(maxsize=1 << 13, typed=True)  # a page shows few texts many times; markup is told from text
 def visible(text: str) -> str:
     r"""Text in which nothing is invisible: line ends and tabs as ⏎ and ⇥, controls as \x00, leading and trailing blanks as ␣, ∅ when empty.
 

@@ -109,7 +109,7 @@ def colour_scale(colours: tuple[str, ...]) -> list[list[float | str]]:
     return [[i / (len(colours) - 1), colour] for i, colour in enumerate(colours)]
 
 
-@lru_cache(maxsize=1 << 13)  # a figure is drawn at several widths, with the same names
+@lru_cache(maxsize=1 << 13, typed=True)  # a figure is drawn at several widths, with the same names
 def plain(text: str) -> str:
     """Text in which a figure finds no tag and no entity, and a reader nothing invisible."""
     return text and visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
