@@ -25,8 +25,9 @@ comparison: $(VENV)/.core
 	  --control smollm2+filler --control-seeds smollm2+filler-1,smollm2+filler-2 --out $(RUN)-seeds
 
 # In the order of the files: xdist's own begins with those of many tests, and the longest tests would be the last to begin.
+# What is imported is compiled once: the workers and some forty programs that tests start would each do it anew.
 test: $(VENV)/.test
-	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.check
 	$(BIN)/ruff check .

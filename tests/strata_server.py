@@ -62,4 +62,8 @@ def be_the_command(request: dict[str, Any]) -> NoReturn:
 if __name__ == "__main__":
     for name in LOADED:
         import_module(name)
+    from strata.experiments.locate import probing
+
+    os.fsync = lambda _: None  # as conftest.py
+    probing.SHUFFLES = 1  # as end_to_end/conftest.py
     serve()

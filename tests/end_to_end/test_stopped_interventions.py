@@ -15,7 +15,6 @@ from small_world import save_checkpoint, write_items
 from strata_process import strata
 
 from strata.dashboards.cli import main
-from strata.experiments.locate import probing
 from strata.experiments.locate.causal import pipeline
 from strata.experiments.locate.causal.family_decision import FamilyPairs
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
@@ -67,7 +66,6 @@ def test_families_measured_before_a_kill_are_read_back_and_the_numbers_stay(
         return measure(checkpoint, family, **options)
 
     monkeypatch.setattr(pipeline, "measure_family", noted)
-    monkeypatch.setattr(probing, "SHUFFLES", 1)  # most of a small run's time is theirs
     whole = locate(checkpoint, CONFIG, tmp_path / "whole", items=planted.items)
     of_whole, out = list(measured), tmp_path / "killed"
     words = ("locate", planted.checkpoint, "--items", planted.items, "--out", out, *AS_OPTIONS)

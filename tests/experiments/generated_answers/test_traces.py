@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pytest
 
@@ -11,12 +12,16 @@ from strata.experiments.generated_answers.check_trace import evaluate, fault_of
 from strata.experiments.generated_answers.problems import SPLITS, Lesson, families_of, lessons
 from strata.experiments.generated_answers.traces import think_text
 
-LESSONS = [lesson for split in SPLITS for lesson in lessons(split, seed=3, n=400)]
 FAMILIES = sorted({family for split in SPLITS for family in families_of(split)})
 
 
+@cache
+def taught() -> list[Lesson]:
+    return [lesson for split in SPLITS for lesson in lessons(split, seed=3, n=400)]
+
+
 def of(family: str) -> list[Lesson]:
-    return [lesson for lesson in LESSONS if lesson.family == family]
+    return [lesson for lesson in taught() if lesson.family == family]
 
 
 @pytest.mark.parametrize(
