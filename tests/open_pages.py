@@ -22,6 +22,13 @@ FLAGS = [
 ]
 READY = "html[data-ready=true]"
 _IDLE = "document.getElementById('main') === null || !document.getElementById('main').hasAttribute('aria-busy')"
+_FOLLOWED = """(text) => new Promise((heard) => {
+    const before = location.href;
+    addEventListener('hashchange', () => heard(), { once: true });
+    location.hash = text;
+    if (location.href === before) heard();
+})"""
+"""Follows a link within the page; over when every listener has heard of it."""
 HASH_WRITTEN = 140
 """Milliseconds after which the address holds what was chosen."""
 
@@ -68,17 +75,17 @@ def settled(tab: Any) -> None:
 
 def until(tab: Any, condition: str) -> None:
     """Waits for a condition; playwright's own waiting needs eval, which the page's policy forbids."""
-    for _ in range(100):
+    for _ in range(300):
         if tab.evaluate(condition):
             return
-        tab.wait_for_timeout(50)
+        tab.wait_for_timeout(20)
     pytest.fail(f"never came true: {condition}")
 
 
 def shown_with(tab: Any, fragment: str = "") -> Any:
     """The same tab with another address: what a link to it shows."""
-    tab.evaluate("(text) => { location.hash = text || 'nothing=1'; }", fragment)
-    settled(tab)
+    tab.evaluate(_FOLLOWED, fragment or "nothing=1")
+    until(tab, _IDLE)
     return tab
 
 

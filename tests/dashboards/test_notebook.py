@@ -11,7 +11,6 @@ import pytest
 from finished_runs import started_run
 from nbclient import NotebookClient
 from synthetic_comparison import _tag
-from synthetic_run import write_synthetic_run
 
 from strata.experiments.results.locate_tables import LOCATE_TABLES
 
@@ -21,10 +20,10 @@ FIGURES = ("c05", "c06", "c07", "c12")
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def executed(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What every code cell shows where `runs/default` is a made-up run, by the cell's id."""
     here = tmp_path_factory.mktemp("notebook")
-    made = write_synthetic_run(here / "made")
+    made = Path(shutil.copytree(synthetic, here / "made"))
     run = started_run(here / "runs" / "default", spec="synthetic-12")
     _tag(made, [table.name for table in LOCATE_TABLES], run.run_id)
     for file in made.iterdir():

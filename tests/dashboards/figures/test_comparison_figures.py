@@ -20,8 +20,8 @@ VIEWS = {"stages", "layermap", "layers", "layer_swaps", "crossed", "weights", "s
 
 
 @pytest.fixture(scope="module")
-def view(tmp_path_factory: pytest.TempPathFactory) -> ComparisonView:
-    return build_comparison(read_comparison(write_synthetic_comparison(tmp_path_factory.mktemp("comparison") / "run")))
+def view(comparison_run: Path) -> ComparisonView:
+    return build_comparison(read_comparison(comparison_run))
 
 
 @pytest.fixture(scope="module")

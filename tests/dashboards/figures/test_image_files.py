@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic_run import write_synthetic_run
 
 from strata.dashboards.figures.figures_of_run import FiguresOfRun, figures_of_run
 from strata.dashboards.figures.image_files import FORMATS, for_paper, on_paper, write_images
@@ -22,8 +21,8 @@ from strata.probes.errors import StrataError
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> FiguresOfRun:
-    return figures_of_run(write_synthetic_run(tmp_path_factory.mktemp("images") / "run"))
+def run(synthetic: Path) -> FiguresOfRun:
+    return figures_of_run(synthetic)
 
 
 def test_a_head_tells_what_it_is_of_which_model_and_run_on_white(run: FiguresOfRun) -> None:

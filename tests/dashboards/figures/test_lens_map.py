@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from synthetic_run import HOSTILE_TOKENS, write_synthetic_run
+from synthetic_run import HOSTILE_TOKENS
 
 from strata.dashboards.figures.lens_map import lens_frames, lens_map
 from strata.dashboards.sentences.figures.read_outs import METRICS
@@ -14,8 +16,8 @@ from strata.dashboards.view.tables import read_run
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> LensMap:
-    return read_lens_maps(read_run(write_synthetic_run(tmp_path_factory.mktemp("lens") / "run")))[0]
+def shown(synthetic: Path) -> LensMap:
+    return read_lens_maps(read_run(synthetic))[0]
 
 
 def test_colours_are_the_lens_and_every_token_has_its_column(shown: LensMap) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from synthetic_run import write_synthetic_run
 
 from strata.dashboards.figures.causal_curves import Edit, causal_curves
 from strata.dashboards.figures.causal_map import causal_map, pairs_shown
@@ -20,8 +20,8 @@ from strata.dashboards.view.build import Report, build_report
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    return build_report(write_synthetic_run(tmp_path_factory.mktemp("figures") / "run"))
+def report(synthetic: Path) -> Report:
+    return build_report(synthetic)
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from synthetic_comparison import write_synthetic_comparison
 
 from strata.dashboards.figures.comparison_figures import comparison_figures
 from strata.dashboards.figures.drawn import Choices
@@ -13,8 +14,8 @@ from strata.dashboards.view.comparison.files import read_comparison
 
 
 @pytest.fixture(scope="module")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> Choices:
-    run = read_comparison(write_synthetic_comparison(tmp_path_factory.mktemp("maps") / "run"))
+def stages(comparison_run: Path) -> Choices:
+    run = read_comparison(comparison_run)
     return comparison_figures(build_comparison(run), maps_of_models(run))["stages"]
 
 

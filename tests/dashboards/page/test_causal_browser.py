@@ -115,7 +115,7 @@ def test_a_run_without_interventions_says_not_run(browser: Any, without_interven
 
 
 def test_a_quick_run_of_thirty_blocks_is_stamped_small_and_fits_a_narrow_window(browser: Any, tmp_path: Path) -> None:
-    run = write_synthetic_run(tmp_path / "run", quick=True, n_layers=30)
+    run = write_synthetic_run(tmp_path / "run", quick=True, n_layers=30, items_per_family=2)
     page_file = write_report(run)
     assert page_file.stat().st_size < 4_000_000
     with opened(browser, page_file, viewport={"width": 800, "height": 900}) as page:

@@ -15,7 +15,7 @@ from strata.dashboards.view.lens import read_lens_maps
 from strata.dashboards.view.tables import read_run
 
 pytestmark = pytest.mark.browser
-LIGHT = {"curves", "format_check", "locations", "emergence"}
+LIGHT = {"probes", "causal", "curves", "format_check", "locations", "emergence"}
 """Tables without which a page is small: where only its lens maps matter."""
 
 

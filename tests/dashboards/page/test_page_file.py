@@ -20,7 +20,7 @@ from strata.dashboards.view.lens import read_lens_maps
 from strata.dashboards.view.tables import read_run
 from strata.probes.errors import StrataError
 
-SMALL = {"curves", "format_check", "locations", "emergence"}
+SMALL = {"probes", "causal", "curves", "format_check", "locations", "emergence"}
 """Tables without which a page is small: where only its lens maps matter."""
 
 
@@ -84,11 +84,11 @@ def test_inlined_data_can_not_end_its_element() -> None:
     assert "</script" not in inline("x = '</script>'")
 
 
-def test_the_page_names_neither_paths_nor_users_of_the_machine(page: str, synthetic: Path) -> None:
-    view = (synthetic / "view.json").read_text()
+def test_the_page_names_neither_paths_nor_users_of_the_machine(page: str, report: Path) -> None:
+    view = (report.parent / "view.json").read_text()
     for text in (page, view):
         assert "/home/someone" not in text and "someone" not in text
-        assert str(synthetic) not in text
+        assert str(report.parent) not in text
 
 
 def test_the_shared_plotly_configuration_shuts_every_door() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ SCROLLING = ".wide, .table-scroll, .verdict-table"
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory, plain_comparison_run: Path) -> dict[str, Path]:
-    run = write_synthetic_run(tmp_path_factory.mktemp("pages") / "run", hostile=False)
-    return {"locate": write_report(run), "compare": write_comparison(plain_comparison_run)}
+    run = write_synthetic_run(tmp_path_factory.mktemp("pages") / "run", hostile=False, items_per_family=2)
+    compared = Path(shutil.copytree(plain_comparison_run, tmp_path_factory.mktemp("compared") / "run"))
+    return {"locate": write_report(run), "compare": write_comparison(compared)}
 
 
 @pytest.mark.parametrize("name", ["locate", "compare"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_synthetic_comparison(tmp_path_factory.mktemp("comparison") / "run")
+def run(comparison_run: Path) -> Path:
+    return comparison_run
 
 
 @pytest.fixture(scope="module")
@@ -201,11 +202,11 @@ def test_a_recovery_that_is_absent_has_its_reason(tmp_path: Path) -> None:
     assert any(line["score"] == "value" for line in view["layer_swaps"]["lines"])
 
 
-def test_contrasts_that_are_absent_have_their_reason(tmp_path: Path, view: Json) -> None:
+def test_contrasts_that_are_absent_have_their_reason(comparison_run: Path, tmp_path: Path, view: Json) -> None:
     assert [reason["text"] for reason in view["contrasts"]["reasons"]] == [
         "3 item(s) can be asked behind every instruction, and 8 are needed"
     ]
-    run = write_synthetic_comparison(tmp_path / "run")
+    run = Path(shutil.copytree(comparison_run, tmp_path / "run"))
     manifest = json.loads((run / "control" / "manifest.json").read_text())
     manifest["checkpoint"]["n_layers"] = 7
     (run / "control" / "manifest.json").write_text(json.dumps(manifest))
@@ -225,8 +226,8 @@ def test_a_broken_view_is_named(view: Json) -> None:
 @pytest.mark.parametrize(
     ("name", "text"), [("comparison.json", "{"), ("families.json", "{}"), ("changes.parquet", "half")]
 )
-def test_a_broken_file_is_named(tmp_path: Path, name: str, text: str) -> None:
-    run = write_synthetic_comparison(tmp_path / "run")
+def test_a_broken_file_is_named(comparison_run: Path, tmp_path: Path, name: str, text: str) -> None:
+    run = Path(shutil.copytree(comparison_run, tmp_path / "run"))
     (run / name).write_text(text)
     with pytest.raises(StrataError, match=name.replace(".", r"\.")):
         view_of(run)

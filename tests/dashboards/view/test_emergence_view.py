@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from strata.dashboards.page import write_report
-from strata.dashboards.view import build_view
+from strata.dashboards.page.report_page import render_report
+from strata.dashboards.view import build_report, build_view
 
 Json = dict[str, Any]
 
@@ -47,6 +47,6 @@ def test_the_item_table_shows_the_settled_stream_on_the_page_too(view: Json, syn
     for item, shown in zip(columns["item"], columns["emergence"], strict=True):
         stream = streams[item]
         assert shown == {"state": "never" if stream is None else "ok", "stream": stream}
-    page = write_report(synthetic).read_text()
+    page = render_report(build_report(synthetic), "")
     assert "Settled from: first stream from which the answer is the most likely token" in page
     assert "Emerges" not in page

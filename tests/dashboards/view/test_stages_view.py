@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ import pytest
 from synthetic_localisation import localisation
 from synthetic_run import write_synthetic_run
 
-from strata.dashboards.page import write_report
 from strata.dashboards.page.escaping import prose
+from strata.dashboards.page.report_page import render_report
 from strata.dashboards.sentences.localisation import sentences
 from strata.dashboards.sentences.summary import FIRST_RULE
-from strata.dashboards.view import build_view, validate_view
+from strata.dashboards.view import build_report, build_view, validate_view
 from strata.dashboards.view.stage_tables import measured_words
 from strata.experiments.run.summary_file import summary_of
 from strata.probes.errors import StrataError
@@ -101,12 +102,12 @@ def test_a_run_of_the_withdrawn_rule_opens_without_its_places(tmp_path: Path) ->
     assert (
         view["causal"]["lines"] and view["lens_index"] and view["behaviour"]["rows"][0]["decides"]["value"] is not None
     )
-    page = re.sub(r"<script.*?</script>", "", write_report(run).read_text(), flags=re.DOTALL)
+    page = re.sub(r"<script.*?</script>", "", render_report(build_report(run), ""), flags=re.DOTALL)
     assert prose(FIRST_RULE) in page and "retrieval-first" not in page and "Stage map" not in page
 
 
-def test_results_that_are_not_what_the_schema_says_are_refused_by_field(tmp_path: Path) -> None:
-    run = write_synthetic_run(tmp_path / "run")
+def test_results_that_are_not_what_the_schema_says_are_refused_by_field(synthetic: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(synthetic, tmp_path / "run"))
     summary = json.loads((run / "summary.json").read_text())
     summary["families"]["capital"]["place"]["cell"] = "elsewhere"
     (run / "summary.json").write_text(json.dumps(summary))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gzip
 import json
+import shutil
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -119,8 +120,8 @@ def test_a_cell_is_dimmed_exactly_where_its_interval_covers_the_baseline(view: J
     assert drawn["limits"][0] == -drawn["limits"][1]
 
 
-def test_the_sentence_and_its_n_speak_of_the_same_items(tmp_path: Path) -> None:
-    run = write_synthetic_run(tmp_path / "run")
+def test_the_sentence_and_its_n_speak_of_the_same_items(synthetic: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(synthetic, tmp_path / "run"))
     view = build_view(run).as_json()
     summary = json.loads((run / "summary.json").read_text())
     for kind in view["verdict"]["kinds"]:
@@ -151,9 +152,9 @@ def test_an_onset_of_null_is_said_and_not_drawn_as_zero(tmp_path: Path) -> None:
     [("probe", 0, "decodable at stream 0 already"), ("lens", 3, "probe and lens contradict each other")],
 )
 def test_baselines_that_speak_against_the_sentence_become_caveats(
-    tmp_path: Path, instrument: str, stream: int, words: str
+    synthetic: Path, tmp_path: Path, instrument: str, stream: int, words: str
 ) -> None:
-    run = write_synthetic_run(tmp_path / "run")
+    run = Path(shutil.copytree(synthetic, tmp_path / "run"))
     summary = json.loads((run / "summary.json").read_text())
     summary["kinds"]["knowledge"]["instruments"][instrument]["onset"]["layer"] = stream
     (run / "summary.json").write_text(json.dumps(summary))
@@ -191,15 +192,15 @@ def test_absent_tables_are_not_run_and_never_zero(tmp_path: Path, without: set[s
 @pytest.mark.parametrize(
     "name", ["manifest.json", "summary.json", "behaviour.parquet", "curves.parquet", "items.jsonl"]
 )
-def test_a_broken_file_is_named_in_one_sentence(tmp_path: Path, name: str) -> None:
-    run = write_synthetic_run(tmp_path / "run")
+def test_a_broken_file_is_named_in_one_sentence(synthetic: Path, tmp_path: Path, name: str) -> None:
+    run = Path(shutil.copytree(synthetic, tmp_path / "run"))
     (run / name).write_bytes(b"{broken")
     with pytest.raises(StrataError, match=name):
         build_view(run).as_json()
 
 
-def test_a_run_without_behaviour_is_refused_by_name(tmp_path: Path) -> None:
-    run = write_synthetic_run(tmp_path / "run")
+def test_a_run_without_behaviour_is_refused_by_name(synthetic: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(synthetic, tmp_path / "run"))
     (run / "behaviour.parquet").unlink()
     with pytest.raises(StrataError, match=r"behaviour\.parquet"):
         build_view(run).as_json()
