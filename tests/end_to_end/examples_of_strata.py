@@ -10,7 +10,6 @@ import contextlib
 import doctest
 import io
 import json
-import pkgutil
 import re
 import sys
 import traceback
@@ -25,10 +24,11 @@ _BLOCK = re.compile(r"^```(?:python|pycon)\n(.*?)^```", re.DOTALL | re.MULTILINE
 
 def modules_with_examples(package: Any) -> Iterator[Any]:
     """Modules of the package that hold a `>>>`, imported; the others are only read."""
-    for module_info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        spec = module_info.module_finder.find_spec(module_info.name, None)
-        if spec and spec.origin and ">>> " in Path(spec.origin).read_text(encoding="utf-8"):
-            yield import_module(module_info.name)
+    (root,) = map(Path, package.__path__)
+    for file in sorted(root.rglob("*.py")):
+        if ">>> " in file.read_text(encoding="utf-8"):
+            inside = file.relative_to(root).with_suffix("").parts
+            yield import_module(".".join((package.__name__, *inside)).removesuffix(".__init__"))
 
 
 def docstring_failures(module: Any) -> Iterator[tuple[str, int, str]]:
@@ -61,9 +61,26 @@ def page_failures(page: Path) -> tuple[int, str]:
     return len(blocks), ""
 
 
+def open_each_model_once() -> None:
+    """A dozen examples begin by opening the same model, which is never changed."""
+    from strata.probes.checkpoints import open_spec
+
+    opened: dict[str, Any] = {}
+    plain = open_spec._open
+
+    def once(spec: str, device: str, how: Any, progress: Any) -> Any:
+        asked = f"{spec} {device} {how}"
+        if asked not in opened:
+            opened[asked] = plain(spec, device, how, progress)
+        return opened[asked]
+
+    open_spec._open = once
+
+
 def main() -> None:
     import strata
 
+    open_each_model_once()
     # The names of our folders, which must stay free for a person's own packages.
     own_packages = [import_module(name) for name in ("probes", "experiments", "dashboards")]
     report: dict[str, Any] = {

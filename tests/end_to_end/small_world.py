@@ -14,7 +14,7 @@ from tiny_models import SPECIAL, WORDS, tiny_model, tiny_tokenizer
 
 LETTERS = "abcdefghijkl"
 FAST = (
-    "--causal-map", "quick", "--pairs", "4", "--draws", "100", "--no-random-init", "--lens-maps", "1", "--folds", "3",
+    "--causal-map", "quick", "--pairs", "4", "--draws", "100", "--no-random-init", "--lens-maps", "1", "--folds", "2",
     "--damage-texts", "2", "--positions", "last", "--swap-pairs", "4", "--crossed-positions", "last",
     "--generated", "0", "--no-spectra", "--batch-tokens", "4096",
 )  # fmt: skip

@@ -17,7 +17,19 @@ from strata.dashboards.cli.main import main
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.stage_part import read_part
 
-FAST = ("--draws", "100", "--causal-map", "none", "--lens-maps", "1", "--display", "none", "--no-random-init")
+FAST = (
+    "--draws",
+    "100",
+    "--causal-map",
+    "none",
+    "--lens-maps",
+    "1",
+    "--folds",
+    "2",
+    "--display",
+    "none",
+    "--no-random-init",
+)
 
 
 class World:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_comparison import CONFIG, LOCATE
+from small_comparison import CONFIG, LOCATE, without_probes
 from small_world import small_items, write_items
 from tiny_models import tiny_model, tiny_tokenizer
 
@@ -68,7 +68,8 @@ def test_a_comparison_in_a_chat_asks_all_models_the_same_and_says_so(tmp_path: P
     config = replace(CONFIG, locate=locate, swap_pairs=2)
     openers = {"base": opener(None, 0), "distilled": opener("in the ", 1), "control": opener("of the ", 2)}
     specs = Specs("smollm2", "smollm2+think", "smollm2+plain")
-    comparison = compare(specs, openers, config, out, items=items)
+    with without_probes():
+        comparison = compare(specs, openers, config, out, items=items)
     manifest = json.loads((out / "manifest.json").read_text())
     assert (manifest["config"]["locate"]["framing"], manifest["config"]["locate"]["prompt_prefix"]) == (
         "chat",

@@ -21,6 +21,28 @@ REFUSED = {
     "blocks in cycles": ("hrm_text", {}, "HrmTextForCausalLM (hrm_text) is not supported, because its two stacks of blocks run in cycles"),
 }  # fmt: skip
 FAST = ("--display", "none")
+BEHAVIOUR_ALONE = (
+    "--causal-map",
+    "none",
+    "--no-random-init",
+    "--draws",
+    "100",
+    "--folds",
+    "2",
+    "--positions",
+    "last",
+    "--lens-maps",
+    "0",
+)
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A checkpoint of every kind of `REFUSED`."""
+    folder = tmp_path_factory.mktemp("refused")
+    for number, (why, (model_type, changes, _)) in enumerate(REFUSED.items()):
+        save_tiny(model_type, folder / f"{number} {why}", 0, changes)
+    return {why: folder / f"{number} {why}" for number, why in enumerate(REFUSED)}
 
 
 @pytest.fixture
@@ -43,11 +65,9 @@ def items(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("why", list(REFUSED))
 @pytest.mark.parametrize("verb", ["lens", "verify", "plan", "capture", "probe", "locate", "behave", "compare"])
 def test_what_is_not_read_rightly_is_refused_by_every_verb(
-    verb: str, why: str, items: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    verb: str, why: str, refused: dict[str, Path], items: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    model_type, changes, sentence = REFUSED[why]
-    model = tmp_path / "model"
-    save_tiny(model_type, model, 0, changes)
+    model, sentence = refused[why], REFUSED[why][2]
     words = {
         "lens": [str(model), "a b c d e f g h i j k l m n o p q r s t"],
         "verify": [str(model), "--backends", "torch,restart"],
@@ -131,7 +151,7 @@ def test_an_items_numbers_are_those_of_its_prompt_alone_in_a_fresh_model(
     model, run = tmp_path / "model", tmp_path / "run"
     model_type, changes = VARIANTS["phi3 (long rope)"]
     save_tiny(model_type, model, 0, changes)
-    words = ["--items", str(items), "--batch-tokens", batch_tokens, "--out", str(run), *FAST]
+    words = ["--items", str(items), "--batch-tokens", batch_tokens, "--out", str(run), *FAST, *BEHAVIOUR_ALONE]
     assert main(["locate", str(model), *words]) == 0
     tokenizer, plain = AutoTokenizer.from_pretrained(model), PlainModel(model)
     asked = {row["id"]: row for row in map(json.loads, items.read_text().splitlines())}

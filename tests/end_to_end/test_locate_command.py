@@ -17,7 +17,22 @@ from small_world import save_checkpoint, small_items, write_items
 from strata_process import StrataProcess, strata
 
 TABLES = ("behaviour", "profiles", "emergence", "probes", "curves", "locations")
-FAST = ("--draws", "200", "--lens-maps", "2", "--display", "plain", "--batch-tokens", "64")
+FAST = (
+    "--draws",
+    "200",
+    "--lens-maps",
+    "2",
+    "--folds",
+    "3",
+    "--pairs",
+    "8",
+    "--damage-texts",
+    "2",
+    "--display",
+    "plain",
+    "--batch-tokens",
+    "64",
+)
 
 
 @pytest.fixture(scope="module")

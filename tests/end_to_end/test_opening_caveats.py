@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from small_world import lora, save_checkpoint, small_items, write_items
+from small_world import compare_command, lora, save_checkpoint, small_items, write_items
 from transformers import AutoTokenizer
 
 from strata.dashboards.cli.main import main
@@ -25,7 +25,8 @@ def adapted(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 TOLD = "names org/another as its base"
-QUICK = ["--causal-map", "none", "--no-random-init", "--draws", "100", "--display", "none"]
+SMALL = ["--no-random-init", "--draws", "100", "--folds", "2", "--lens-maps", "1", "--positions", "last"]
+QUICK = ["--causal-map", "none", *SMALL, "--display", "none"]
 
 
 @pytest.mark.parametrize(
@@ -61,20 +62,8 @@ def test_a_run_keeps_it_in_its_manifest_and_a_comparison_under_its_model(adapted
         assert [warning for warning in json.loads((out / name).read_text())["warnings"] if TOLD in str(warning)]
     base, _, _ = adapted.partition("+")
     both = tmp_path / "both"
-    command = [
-        "compare",
-        base,
-        adapted,
-        "--items",
-        str(items),
-        "--out",
-        str(both),
-        "--quick",
-        *QUICK[:2],
-        "--display",
-        "none",
-    ]
-    assert main(command) == 0
+    nothing_exchanged = ("--causal-map", "none", "--swap-pairs", "0", "--contrast-items", "0", "--display", "none")
+    assert main(compare_command(base, adapted, items, both, *nothing_exchanged)) == 0
     (caveat,) = [
         warning for warning in json.loads((both / "comparison.json").read_text())["warnings"] if TOLD in str(warning)
     ]

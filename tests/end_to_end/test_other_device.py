@@ -69,9 +69,8 @@ def test_a_comparison_with_every_measure_runs_to_its_end(tmp_path: Path) -> None
     config = replace(CONFIG, locate=replace(LOCATE, draws=100, pairs=2), swap_pairs=2, contrast_items=1)
     with other_device():
         openers = {role: partial(open_checkpoint, spec, device=NAME) for role, spec in specs.by_role().items()}
-        comparison = compared(
-            specs, tmp_path / "run", write_items(tmp_path / "items.jsonl"), config=config, openers=openers
-        )
+        items = write_items(tmp_path / "items.jsonl")
+        comparison = compared(specs, tmp_path / "run", items, config=config, openers=openers, probed=True)
     assert comparison["not_comparable"] == []
 
 

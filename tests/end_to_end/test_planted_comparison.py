@@ -43,7 +43,7 @@ def changed(world: tuple[Planted, Planted, Planted, Path], tmp_path_factory: pyt
 def itself(world: tuple[Planted, Planted, Planted, Path], tmp_path_factory: pytest.TempPathFactory) -> Finished:
     base, _, _, items = world
     out = tmp_path_factory.mktemp("runs") / "itself"
-    return out, compared(Specs(str(base.checkpoint), str(base.checkpoint)), out, items)
+    return out, compared(Specs(str(base.checkpoint), str(base.checkpoint)), out, items, probed=True)
 
 
 @pytest.mark.parametrize(("contrast", "block"), [("distilled", CHANGED), ("control", CONTROL_CHANGED)])
@@ -248,7 +248,7 @@ def test_a_run_that_is_cut_off_at_every_stage_ends_with_the_same_numbers(
     while comparison is None:
         stages = len(cut.seen)
         try:
-            comparison = compared(specs, tmp_path / "run", items, progress=cut)
+            comparison = compared(specs, tmp_path / "run", items, progress=cut, probed=True)
         except KeyboardInterrupt:
             assert len(cut.seen) == stages + 1
             assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "stopped"
@@ -276,7 +276,7 @@ def test_what_is_deleted_from_a_finished_run_is_made_again(
     before = {name: rows_of(run, name) for name in ("changes", "similarity", "layer_swaps")}
     for name in ("comparison.json", "changes.parquet", "similarity.parquet", "layer_swaps.parquet"):
         (run / name).unlink()
-    again = compared(Specs(str(base.checkpoint), str(base.checkpoint)), run, items)
+    again = compared(Specs(str(base.checkpoint), str(base.checkpoint)), run, items, probed=True)
     assert again == comparison
     assert {name: rows_of(run, name) for name in before} == before
     assert not (run / "activations").exists() and not (run / "base" / "activations").exists()

@@ -12,11 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from planted_models import Planted, write_planted
+from small_comparison import without_probes
 
-from strata.experiments.locate import stages
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.pipeline import locate
-from strata.experiments.locate.probing import Probed
 from strata.probes.checkpoints.open_spec import open_checkpoint, randomly_initialised
 from strata.probes.errors import SelfTestError
 
@@ -33,10 +32,9 @@ CONFIG = LocateConfig(
 
 
 @pytest.fixture(scope="module", autouse=True)
-def without_probes() -> Iterator[None]:
-    """Interventions alone decide where something is; probes, which have tests of their own, would take most of the time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages, "probe_targets", lambda *given, **options: Probed([], [], []))
+def interventions_alone() -> Iterator[None]:
+    """They decide where something is; probes would take most of the time."""
+    with without_probes():
         yield
 
 

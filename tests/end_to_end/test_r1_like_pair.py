@@ -33,7 +33,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def run(pair: tuple[Path, Path], out: Path, framing: Framing = "raw", **changes: Any) -> dict[str, Any]:
     config = replace(SMALL, locate=replace(SMALL.locate, framing=framing), **changes)
     base, distilled = map(str, pair)
-    return compared(Specs(base, distilled), out / "run", write_items(out / "items.jsonl"), config=config)
+    return compared(Specs(base, distilled), out / "run", write_items(out / "items.jsonl"), config=config, probed=True)
 
 
 def test_the_two_read_the_same_ids_behind_a_bos(pair: tuple[Path, Path]) -> None:

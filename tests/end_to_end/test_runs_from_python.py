@@ -35,10 +35,10 @@ from strata.probes.errors import DamagedError, StrataError
 NAMES = tuple(table.name for table in LOCATE_TABLES)
 
 FAST: dict[str, Any] = {
-    "draws": 200, "lens_maps": 1, "causal_map": "none", "random_init": False, "folds": 3, "batch_tokens": 64,
+    "draws": 200, "lens_maps": 1, "causal_map": "none", "random_init": False, "folds": 2, "batch_tokens": 64,
 }  # fmt: skip
 TYPED = [
-    *("--draws", "200", "--lens-maps", "1", "--causal-map", "none", "--no-random-init", "--folds", "3"),
+    *("--draws", "200", "--lens-maps", "1", "--causal-map", "none", "--no-random-init", "--folds", "2"),
     *("--batch-tokens", "64", "--display", "none"),
 ]
 PAIR: dict[str, Any] = {

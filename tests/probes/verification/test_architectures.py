@@ -26,7 +26,10 @@ VERIFIED = (
     "nemotron_h",  # blocks of one step each: state space, attention, MLP, experts
     "deepseek_v4",  # several streams a token
     "openai-gpt",  # norms in the stream, no final norm, no cache
+    "rwkv",  # state space alone
 )
+AS_A_WHOLE = ("inkling_text", "rwkv")
+"""Their blocks can only be edited whole."""
 REFUSED = {
     "prophetnet": "it predicts several tokens ahead from as many streams side by side",
     "xlnet": "it predicts tokens in any order",
@@ -43,6 +46,8 @@ def saved(name: str, tmp_path: Path) -> Path:
 def test_a_sample_agrees_with_plain_hugging_face_or_is_refused_in_one_sentence() -> None:
     verdicts = {verdict.name: verdict for verdict in verify_architectures([*VERIFIED, *REFUSED], workers=2)}
     assert [verdicts[name].status for name in VERIFIED] == ["verified"] * len(VERIFIED), verdicts
+    for name in AS_A_WHOLE:
+        assert (verdicts[name].mixers, verdicts[name].channels) == (("whole block",), ())
     for name, reason in REFUSED.items():
         assert verdicts[name].status == "refused"
         assert " is not supported, because " in verdicts[name].why and reason in verdicts[name].why
@@ -121,9 +126,3 @@ def test_a_channel_part_that_reads_tokens_before_is_found_where_it_is_described_
     monkeypatch.setattr(block_description, "_LAST_WRITERS", (("attn_sconv", "mlp_sconv"),))
     verdict = verdict_on("inkling_text", saved("inkling_text", tmp_path), 0)
     assert verdict.status == "disagrees" and "the clean run's attention at the last position" in verdict.why
-
-
-@pytest.mark.parametrize("name", ["inkling_text", "rwkv"])
-def test_such_blocks_are_edited_as_a_whole(tmp_path: Path, name: str) -> None:
-    verdict = verdict_on(name, saved(name, tmp_path), 0)
-    assert (verdict.status, verdict.mixers, verdict.channels) == ("verified", ("whole block",), ())
