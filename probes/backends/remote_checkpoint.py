@@ -6,7 +6,7 @@ The lens is computed here, so embedding, final norm and unembedding travel once,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,11 @@ from strata.probes.backends.ndif_requests import MOST_BYTES, pieces, require_key
 from strata.probes.backends.nnsight_backend import hosted_model
 from strata.probes.backends.nnsight_library import nnsight_library
 from strata.probes.cache import cache_directory
+from strata.probes.checkpoints.before_unembedding import before_unembedding
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.identity import ON_SERVER, Identity, hash_state
-from strata.probes.checkpoints.open_spec import checkpoint_from, open_on_meta
+from strata.probes.checkpoints.identity import ON_SERVER, hash_state
+from strata.probes.checkpoints.open_spec import open_on_meta
+from strata.probes.checkpoints.readout import readout_of
 from strata.probes.checkpoints.spec import parse_dose, parse_spec
 from strata.probes.errors import StrataError
 from strata.probes.files import whole_file
@@ -70,11 +72,16 @@ def open_remote(
         raise StrataError(f"{chosen} can't be chosen for a model on NDIF's servers", "Leave it out, or --remote")
     require_key()
     shapes = open_on_meta(spec, trust_remote_code=trust_remote_code)
-    shapes = _named(shapes, "")
+    shapes = replace(shapes, identity=replace(shapes.identity, source=ON_SERVER))
     folder = cache_directory() / "read-outs" / f"{base.replace('/', '--')}@{shapes.identity.revision or 'main'}"
     fetched = _fetched(shapes, folder, progress)
     _put(shapes.model, fetched)
-    return _named(shapes, hash_state(fetched))
+    return replace(
+        shapes,
+        identity=replace(shapes.identity, weights_sha256=hash_state(fetched)),
+        readout=readout_of(shapes.model, before_unembedding(shapes.model, shapes.anatomy)),
+        caveats=(*shapes.caveats, _CAVEAT),
+    )
 
 
 def _hub_id(spec: str) -> str:
@@ -85,14 +92,6 @@ def _hub_id(spec: str) -> str:
             "Give org/name or org/name@revision, or leave --remote out",
         )
     return parsed.base
-
-
-def _named(shapes: Checkpoint, weights_sha256: str) -> Checkpoint:
-    """The same model as one whose weights lie on the server; its parts are looked up anew."""
-    of = shapes.identity
-    identity = Identity(of.spec, ON_SERVER, weights_sha256, of.tokenizer_sha256, of.config_sha256, of.revision)
-    caveats = shapes.caveats if _CAVEAT in shapes.caveats else (*shapes.caveats, _CAVEAT)
-    return checkpoint_from(shapes.model, shapes.tokenizer, identity, tuple(dict.fromkeys(caveats)))
 
 
 def _wanted(shapes: Checkpoint) -> Iterator[_Wanted]:

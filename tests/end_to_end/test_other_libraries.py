@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +136,38 @@ def test_python_takes_the_same_choice(planted: Planted, tmp_path: Path) -> None:
     with pytest.raises(StrataError, match="There is no backend 'jax'"):
         strata.locate(str(planted.checkpoint), tmp_path / "run", backend="jax")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.model
+def test_the_embedded_model_is_read_and_located_alike(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing, "SHUFFLES", 1)
+    asked = (
+        "locate",
+        "smollm2",
+        "--families",
+        "capital",
+        "--per-family",
+        "6",
+        "--causal-map",
+        "none",
+        "--lens-maps",
+        "1",
+    )
+    asked += ("--no-random-init", "--draws", "100", "--folds", "2", "--positions", "last", "--display", "none")
+    for name in ("torch", *LIBRARIES):
+        assert main([*asked, "--backend", name, "--out", str(tmp_path / name)]) == 0
+    for table, library in product(("behaviour", "profiles", "emergence"), LIBRARIES):
+        ours, theirs = (_rows(tmp_path / which, table) for which in ("torch", library))
+        assert len(ours) and ours.select_dtypes("object").equals(theirs.select_dtypes("object")), table
+        for column in ours.select_dtypes("number"):
+            np.testing.assert_allclose(theirs[column], ours[column], atol=2e-3, err_msg=f"{library}, {table}.{column}")
+    capfd.readouterr()
+    read: dict[str, Any] = {}
+    for name in ("torch", *LIBRARIES):
+        words = ["lens", "smollm2", "The capital of France is", "--answer", " Paris", "--json", "--backend", name]
+        assert main(words) == 0
+        read[name] = json.loads(capfd.readouterr().out)
+        np.testing.assert_allclose(read[name]["answer_logprob"], read["torch"]["answer_logprob"], atol=2e-3)
+        assert read[name]["answer_rank"][-1] == read["torch"]["answer_rank"][-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,6 +16,10 @@ from small_comparison import SHAPE, few_items
 
 from strata.dashboards.cli.main import main
 from strata.experiments.locate import probing
+from strata.experiments.locate.causal import pipeline
+from strata.experiments.locate.causal.family_decision import FamilyPairs
+from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
+from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
 
 SPEC = "org/planted"
@@ -48,7 +53,11 @@ def server(planted: Planted, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 def test_a_run_goes_on_where_the_connection_broke_and_says_what_a_run_here_says(
-    server: Server, planted: Planted, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    server: Server,
+    planted: Planted,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def located(model: object, out: Path, *more: str) -> int:
         words = ("locate", model, "--items", planted.items, "--out", out, "--display", "none", *TYPED, *more)
@@ -56,15 +65,25 @@ def test_a_run_goes_on_where_the_connection_broke_and_says_what_a_run_here_says(
 
     here, there = tmp_path / "here", tmp_path / "there"
     assert located(planted.checkpoint, here, "--no-random-init") == 0
-    server.patience = 120  # in the middle of the interventions
+    measure, begun = pipeline.measure_family, list[str]()
+
+    def measured(checkpoint: Checkpoint, family: FamilyPairs, **options: Any) -> FamilyMeasurements:
+        begun.append(family.name)
+        if len(begun) == 2:  # in the middle of the interventions
+            server.patience = 5
+        return measure(checkpoint, family, **options)
+
+    monkeypatch.setattr(pipeline, "measure_family", measured)
     assert located(SPEC, there, *REMOTE) == 2
     assert "NDIF can't be reached to run org/planted" in (said := capfd.readouterr().err)
     assert "start the same command again: it goes on where it was" in said and "Traceback" not in said
+    n_asked = len(server.asked)
     kept = {file: file.stat().st_mtime_ns for file in (there / "activations").rglob("*.safetensors")}
     assert kept and json.loads((there / "manifest.json").read_text())["stages"]["interventions"]["seconds"] > 0
     server.patience = None
     assert located(SPEC, there, *REMOTE, "--keep-activations") == 0
     assert kept == {file: file.stat().st_mtime_ns for file in kept}
+    assert begun == ["fact", "sum", "sum"] and len(server.asked) - n_asked < n_asked
     for table in ("behaviour", "profiles", "windows", "places"):
         ours, theirs = (pq.read_table(run / f"{table}.parquet").to_pandas() for run in (here, there))
         assert len(ours) and ours.select_dtypes("object").equals(theirs.select_dtypes("object")), table

@@ -31,7 +31,7 @@ def _tensors(checkpoint: Checkpoint, backend: Backend | None) -> dict[str, np.nd
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_places_and_necessity_are_those_of_restarted_runs_and_heads_are_left_out(
+def test_places_and_necessity_are_those_of_restarted_runs_and_heads_are_not_measured(
     library: str, tensors: dict[str, np.ndarray], tiny_models: Any
 ) -> None:
     checkpoint = tiny_models("llama")
