@@ -24,7 +24,7 @@ from strata.dashboards.view.causal_maps import build_causal_maps
 from strata.dashboards.view.curves import build_series, default_choice
 from strata.dashboards.view.emergence import emergence_state
 from strata.dashboards.view.item_effects import item_effects
-from strata.dashboards.view.items import build_items
+from strata.dashboards.view.items import build_items, with_read_maps
 from strata.dashboards.view.labels import EXPECTED_INSTRUMENTS, INSTRUMENTS, MEASURES
 from strata.dashboards.view.lens import READ, PackedReads, pack_maps, pack_reads, read_lens_maps, read_position_maps
 from strata.dashboards.view.maps import build_maps
@@ -91,17 +91,17 @@ def build_report(run_dir: Path) -> Report:
     """The view together with the bytes of its lens maps."""
     run = read_run(run_dir)
     packed, vocabulary = pack_maps(read_lens_maps(run))
-    reads = pack_reads(
-        read_position_maps(run),
-        () if run.lens_maps is None or run.lens_maps.read is None else run.lens_maps.read.positions,
-    )
-    blobs = {p.entry.key: p.blob for p in packed} | ({} if reads is None else {READ: reads.blob})
     readings = [r for r in run.curves or [] if not is_causal(r)]
     series = build_series(readings)
     behaviour = build_behaviour(run)
     mapped = {p.entry.item: p.entry.key for p in reversed(packed)}
     causal = build_causal(run, [p.entry.item for p in packed])
-    items = build_items(run, mapped, {} if reads is None else reads.rows)
+    items = build_items(run, mapped)
+    kept = None if run.lens_maps is None else run.lens_maps.read
+    reads = None if kept is None else pack_reads(read_position_maps(run, set(items.columns.item)), kept.positions)
+    blobs = {p.entry.key: p.blob for p in packed}
+    if reads is not None:
+        items, blobs[READ] = with_read_maps(items, reads.rows), reads.blob
     view = View(
         schema=SCHEMA_NAME,
         run=_run(run),

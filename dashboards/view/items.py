@@ -17,10 +17,8 @@ MAX_ROWS = 5000
 MAX_PROMPT_CHARACTERS = 400_000
 
 
-def build_items(
-    run: RunTables, mapped: Mapping[str, str], read: Mapping[str, int], max_rows: int = MAX_ROWS
-) -> ItemsView:
-    """`mapped` is item -> key of its whole lens map, `read` item -> row of the maps of the read positions. Over `max_rows`, items with a map stay and every family gives its share."""
+def build_items(run: RunTables, mapped: Mapping[str, str], max_rows: int = MAX_ROWS) -> ItemsView:
+    """`mapped` is item -> key of its whole lens map. Over `max_rows`, items with a map stay and every family gives its share."""
     rows = sorted(run.behaviour, key=lambda r: (kind_order(r.kind), r.family, r.item))
     shown = _thin(rows, mapped, max_rows)
     streams = emergence_by_item(run)
@@ -44,10 +42,16 @@ def build_items(
         emergence=tuple(streams.get(row.item, otherwise) for row in shown),
         reason=tuple(exclusion_words(row.reason) if row.reason else "" for row in shown),
         map=tuple(mapped.get(row.item) for row in shown),
-        read=tuple(read.get(row.item) for row in shown),
+        read=(None,) * len(shown),
         prompt=tuple(prompts[row.item] if keep_prompts or row.item in mapped else "" for row in shown),
     )
     return ItemsView(total=len(rows), shown=len(shown), rule=items_rule(len(shown), len(rows)), columns=columns)
+
+
+def with_read_maps(items: ItemsView, rows: Mapping[str, int]) -> ItemsView:
+    """The same with the map of the read positions that is each item's own. `rows`: by item."""
+    read = tuple(rows.get(item) for item in items.columns.item)
+    return items.model_copy(update={"columns": items.columns.model_copy(update={"read": read})})
 
 
 def _thin(rows: Sequence[BehaviourRow], mapped: Mapping[str, str], limit: int) -> list[BehaviourRow]:

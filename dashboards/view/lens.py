@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,28 +93,27 @@ def read_lens_maps(run: RunTables) -> list[LensMap]:
         ]
 
 
-def read_position_maps(run: RunTables) -> list[LensMap]:
-    """Those of the read positions, of all items that have no whole one. Raises StrataError naming what is broken."""
+def read_position_maps(run: RunTables, items: Collection[str] | None = None) -> list[LensMap]:
+    """Those of the read positions, of all `items` (None: of every one) that have no whole map.
+
+    Raises StrataError naming what is broken.
+    """
     kept = run.lens_maps
     if kept is None or kept.read is None:
         return []
     answers = {row.item: row for row in run.behaviour}
+    wanted = [(row, one) for row, one in enumerate(kept.read.items) if items is None or one.item in items]
     with _tensors(run) as tensors:
         arrays = {name: tensors.get_tensor(f"{READ}.{name}") for name in METRICS}
-        wanted = (len(kept.read.items), len(kept.read.positions))
         for name, found in arrays.items():
-            if found.ndim < 3 or (found.shape[0], found.shape[2]) != wanted:
+            if found.ndim < 3 or (found.shape[0], found.shape[2]) != (len(kept.read.items), len(kept.read.positions)):
                 raise KeyError(f"{READ}.{name} has another shape than lens_maps.json says")
         return [
             _at_positions(
-                one,
-                kept.read.positions,
-                {name: found[row] for name, found in arrays.items()},
-                kept,
-                answers.get(one.item),
+                one, kept.read.positions, {name: found[row] for name, found in arrays.items()}, kept, answers.get(one.item)
             )
-            for row, one in enumerate(kept.read.items)
-        ]
+            for row, one in wanted
+        ]  # fmt: skip
 
 
 @contextmanager
