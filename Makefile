@@ -46,7 +46,7 @@ docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 campaign: $(VENV)/.test
-	PYTHONPATH=tests:tests/probes/checkpoints:tests/dashboards $(BIN)/python -m campaign --seeds $(SEEDS) $(if $(FULL),--trials 200) $(if $(WRITE),--write $(WRITE))
+	PYTHONPATH=tests:tests/probes/checkpoints:tests/dashboards:tests/end_to_end $(BIN)/python -m campaign --seeds $(SEEDS) $(if $(FULL),--trials 200) $(if $(WRITE),--write $(WRITE))
 
 # A stamp a set of dependencies: a second call finds it newer than pyproject.toml and installs nothing. A larger set holds
 # the smaller ones.

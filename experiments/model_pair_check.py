@@ -6,16 +6,19 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from strata.probes.cache import cache_directory
+from strata.probes.cache import cache_folder
 from strata.probes.checkpoints.known_model_pairs import PAIRS, KnownPair
 from strata.probes.checkpoints.short_names import KNOWN
+from strata.probes.errors import StrataError
 from strata.probes.file_state import file_state
+from strata.probes.foreign_files import refuse_irregular
 from strata.probes.progress import Progress, silent
 from strata.probes.weights.lineage import PairCheck, verify_pair
 from strata.probes.weights.tensor_source import TensorSource
@@ -67,26 +70,41 @@ def compare_and_keep(a: TensorSource, b: TensorSource, progress: Progress = sile
     if sum(math.prod(stored.shape) for stored in a.tensors.values()) < _EVERY_WEIGHTS:
         yield from compare_weights(a, b, spectrum=False, progress=progress)
         return
-    file = cache_directory() / "weight_changes" / f"{_key(a, b)}.jsonl"
-    file.parent.mkdir(exist_ok=True)
-    known = _kept(file)
-    with file.open("ab", buffering=0) as journal:
+    file = _journal(a, b)
+    known = _kept(file) if file is not None else {}
+    with ExitStack() as opened:
+        journal: BinaryIO | None = None
+        with suppress(OSError):  # a cache that is full or can't be written costs time, nothing else
+            journal = opened.enter_context(file.open("ab", buffering=0)) if file is not None else None
         for change in compare_weights(a, b, spectrum=False, known=known, progress=progress):
-            if change.name not in known:
+            if change.name not in known and journal is not None:
                 text = json.dumps(asdict(change))
-                with suppress(OSError):  # a cache that is full costs time, nothing else
+                with suppress(OSError):
                     journal.write(f"{_checksum(text)} {text}\n".encode())
             yield change
+
+
+def _journal(a: TensorSource, b: TensorSource) -> Path | None:
+    """Where the cache keeps what is compared of the two; None where it can't."""
+    try:
+        file = cache_folder("weight_changes") / f"{_key(a, b)}.jsonl"
+        refuse_irregular(file)
+    except StrataError:
+        return None
+    return file
 
 
 def _kept(file: Path) -> dict[str, TensorChange]:
     if not file.exists():
         return {}
-    lines = [line.partition(" ") for line in file.read_text(encoding="utf-8", errors="replace").split("\n")]
-    # A line that a kill cut short, or that was damaged since, is dropped, also from the file: its tensor is read again.
-    whole = [text for checksum, _, text in lines if text and checksum == _checksum(text)]
-    file.write_text("".join(f"{_checksum(text)} {text}\n" for text in whole), encoding="utf-8")
-    changes = map(_CHANGE.validate_json, whole)
+    try:
+        lines = [line.partition(" ") for line in file.read_text(encoding="utf-8", errors="replace").split("\n")]
+        # A line that a kill cut short, or that was damaged since, is dropped, also from the file: its tensor is read again.
+        whole = [text for checksum, _, text in lines if text and checksum == _checksum(text)]
+        file.write_text("".join(f"{_checksum(text)} {text}\n" for text in whole), encoding="utf-8")
+        changes = [_CHANGE.validate_json(text) for text in whole]
+    except (OSError, ValidationError):
+        return {}
     return {change.name: change for change in changes}
 
 

@@ -25,3 +25,20 @@ def cache_directory() -> Path:
             "Set STRATA_CACHE to a directory that can be written",
         ) from error
     return directory
+
+
+def cache_folder(kind: str) -> Path:
+    """A folder of the cache; whatever else lies in its place goes, since all that stands there can be made again.
+
+    Raises StrataError where it can't be made, DoesNotFitError where the disk is full.
+    """
+    folder = cache_directory() / kind
+    try:
+        if not folder.is_dir():
+            folder.unlink(missing_ok=True)
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise of_system(
+            f"{folder} can't be made", error, "Delete it, or set STRATA_CACHE to another directory"
+        ) from error
+    return folder

@@ -18,7 +18,7 @@ def whole_file(target: Path) -> Iterator[Path]:
     A link stays one: what it points to is replaced. Raises StrataError for a directory, a device or a pipe, which a
     rename would put an end to, DoesNotFitError when the disk is full.
     """
-    target = target.resolve() if target.is_symlink() else target
+    target = without_links(target) if target.is_symlink() else target
     if target.exists() and not target.is_file():
         kind = "a directory" if target.is_dir() else "a device or a pipe, not a file"
         raise StrataError(f"{target} can't be written: it is {kind}", "Name a file")
@@ -45,6 +45,14 @@ def whole_file(target: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def without_links(path: Path) -> Path:
+    """The path of what `path` leads to. Raises StrataError for links that lead round in a circle."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # until Python 3.12 a circle is a RuntimeError
+        raise StrataError(f"{path} is a link that leads nowhere but to itself", "Remove it") from error
 
 
 def remove_unfinished(directory: Path, pattern: str, *, everywhere: bool = False) -> None:

@@ -21,13 +21,17 @@ from strata.dashboards.sentences.summary import places_table, said_words
 from strata.dashboards.sentences.sweep import made_words, run_columns, run_rows, sweep_title
 from strata.dashboards.text import interval, number, path_free
 from strata.experiments.results.answer_measures import ANSWERED_RIGHT
-from strata.experiments.results.comparison import Comparison
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.locate_summary import Summary
-from strata.experiments.results.sweep import SweepResult
 from strata.experiments.run.finished import FinishedRun
 from strata.experiments.run.manifest import JsonObject
-from strata.experiments.run.summary_file import behaviour_summary_of, probe_summary_of, summary_of
+from strata.experiments.run.summary_file import (
+    behaviour_summary_of,
+    comparison_result_of,
+    probe_summary_of,
+    summary_of,
+    sweep_result_of,
+)
 
 
 def run_html(run: FinishedRun, report: Path | None) -> str:
@@ -86,7 +90,7 @@ def _stage_map(summary: Summary) -> str:
 
 
 def _compared(content: JsonObject) -> Told:
-    comparison = Comparison.model_validate(content)
+    comparison = comparison_result_of(content)
     rows = []
     for kind, of_kind in comparison.kinds.items():
         if of_kind.items:
@@ -110,7 +114,7 @@ def _behaved(content: JsonObject) -> Told:
 
 
 def _swept(content: JsonObject) -> Told:
-    result = SweepResult.model_validate(content)
+    result = sweep_result_of(content)
     return Told(sweep_title(result), [made_words(result)], _table(run_columns(result.axis), run_rows(result)))
 
 

@@ -66,6 +66,7 @@ from strata.experiments.results.steering import Steering
 from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import JsonObject
+from strata.experiments.run.summary_file import comparison_result_of
 from strata.probes.store import ActivationStore
 
 RESULT, STEERING = "comparison.json", "steering.json"
@@ -181,7 +182,7 @@ class _Stages:
         run, excluded = self.directory, self.excluded
         again = excluded.awaits_two_models and not self.models.one_at_a_time
         if not again and run.complete(RESULTS) and self.runs.all_whole():
-            return Comparison.model_validate(run.read_object(RESULT, COMPARISON_SCHEMA))
+            return comparison_result_of(run.read_object(RESULT, COMPARISON_SCHEMA))
         self._reopen(again)
         self._describe()
         rows = self.runs.ask()
@@ -288,14 +289,14 @@ class _Stages:
             roles = self.excluded.roles_for("steering", "tokens", "depth", "width") if self.config.steers else []
             found = steering(self.models, roles, self.config, self.excluded.add, progress=self.progress)
             run.write_json(STEERING, _STEERING.dump_python(found, mode="json"))
-        return _STEERING.validate_python(run.read_json(STEERING))
+        return run.read_as(STEERING, _STEERING)
 
     def _cells(self, located: Located) -> dict[Role, ComparedCells]:
         run = self.directory
         if not all(run.finished(name) for name in FROM_CELLS):
             compared = compare_cells(run, located, self.questions.encoded, self.runs.config)
             run.write_json(CELLS, _CELLS.dump_python(compared, mode="json"))
-        return _CELLS.validate_python(run.read_json(CELLS))
+        return run.read_as(CELLS, _CELLS)
 
     def _streams(self, rows: Mapping[Role, Sequence[Row]]) -> None:
         run, located = self.directory, self.runs.config

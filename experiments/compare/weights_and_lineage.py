@@ -32,7 +32,7 @@ def check_pairs(
     Kept in pair_check.json, unless a download failed: then a later start judges again.
     """
     if run.finished(FILE):
-        return _CHECKS.validate_python(run.read_json(FILE))
+        return run.read_as(FILE, _CHECKS)
     checks: dict[Role, LineageCheck] = {}
     whole = True
     for role in others:

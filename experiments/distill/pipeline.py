@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import torch
+from pydantic import TypeAdapter
 from safetensors.torch import save_file
 
 from strata.experiments.distill.config import DistillConfig, resolved_precision
@@ -79,7 +80,7 @@ def distill(
     try:
         if run.complete(RESULTS):
             status = "done"
-            return TrainingRecord.model_validate(run.read_json(RESULT))
+            return run.read_as(RESULT, TypeAdapter(TrainingRecord))
         run.measured_here(str(checkpoint.device))
         for caveat in checkpoint.caveats:
             run.warn(caveat)

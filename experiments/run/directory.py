@@ -15,12 +15,12 @@ from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA
@@ -49,7 +49,9 @@ from strata.experiments.run.summary_version_1 import is_first
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DamagedError, StrataError
 from strata.probes.files import remove_unfinished, whole_file, write_whole
+from strata.probes.foreign_files import read_json
 
+ShapeT = TypeVar("ShapeT")
 _LIBRARIES = ("torch", "transformers", "transformer-lens", "nnsight", "numpy", "plotly", "safetensors", DISTRIBUTION)
 _UNSEEN = object()
 _LONGEST = 80
@@ -176,13 +178,23 @@ class RunDirectory:
         with self.writing(name):
             self._write(name, content)
 
-    def read_json(self, name: str) -> JsonValue:
-        """Raises DamagedError when the file is missing, or isn't what this run wrote."""
+    def read_as(self, name: str, shape: TypeAdapter[ShapeT]) -> ShapeT:
+        """What a JSON file holds. Raises DamagedError when it is missing, isn't what this run wrote, or has another shape."""
         self._require(name)
-        return json.loads((self.path / name).read_text(encoding="utf-8"))
+        file = self.path / name
+        again = "Delete it and start the same command again"
+        content = read_json(file, again, error=DamagedError)
+        try:
+            return shape.validate_python(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the whole"
+            raise DamagedError(
+                f"{file} doesn't hold what its schema says ({where}: {first['msg'].lower()})", again
+            ) from error
 
     def read_object(self, name: str, schema: str) -> JsonObject:
-        """`read_json` of a file that says which schema it has. Raises DamagedError for another one."""
+        """The same of a file that says which schema it has. Raises DamagedError for another one."""
         self._require(name)
         return read_object(self.path / name, schema)
 

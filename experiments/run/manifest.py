@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
 
+from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.comparison_reasons import ExcludedPart
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA
 
 if TYPE_CHECKING:
@@ -143,6 +145,16 @@ class Manifest(_Entry):
     sha256: str = ""
     """Of everything else in the file."""
 
+    @field_validator("warnings")
+    @classmethod
+    def _are_caveats(cls, written: list[JsonValue]) -> list[JsonValue]:
+        return _each_is(Caveat.read, written)
+
+    @field_validator("not_comparable")
+    @classmethod
+    def _are_excluded_parts(cls, written: list[JsonValue]) -> list[JsonValue]:
+        return _each_is(ExcludedPart.model_validate, written)
+
     def begin(self, command: Sequence[str]) -> None:
         """A start, the first one or a later one."""
         self.command, self.status = list(command), "running"
@@ -161,6 +173,17 @@ class Manifest(_Entry):
     def as_json(self) -> JsonObject:
         """What the file holds but for its checksum."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"sha256"})
+
+
+def _each_is(read: Callable[[JsonValue], object], written: list[JsonValue]) -> list[JsonValue]:
+    """The entries as they are. Raises ValueError for one that can't be read, in one line."""
+    for place, entry in enumerate(written):
+        try:
+            read(entry)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"{'.'.join(map(str, (place, *first['loc'])))}: {first['msg']}") from None
+    return written
 
 
 def hashes_of(models: JsonValue, field: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
 from strata.experiments.results.comparison import Comparison
 from strata.experiments.results.families import Place
@@ -28,8 +28,7 @@ from strata.experiments.results.run_difference import (
 from strata.experiments.run import summary_version_1
 from strata.experiments.run.finished import FinishedRun
 from strata.experiments.run.manifest import Manifest
-from strata.experiments.run.summary_file import probe_summary_of, summary_of
-from strata.probes.errors import StrataError
+from strata.experiments.run.summary_file import comparison_result_of, probe_summary_of, summary_of
 
 TOLERANCE = 0.001
 """Of a number, in units of the larger of 1 and both."""
@@ -164,15 +163,7 @@ def _typed(run: FinishedRun) -> _Result:
         said: dict[tuple[VerdictOf, str], str | int] = {("order", ""): summary.order.verdict}
         said |= {("hypothesis", one.sentence): one.verdict for one in summary.hypothesis}
         return _Result(summary.as_json(), summary, located, said)
-    try:
-        comparison = Comparison.model_validate(run.result)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].lower()}"
-        raise StrataError(
-            f"{run.directory}'s comparison.json doesn't hold what its schema says ({where})",
-            "Delete it and start the same command again",
-        ) from error
+    comparison = comparison_result_of(run.result)
     places: dict[_OfKind, _Where] = {
         (kind, role): (place, None) for kind, of in comparison.kinds.items() for role, place in of.located.items()
     }

@@ -1,4 +1,5 @@
-"""summary.json of a `locate`, of whichever version wrote it, of a `probe` and of a `behave`, typed."""
+"""What a finished run says, typed: summary.json of a `locate`, of whichever version wrote it, of a `probe` and of a `behave`,
+comparison.json and sweep.json."""
 
 from __future__ import annotations
 
@@ -8,9 +9,11 @@ from pathlib import Path
 from pydantic import JsonValue, ValidationError
 
 from strata.experiments.results.behaviour_summary import BehaviourSummary
+from strata.experiments.results.comparison import Comparison
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
 from strata.experiments.results.locate_summary import Summary
 from strata.experiments.results.probe_summary import ProbeSummary
+from strata.experiments.results.sweep import SweepResult
 from strata.experiments.run import summary_version_1
 from strata.experiments.run.files import read_object
 from strata.probes.errors import StrataError
@@ -42,11 +45,27 @@ def behaviour_summary_of(content: Mapping[str, JsonValue]) -> BehaviourSummary:
         raise _departure(error) from error
 
 
-def _departure(error: ValidationError) -> StrataError:
+def comparison_result_of(content: Mapping[str, JsonValue]) -> Comparison:
+    """The same of a `compare`."""
+    try:
+        return Comparison.model_validate(content)
+    except ValidationError as error:
+        raise _departure(error, "comparison.json") from error
+
+
+def sweep_result_of(content: Mapping[str, JsonValue]) -> SweepResult:
+    """The same of a `sweep`."""
+    try:
+        return SweepResult.model_validate(content)
+    except ValidationError as error:
+        raise _departure(error, "sweep.json") from error
+
+
+def _departure(error: ValidationError, file: str = "summary.json") -> StrataError:
     problem = error.errors()[0]
     where = f"{error.title}.{'.'.join(map(str, problem['loc']))}: {problem['msg'].lower()}"
     return StrataError(
-        f"summary.json doesn't hold what its schema says ({where})", "Delete it and start the same command again"
+        f"{file} doesn't hold what its schema says ({where})", "Delete it and start the same command again"
     )
 
 

@@ -47,7 +47,7 @@ def holds_change(rows: Rows, shapes: Mapping[str, tuple[int, ...]], delta: LoraD
         return False
     size = sum(estimate.size for estimate in estimates)
     share = sum(estimate.value * estimate.size for estimate in estimates) / size
-    error = math.sqrt(sum((estimate.error * estimate.size) ** 2 for estimate in estimates)) / size
+    error = math.hypot(*(estimate.error * estimate.size for estimate in estimates)) / size
     if error > _SURE or abs(share - 1) > _NEAR:
         return False
     return median(abs(estimate.value - 1) / estimate.error for estimate in estimates) <= _TYPICAL
@@ -87,8 +87,9 @@ class _Share(NamedTuple):
 
 
 def _share(rows: Rows, name: str, change: LowRank) -> _Share:
-    size = float(((change.high.T @ change.high) * (change.low @ change.low.T)).sum()) * change.scale**2
-    if size == 0:
+    # Multiplied, not raised to a power: Python raises where that becomes too large.
+    size = float(((change.high.T @ change.high) * (change.low @ change.low.T)).sum()) * change.scale * change.scale
+    if not 0 < size < math.inf:  # no change, or one that is no number: the gate looks for those
         return _Share(0.0, math.inf, 0.0)
     inner = square = 0.0
     for start in range(0, change.shape[0], _AT_ONCE):

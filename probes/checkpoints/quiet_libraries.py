@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from strata.probes.errors import DoesNotFitError, StrataError, is_disk_full, is_out_of_memory
@@ -32,6 +35,31 @@ def quietly(load: Callable[[], Loaded]) -> Loaded:
             hf_logging.set_verbosity(level)
         if bars:
             hf_logging.enable_progress_bar()
+
+
+@contextmanager
+def without_native_words() -> Iterator[None]:
+    """Nothing that parts in Rust or C write past Python reaches the terminal: the tokenizers library repeats keys of files there.
+
+    For the whole process, so only around what takes a moment.
+    """
+    kept: dict[int, int] = {}
+    try:
+        with suppress(OSError):  # a stream that is closed says nothing anyway
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            try:
+                for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+                    with suppress(OSError, ValueError, AttributeError):
+                        stream.flush()
+                        kept[number] = os.dup(number)
+                        os.dup2(nowhere, number)
+            finally:
+                os.close(nowhere)
+        yield
+    finally:
+        for number, before in kept.items():
+            os.dup2(before, number)
+            os.close(before)
 
 
 def guarded(load: Callable[[], Loaded], what: str, remedy: str) -> Loaded:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from strata.probes.checkpoints.foreign_patterns import refuse_endless_tokenizer
-from strata.probes.checkpoints.quiet_libraries import first_line, guarded, quietly
+from strata.probes.checkpoints.quiet_libraries import Loaded, first_line, guarded, quietly, without_native_words
 from strata.probes.checkpoints.refusals import read_object
 from strata.probes.errors import StrataError
 
@@ -62,7 +62,7 @@ def _opened(directory: Path, trust_remote_code: bool) -> OpenedTokenizer:
     if (directory / _FILE).exists():
         refuse_endless_tokenizer(directory / _FILE, TELLING)
     try:
-        loaded = quietly(
+        loaded = _silently(
             lambda: AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=trust_remote_code)
         )
     except Exception as error:  # the tokenizers library raises bare exceptions, and own code whatever it likes
@@ -99,6 +99,12 @@ def _file_alone(directory: Path, error: Exception) -> OpenedTokenizer:
         raise _cannot_load(directory, second) from second
     caveat = f"Text becomes the ids of {_FILE}: transformers can't make what {_CONFIG} names ({first_line(error)})"
     return OpenedTokenizer(used, (caveat, *_bos_caveat(directory, used)))
+
+
+def _silently(load: Callable[[], Loaded]) -> Loaded:
+    """`quietly`, and without what the tokenizers library writes by itself: it repeats unknown keys of a file as they are."""
+    with without_native_words():
+        return quietly(load)
 
 
 def _names_own_code(directory: Path) -> bool:
@@ -156,13 +162,15 @@ def _from_file(directory: Path, stated: Any) -> Any:
     """The file's own pipeline with the special tokens and the chat template of the configuration."""
     from transformers import PreTrainedTokenizerFast
 
-    used = quietly(lambda: PreTrainedTokenizerFast.from_pretrained(directory, local_files_only=True))
+    used = _silently(lambda: PreTrainedTokenizerFast.from_pretrained(directory, local_files_only=True))
     if _first_odd(used, stated, TELLING) is None:
         return used
     # What the configuration adds to the file's pipeline changes plain text: only names and template are taken from it.
     roles = {role: str(token) for role, token in used.special_tokens_map.items() if not isinstance(token, list)}
     known = {role: token for role, token in roles.items() if stated.token_to_id(token) is not None}
-    used = quietly(lambda: PreTrainedTokenizerFast(tokenizer_object=stated, chat_template=used.chat_template, **known))
+    used = _silently(
+        lambda: PreTrainedTokenizerFast(tokenizer_object=stated, chat_template=used.chat_template, **known)
+    )
     left = _first_odd(used, stated, TELLING)
     if left is not None:
         raise StrataError(

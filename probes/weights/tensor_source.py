@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
 
-from strata.probes.cache import cache_directory
+from strata.probes.cache import cache_folder
 from strata.probes.checkpoints.config_file import stated_config
 from strata.probes.checkpoints.gguf_file import load_gguf
 from strata.probes.checkpoints.identity import remembered_sha256
@@ -24,15 +25,18 @@ from strata.probes.checkpoints.open_spec import checkpoint_directory, weights_sh
 from strata.probes.checkpoints.peft_adapter import adapter_settings, check_recorded_base
 from strata.probes.checkpoints.peft_adapter_already_merged import refuse_held
 from strata.probes.checkpoints.peft_adapter_fit import refuse_unmergeable
-from strata.probes.checkpoints.quiet_libraries import quietly
+from strata.probes.checkpoints.quiet_libraries import guarded
 from strata.probes.checkpoints.spec import parse_spec
 from strata.probes.checkpoints.tensor_names import canonical_name, is_constant, is_embedding, is_unembedding
 from strata.probes.checkpoints.weight_files import weight_files
 from strata.probes.errors import StrataError
-from strata.probes.files import as_readable_as_others
+from strata.probes.files import as_readable_as_others, write_whole
+from strata.probes.foreign_files import read_json_object, refuse_irregular
 from strata.probes.progress import Progress, silent
 
 _ROWS_AT_ONCE = 4096
+_SEAL = "converted.json"
+"""Of a converted GGUF file: the checksum of what was made of it."""
 _DTYPES = MappingProxyType({"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16})
 
 
@@ -196,21 +200,57 @@ def _check_fit(adapter: LoraDelta, spec: str, tensors: dict[str, StoredTensor], 
 def _converted(file: Path, progress: Progress) -> Path:
     """A GGUF file as a directory of safetensors in the cache, made once for its content."""
     key = remembered_sha256("gguf_hashes", [file], lambda: _content_sha256(file))[:32]
-    final = cache_directory() / "gguf" / key
-    final.parent.mkdir(exist_ok=True)
+    final = cache_folder("gguf") / key
     with FileLock(str(final.with_suffix(".lock"))):
-        if final.exists():
+        if _is_as_converted(final):
             return final
         staging = final.with_suffix(".staging")
-        shutil.rmtree(staging, ignore_errors=True)
+        for left in (final, staging):
+            _remove(left)
         progress("converting the GGUF file", 0, 1, "model")
-        model, tokenizer = quietly(lambda: load_gguf(file))
-        quietly(lambda: model.save_pretrained(staging))
-        tokenizer.save_pretrained(staging)
-        as_readable_as_others(staging)
+        guarded(
+            lambda: _convert(file, staging),
+            f"{file} can't be converted into {final}",
+            "Free some space, or set STRATA_CACHE to a directory on a larger disk",
+        )
         staging.replace(final)
         progress("converting the GGUF file", 1, 1, "model")
     return final
+
+
+def _convert(file: Path, directory: Path) -> None:
+    model, tokenizer = load_gguf(file)
+    model.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    as_readable_as_others(directory)
+    write_whole(directory / _SEAL, json.dumps({"sha256": _sha256_of_all(directory)}))
+
+
+def _is_as_converted(directory: Path) -> bool:
+    """Whether a conversion is there and nothing in it was damaged since: its numbers are taken for the file's."""
+    try:
+        return directory.is_dir() and read_json_object(directory / _SEAL, "").get("sha256") == _sha256_of_all(directory)
+    except (StrataError, OSError):
+        return False
+
+
+def _sha256_of_all(directory: Path) -> str:
+    files = sorted(file for file in directory.iterdir() if file.name != _SEAL)
+    for file in files:
+        refuse_irregular(file)
+
+    def compute() -> str:
+        content = "".join(f"{file.name}|{_content_sha256(file)}\n" for file in files)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    return remembered_sha256("gguf_conversions", files, compute)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _content_sha256(file: Path) -> str:

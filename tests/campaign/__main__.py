@@ -1,4 +1,4 @@
-"""Runs the fault campaign and prints its table: `python -m campaign --seeds 0 --trials 40` with tests/ on the path."""
+"""Runs the fault campaign and prints its table: `python -m campaign --seeds 0 --trials 8` with tests/ on the path."""
 
 from __future__ import annotations
 
@@ -7,104 +7,88 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from campaign.damaged_runs import Runs
-from campaign.foreign_inputs import damaged_inputs, foreign_inputs
+from campaign.caches import damaged_caches
+from campaign.damaged_runs import Runs, damaged_results
+from campaign.foreign_inputs import Input, damaged_inputs, foreign_inputs
 from campaign.kills import disturbed
 from campaign.lost_workers import lost_workers
 from campaign.pages import hostile_pages
-from campaign.resumable import resumables
-from campaign.trial import FAULTS, Outcome, Result, run_trial
+from campaign.record import Part, code_of_this_tree, keep, kept, report, written_into
+from campaign.resumable import Resumable, resumables
+from campaign.trial import FAULTS, Result, run_trial
+
+SHARES = {"locate": 4, "behave": 8, "compare": 16, "sweep": 16, "calibrate": 16, "pages": 4}
+"""Of the trials, one in so many: by what a start costs."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="campaign", description=__doc__)
     parser.add_argument("--seeds", default="0", help="one or more, separated by commas")
-    parser.add_argument("--trials", type=int, default=40, help="damaged inputs of each kind and seed")
-    parser.add_argument("--kinds", default="", help="only these, separated by commas")
+    parser.add_argument("--trials", type=int, default=8, help="damaged inputs of each kind and seed")
+    parser.add_argument("--parts", default="", help="only these, separated by commas: a name that none has prints all")
+    parser.add_argument(
+        "--results", type=Path, help="a file to which each part is added; the table is then of all that it holds"
+    )
     parser.add_argument(
         "--write", type=Path, help="a document in which the table replaces what stands between its two marks"
     )
     asked = parser.parse_args()
-    kinds = set(filter(None, asked.kinds.split(",")))
-    results = []
+    code, parts = code_of_this_tree(), []
     _preload()
     for seed in map(int, asked.seeds.split(",")):
         with tempfile.TemporaryDirectory() as room:
             os.environ["STRATA_CACHE"] = str(Path(room) / "cache")
             os.environ["HF_HUB_OFFLINE"] = "1"
-            for result in _all(Path(room), seed, asked.trials, kinds):
-                results.append(result)
-                if result.outcome in FAULTS:
-                    _tell(result)
-    print(table(results))
+            all_parts = _parts(Path(room), seed, asked.trials)
+            wanted = [name for name in asked.parts.split(",") if name] or list(all_parts)
+            if unknown := sorted({*wanted} - {*all_parts}):
+                parser.error(f"no part is called {unknown[0]!r}: there are {', '.join(all_parts)}")
+            for name in wanted:
+                part = Part.of(name, seed, asked.trials, code, _told(all_parts[name]()))
+                parts.append(part)
+                if asked.results is not None:
+                    keep(asked.results, part)
+    shown = parts if asked.results is None else kept(asked.results)
+    print(report(shown))
     if asked.write is not None:
-        asked.write.write_text(written_into(asked.write.read_text(), report(results, asked.seeds, asked.trials)))
-    return int(any(result.outcome in FAULTS for result in results))
+        asked.write.write_text(written_into(asked.write.read_text(), report(shown)))
+    return int(any(outcome in FAULTS for part in shown for _, outcome in part.outcomes))
 
 
-def report(results: Sequence[Result], seeds: str, trials: int) -> str:
-    """The table with when and how it was made."""
-    faults = sum(result.outcome in FAULTS for result in results)
-    of = f"seeds {', '.join(seeds.split(','))}" if "," in seeds else f"seed {seeds}"
-    command = f"python -m campaign --seeds {seeds} --trials {trials}"
-    made = f"{date.today().isoformat()}, {of}, `{command}`: {len(results):,} trials, {faults} faults."
-    return f"{made}\n\n{table(results)}"
+def _parts(room: Path, seed: int, n: int) -> dict[str, Callable[[], Iterator[Result]]]:
+    """By name; each may run without the others."""
 
+    def of_inputs(given: Input) -> Iterator[Result]:
+        return (run_trial(trial, room) for trial in damaged_inputs(given, room, seed, n))
 
-def written_into(document: str, text: str) -> str:
-    """Raises ValueError where the document has no marks."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the document has no {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+    def kills(verb: str, made: Callable[[], Resumable]) -> Iterator[Result]:
+        return disturbed(made(), seed, max(1, n // SHARES[verb]))
 
-
-BEGIN, END = "<!-- campaign -->", "<!-- end of campaign -->"
-SHARES = {"locate": 1, "compare": 4, "calibrate": 8}
-"""Of the trials, one in so many: by what a start costs."""
-
-
-def _all(room: Path, seed: int, n: int, kinds: set[str]) -> Iterator[Result]:
-    def wanted(kind: str) -> bool:
-        return not kinds or kind in kinds
-
-    inputs = foreign_inputs(room)
-    for given in inputs:
-        if wanted(given.kind):
-            yield from (run_trial(trial, room) for trial in damaged_inputs(given, room, seed, n))
-    if wanted("run") or wanted("cache"):
-        runs = Runs(room)
-        if wanted("run"):
-            yield from runs.damaged(seed, n)
-        if wanted("cache"):
-            yield from runs.damaged_cache(seed, n)
+    parts: dict[str, Callable[[], Iterator[Result]]] = {
+        given.kind: lambda given=given: of_inputs(given) for given in foreign_inputs(room)
+    }
+    parts["run"] = lambda: Runs(room).damaged(seed, n)
+    parts["other runs"] = lambda: damaged_results(room, seed, n)
+    parts["cache"] = lambda: damaged_caches(room, seed, n)
     for verb, made in resumables(room).items():
-        if wanted(f"kills of {verb}"):
-            yield from disturbed(made(), seed, max(1, n // SHARES[verb]))
-    if wanted("sweep") and importlib.util.find_spec("ray") is not None:
-        yield from lost_workers(room)
+        parts[f"kills of {verb}"] = lambda verb=verb, made=made: kills(verb, made)
+    if importlib.util.find_spec("ray") is not None:
+        parts["ray"] = lambda: lost_workers(room)
     # The browser comes last: nothing forks beside it.
-    if wanted("pages"):
-        yield from hostile_pages(room, seed, n)
+    parts["pages"] = lambda: hostile_pages(
+        room, seed, max(1, n // SHARES["pages"]), lambda verb: resumables(room)[verb]()
+    )
+    return parts
 
 
-def table(results: Iterable[Result]) -> str:
-    """In Markdown: a line a kind, a column an outcome."""
-    counts: dict[str, Counter[Outcome]] = defaultdict(Counter)
+def _told(results: Iterator[Result]) -> Iterator[Result]:
     for result in results:
-        counts[result.trial.kind][result.outcome] += 1
-    heads = ["kind", "tried", *Outcome]
-    lines = [
-        [kind, str(sum(count.values())), *(str(count[outcome]) for outcome in Outcome)]
-        for kind, count in counts.items()
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (heads, ["---"] * len(heads), *lines))
+        if result.outcome in FAULTS:
+            _tell(result)
+        yield result
 
 
 def _tell(result: Result) -> None:
@@ -128,6 +112,7 @@ def _preload() -> None:
     from transformers.models.llama import modeling_llama  # noqa: F401
 
     from strata.dashboards.cli import (  # noqa: F401
+        verb_behave,
         verb_calibrate,
         verb_compare,
         verb_items,
@@ -136,11 +121,14 @@ def _preload() -> None:
         verb_pairs,
         verb_plan,
         verb_report,
+        verb_sweep,
     )
     from strata.dashboards.page import write_report  # noqa: F401
+    from strata.experiments.behave import pipeline as behaving  # noqa: F401
     from strata.experiments.compare import pipeline as comparing  # noqa: F401
     from strata.experiments.lens import named_lenses  # noqa: F401
     from strata.experiments.locate import pipeline  # noqa: F401
+    from strata.experiments.sweep import pipeline as sweeping  # noqa: F401
     from strata.probes.checkpoints import open_spec  # noqa: F401
 
     torch.set_num_threads(1)

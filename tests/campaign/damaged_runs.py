@@ -1,4 +1,4 @@
-"""What becomes of a run or a cache whose files were damaged: refused by name, made again with the same numbers, or something worse?"""
+"""What becomes of a run whose files were damaged: refused by name, made again with the same numbers, or something worse?"""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 from random import Random
 
 from campaign.damage import JSON, damages_of
-from campaign.resumable import located
+from campaign.resumable import located, resumables
 from campaign.trial import Outcome, Result, Trial, run_trial
 
 _REBUILT = ("report.html", "view.json", "progress.json")
 """Files that a run makes of others: nothing is lost with them."""
 _SECONDS = 100
+_OTHERS = ("compare", "behave", "sweep")
 _LEFT = (
     ".manifest.json.999999999.part",
     ".summary.json.4711.part",
     "activations/model/.shard-00000.safetensors.12.part",
     "parts/.x.1.part",
 )
-PROMPT = "the x of France is"
 
 
 class Runs:
@@ -45,8 +45,8 @@ class Runs:
                 yield self._started_again(name, done)
         for number in range(n):
             rng = Random(f"{seed} signed {number}")
-            name, done = self._signed(rng)
-            yield run_trial(Trial("run, other schema", f"{name} {done}", ("report", str(self.copy))), self.room)
+            done = signed(self.whole, self.copy, rng)
+            yield run_trial(Trial("run, other schema", done, ("report", str(self.copy))), self.room)
         for kind in ("nothing else", "a finished run"):
             shutil.rmtree(self.copy, ignore_errors=True)
             if kind == "nothing else":
@@ -62,45 +62,6 @@ class Runs:
             stayed = [str(part) for part in self.copy.rglob(".*.part")]
             yield dataclasses.replace(result, outcome=Outcome.WRONG, said=str(stayed)) if stayed else result
 
-    def damaged_cache(self, seed: int, n: int) -> Iterator[Result]:
-        """The same reading with a cache that was damaged since: never other numbers, never a refusal."""
-        cache, kept = self.room / "cache", self.room / "whole cache"
-        command = (
-            "lens",
-            str(self.room / "base"),
-            PROMPT,
-            "--lens",
-            "tuned",
-            "--json",
-            "--text",
-            str(self.room / "text.txt"),
-        )
-        (self.room / "text.txt").write_text("a b c d e f g h i j k l Paris France is in the of + = . , " * 3000)
-        shutil.rmtree(cache, ignore_errors=True)
-        first = run_trial(Trial("cache", "as it is", command, cpu_seconds=_SECONDS), self.room)
-        assert first.outcome is Outcome.WENT_THROUGH, first.said
-        answer = (self.room / "stdout").read_bytes()
-        shutil.copytree(cache, kept)
-        for number in range(n):
-            rng = Random(f"{seed} cache {number}")
-            shutil.rmtree(cache, ignore_errors=True)
-            shutil.copytree(kept, cache)
-            file = rng.choice(sorted(file for file in cache.rglob("*") if file.is_file() and file.suffix != ".lock"))
-            try:
-                done = rng.choice(damages_of(file))(file, rng)
-            except ValueError:
-                continue
-            result = run_trial(
-                Trial("cache", f"{file.relative_to(cache)} {done}", command, frozenset((0,)), _SECONDS), self.room
-            )
-            same = (self.room / "stdout").read_bytes() == answer
-            resumed = result.outcome is Outcome.WENT_THROUGH
-            yield dataclasses.replace(
-                result, outcome=(Outcome.RESUMED if same else Outcome.WRONG) if resumed else result.outcome
-            )
-        shutil.rmtree(cache, ignore_errors=True)
-        shutil.copytree(kept, cache)
-
     def _locate(self, out: Path) -> tuple[str, ...]:
         return located(self.room, out)
 
@@ -111,29 +72,15 @@ class Runs:
         if rng.random() < 0.15:
             file.unlink()
             return file.name, "is absent"
+        if rng.random() < 0.1:
+            other = rng.choice(sorted(other for other in self.copy.rglob("*") if other.is_file() and other != file))
+            shutil.copy(other, file)
+            return file.name, f"is {other.name}"
         try:
             return file.name, rng.choice(damages_of(file))(file, rng)
         except ValueError:
             file.write_bytes(b"")
             return file.name, "is empty"
-
-    def _signed(self, rng: Random) -> tuple[str, str]:
-        """Another JSON value somewhere, and a manifest whose checksums agree with it."""
-        from strata.experiments.run.files import CHECKSUM, MANIFEST, file_sha256, manifest_sha256
-
-        shutil.rmtree(self.copy, ignore_errors=True)
-        shutil.copytree(self.whole, self.copy)
-        file = rng.choice(sorted(file for file in self.copy.glob("*.json") if file.name not in _REBUILT))
-        done = rng.choice(JSON)(file, rng)
-        try:
-            manifest = json.loads((self.copy / MANIFEST).read_text())
-            if file.name != MANIFEST:
-                manifest["files"][file.name] = file_sha256(file)
-            manifest[CHECKSUM] = manifest_sha256(manifest)
-            (self.copy / MANIFEST).write_text(json.dumps(manifest))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            pass
-        return file.name, done
 
     def _started_again(self, name: str, done: str) -> Result:
         trial = Trial("run, started again", f"{name} {done}", self._locate(self.copy), cpu_seconds=_SECONDS)
@@ -171,6 +118,39 @@ class Runs:
         recorded = json.loads((self.whole / "manifest.json").read_text())["files"]
         is_wrong = through and name in recorded and not _same(self.whole / name, self.copy / name)
         return dataclasses.replace(result, outcome=Outcome.WRONG) if is_wrong else result
+
+
+def damaged_results(room: Path, seed: int, n: int) -> Iterator[Result]:
+    """Reports of `n` finished runs of the verbs beside `locate`, with another content somewhere that is signed for."""
+    for place, verb in enumerate(_OTHERS):
+        made = resumables(room)[verb]()
+        whole, copy = made.room / "whole", made.room / "damaged"
+        shutil.rmtree(whole, ignore_errors=True)
+        made.copy.rename(whole)
+        for number in range(place, n, len(_OTHERS)):
+            done = signed(whole, copy, Random(f"{seed} signed {number}"))
+            yield run_trial(Trial(f"{verb}, other schema", done, ("report", str(copy)), cpu_seconds=_SECONDS), room)
+
+
+def signed(whole: Path, copy: Path, rng: Random) -> str:
+    """Makes a copy of a run that holds another JSON value somewhere, and a manifest whose checksums agree with it; says what was done."""
+    from strata.experiments.run.files import CHECKSUM, MANIFEST, file_sha256, manifest_sha256
+
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(whole, copy)
+    files = sorted(file for file in copy.rglob("*.json") if file.name not in _REBUILT and "parts" not in file.parts)
+    file = rng.choice(files)
+    done = rng.choice(JSON)(file, rng)
+    signed_by = next(folder / MANIFEST for folder in file.parents if (folder / MANIFEST).exists())
+    try:
+        manifest = json.loads(signed_by.read_text())
+        if file != signed_by:
+            manifest["files"][str(file.relative_to(signed_by.parent))] = file_sha256(file)
+        manifest[CHECKSUM] = manifest_sha256(manifest)
+        signed_by.write_text(json.dumps(manifest))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        pass
+    return f"{file.relative_to(copy)} {done}"
 
 
 def _same(one: Path, other: Path) -> bool:

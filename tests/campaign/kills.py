@@ -17,8 +17,8 @@ from campaign.resumable import Resumable
 from campaign.trial import Outcome, Result, begin, ended, run_trial
 
 CHAIN = 50
-"""Kills of one run."""
-MOST_STARTS = 400
+"""Fewest kills of one run."""
+MOST_STARTS = 600
 FEW_WRITES = 8
 """A run of a chain is killed after at most so many: opening it takes some of them."""
 _NEVER = 10**9
@@ -26,7 +26,7 @@ _NEVER = 10**9
 
 def disturbed(command: Resumable, seed: int, n: int) -> Iterator[Result]:
     """`n` kills at writes (at each of them, where there are no more), `n` at random moments, `n` full disks, `n` limits of memory,
-    one run that is killed `CHAIN` times and one that is started twice at once."""
+    one run that is killed at each of its files and one that is started twice at once."""
     writes, seconds = _measured(command)
     rng = Random(f"{seed} kills of {command.verb}")
     places = rng.sample(range(writes), writes)
@@ -76,15 +76,47 @@ def killed_at(command: Resumable, moment: float) -> Result:
 
 
 def _killed_often(command: Resumable, rng: Random) -> Result:
-    """One directory: each start is killed at one of its first writes, also once the run is whole, until there were `CHAIN` kills."""
+    """One directory: each start is killed at the first file at which none was killed before, until there is none left; then at one of
+    its first writes, of a run that is whole, until there were `CHAIN` kills."""
     _afresh(command)
-    kind, kills = f"{command.verb}, killed {CHAIN} times", 0
+    kind, kills, left = f"{command.verb}, killed at each file, {CHAIN} times and more", 0, True
+    met = command.room / "files met"
+    met.unlink(missing_ok=True)
     for _ in range(MOST_STARTS):
-        hook = _at_writes(_kill_at(rng.randrange(FEW_WRITES)), after=rng.random() < 0.5)
-        kills += run_trial(command.start(kind, f"{kills} kills", hook), command.room).code == -signal.SIGKILL
-        if kills == CHAIN:
+        if kills >= CHAIN and not left:
             break
-    return command.resumed(command.start(kind, f"{kills} kills"))
+        after = rng.random() < 0.5
+        hook = _at_new_file(met, after=after) if left else _at_writes(_kill_at(rng.randrange(FEW_WRITES)), after=after)
+        killed = run_trial(command.start(kind, f"{kills} kills", hook), command.room).code == -signal.SIGKILL
+        left, kills = left and killed, kills + killed
+    result = command.resumed(command.start(kind, f"{kills} kills"))
+    if kills < CHAIN or left:
+        return dataclasses.replace(result, outcome=Outcome.WRONG, said=f"only {kills} kills in {MOST_STARTS} starts")
+    return result
+
+
+def _at_new_file(met: Path, *, after: bool) -> Callable[[], None]:
+    """Kills before or after a file is renamed whose name doesn't stand in `met` yet."""
+
+    def install() -> None:
+        known = set(met.read_text().splitlines()) if met.exists() else set()
+        rename = Path.replace
+
+        def renamed(path: Path, target: Any) -> Path:
+            is_new = str(target) not in known
+            if is_new:
+                with met.open("a") as file:
+                    file.write(f"{target}\n")
+            if is_new and not after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            renamed_path = rename(path, target)
+            if is_new:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return renamed_path
+
+        Path.replace = renamed
+
+    return install
 
 
 def _full(command: Resumable, place: int) -> Result:

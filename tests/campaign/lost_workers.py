@@ -35,7 +35,7 @@ def lost_workers(room: Path) -> Iterator[Result]:
     """Of tiny models; the checkpoint and the items of `foreign_inputs` have to be in `room`."""
     from strata.probes.checkpoints.open_spec import open_checkpoint
 
-    own = room / "of sweep"
+    own = room / "of ray"
     own.mkdir()
     other = own / "other"
     shutil.copytree(room / "base", other)

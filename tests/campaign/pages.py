@@ -1,31 +1,24 @@
-"""Does a page stay a page, in a real browser, whatever a stranger called his families, items and answers?"""
+"""Do a page and the served browser stay what they are, in a real browser, whatever a stranger called his families, items and answers?"""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import shutil
+import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
 from xml.etree import ElementTree
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from campaign.hostile_names import LOCATED, NAMES, PlainRun, as_directory, renamed
+from campaign.resumable import Resumable
 from campaign.trial import Outcome, Result, Trial
 
-NAMES = (
-    "</script><script>window.pwned=1</script>", "<img src=x onerror=window.pwned=1>", "</style><svg onload=window.pwned=1>",
-    "\"onmouseover=window.pwned=1 x=\"", "javascript:window.pwned=1", "${window.pwned=1}", "<!--", "]]>", "__proto__", "constructor",
-    "\u202etxt.exe", "العربية", "東京 😀 👩‍👩‍👧", "e\u0301" * 40, "\x1b]0;owned\x07\x1b[31m", "a\x00b\x01c\x7fd", "\x85\u2028\u2029",
-    "a" * 100_000, "<b>" * 30_000, "\u0300" * 20_000, "\n\r\t", " ", "=cmd|' /C calc'!A0", "a,b;\"c\"\r\nd", "<a href=https://example.com/>x</a>",
-    "<a href=\"javascript:window.pwned=1\">x</a>", "%3Cscript%3E", "$x^2$ <sub>a</sub>", "\ufeff\ufffe\uffff", "[/]",
-)  # fmt: skip
 LARGEST = 2_000_000
 """Bytes that a page may have beyond the same one with plain names."""
 FLAGS = [
@@ -35,82 +28,149 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
 ]
-_MILLISECONDS = 30_000
-_RENAMED = {"family": "capital", "domain": "geography", "answer_token": " Paris", "item": "capital-005"}
-"""What is called otherwise: the fields of the tables, and the name that plain runs have there."""
+_MILLISECONDS = 60_000
+_MOST_EXPORTS = 3
+"""Of a page and kind: every figure's tools are the same."""
 
 
-def hostile_pages(room: Path, seed: int, n: int) -> Iterator[Result]:
-    """Nothing where there is no browser."""
+def hostile_pages(room: Path, seed: int, n: int, made: Callable[[str], Resumable]) -> Iterator[Result]:
+    """`n` runs that hold hostile names: their pages, and every fifth in the served browser. Nothing where there is no browser.
+
+    `made`: makes the small run of a verb.
+    """
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
         return
     from playwright.sync_api import sync_playwright
-    from synthetic_run import write_synthetic_run
 
-    from strata.dashboards.page import write_report
-
-    plain = write_synthetic_run(room / "plain run", hostile=False)
-    size = write_report(plain).stat().st_size
+    runs = _plain_runs(room, made)  # forks, which is done before there is a browser
+    sizes = {run.verb: run.write(run.directory).stat().st_size for run in runs}
+    names = Random(f"{seed} pages").sample(NAMES, len(NAMES))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        names = Random(f"{seed} pages").sample(NAMES, len(NAMES))
         for number in range(n):
-            rng = Random(f"{seed} pages {number}")
-            field = rng.choice(list(_RENAMED))
-            name = names[number % len(names)]
-            yield _judged(browser, plain, room / "renamed run", field, name, size)
+            name, rng = names[number % len(names)], Random(f"{seed} pages {number}")
+            place = number % (len(runs) + 1)
+            if place == len(runs):
+                yield _judged("served browser", f"a run is {name[:40]!r}", _of_server(browser, runs[0], room, name))
+                continue
+            run, size = runs[place], sizes[runs[place].verb]
+            what = rng.choice(list(run.names))
+            copy = renamed(run.directory, room / "renamed run", run.names[what], name)
+            yield _judged(f"page of {run.verb}", f"{what} is {name[:40]!r}", _of_page(browser, run, copy, size))
         browser.close()
 
 
-def _judged(browser: Any, plain: Path, copy: Path, field: str, name: str, size: int) -> Result:
+def _plain_runs(room: Path, made: Callable[[str], Resumable]) -> Sequence[PlainRun]:
+    from synthetic_comparison import write_synthetic_comparison
+    from synthetic_run import write_synthetic_run
+
     from strata.dashboards.page import write_report
+    from strata.dashboards.page.behave_page import write_behave_report
+    from strata.dashboards.page.comparison_page import write_comparison
+    from strata.dashboards.page.sweep_page import write_sweep_report
+
+    behaved, swept = made("behave"), made("sweep")
+    compared = {
+        "family": "capital",
+        "item": "chemical_symbol-000",
+        "model": "/home/someone/models/distilled",
+        "answer": " b",
+    }
+    return (
+        PlainRun("locate", write_synthetic_run(room / "plain run", hostile=False), write_report, LOCATED),
+        PlainRun("compare", write_synthetic_comparison(room / "plain comparison", hostile=False), write_comparison, compared),
+        PlainRun("behave", behaved.copy, write_behave_report, {"family": "letters", "item": "k:a:plain", "answer": " 0", "model": behaved.spec}),
+        PlainRun("sweep", swept.copy, write_sweep_report, {"family": "knowledge family 0", "model": swept.spec, "axis": "step"}),
+    )  # fmt: skip
+
+
+def _judged(kind: str, name: str, faults: Iterator[str]) -> Result:
     from strata.probes.errors import StrataError
 
-    trial = Trial("pages", f"{field} is {name[:40]!r}", ("report",))
-    began = time.monotonic()
+    trial, began = Trial(kind, name, ("report",)), time.monotonic()
     try:
-        renamed(plain, copy, field, name)
-        page = write_report(copy)
-        faults = [*_faults(browser, page), *(["the page is large"] if page.stat().st_size > size + LARGEST else [])]
-        outcome, said = (Outcome.WRONG, "\n".join(faults)) if faults else (Outcome.WENT_THROUGH, "")
+        said = "\n".join(faults)
+        outcome = Outcome.WRONG if said else Outcome.WENT_THROUGH
     except StrataError as error:
         outcome, said = Outcome.REFUSED, str(error)
     except Exception as error:
-        outcome, said = _of_exception(error), traceback.format_exc()[-3000:]
+        # A page that isn't ready in so long hangs.
+        outcome = Outcome.HANG if type(error).__name__ == "TimeoutError" else Outcome.TRACEBACK
+        said = traceback.format_exc()[-3000:]
     return Result(trial, outcome, 0, time.monotonic() - began, said)
 
 
-def _of_exception(error: Exception) -> Outcome:
-    return Outcome.HANG if type(error).__name__ == "TimeoutError" else Outcome.TRACEBACK
+def _of_page(browser: Any, run: PlainRun, copy: Path, size: int) -> Iterator[str]:
+    page = run.write(copy)
+    if page.stat().st_size > size + LARGEST:
+        yield "the page is large"
+    with _watched(browser, ("file:", "data:", "blob:")) as (tab, seen):
+        tab.goto(page.resolve().as_uri(), timeout=_MILLISECONDS)
+        tab.wait_for_selector("html[data-ready=true]", timeout=_MILLISECONDS)
+        for kind in ("CSV", "SVG"):
+            buttons = tab.locator(".plot-tools, #pager").get_by_text(kind, exact=True)
+            shown = [button for button in buttons.all() if button.is_visible()]
+            for button in shown[:_MOST_EXPORTS]:
+                with tab.expect_download(timeout=_MILLISECONDS) as waiting:
+                    button.click()
+                yield from _of_export(kind, Path(waiting.value.path()).read_bytes())
+        yield from _of_tab(tab)
+        yield from seen
 
 
-def _faults(browser: Any, page: Path) -> Iterator[str]:
+def _of_server(browser: Any, run: PlainRun, room: Path, name: str) -> Iterator[str]:
+    """The list of runs, the run chosen there, and its own page in its sandbox."""
+    from strata.dashboards.app.access import Access
+    from strata.dashboards.app.server import listening, make_app
+    from strata.experiments.run.listing import RunList
+
+    root = room / "served"
+    shutil.rmtree(root, ignore_errors=True)
+    run.write(renamed(run.directory, root / as_directory(name), run.names["family"], name))
+    access = Access("127.0.0.1", None)
+    server = listening(make_app(RunList(root), access), access, 0)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    here = f"http://127.0.0.1:{server.port}/"
+    try:
+        with _watched(browser, (here, "data:", "blob:")) as (tab, seen):
+            tab.goto(here, timeout=_MILLISECONDS)
+            tab.locator("table.runs a.choose").first.click(timeout=_MILLISECONDS)
+            tab.locator("#chosen li").first.wait_for(timeout=_MILLISECONDS)
+            yield from _of_tab(tab)
+            yield from seen
+        with _watched(browser, (here, "data:", "blob:")) as (tab, seen):
+            tab.goto(here, timeout=_MILLISECONDS)
+            tab.goto(
+                here.rstrip("/")
+                + tab.locator("table.runs tbody th a[href^='/run/']").first.get_attribute("href", timeout=_MILLISECONDS)
+            )
+            tab.wait_for_selector("html[data-ready=true]", timeout=_MILLISECONDS)
+            yield from _of_tab(tab)
+            yield from seen
+    finally:
+        server.shutdown()
+
+
+def _of_tab(tab: Any) -> Iterator[str]:
+    if tab.evaluate("window.pwned") is not None:
+        yield "a script of the name ran"
+    if not tab.evaluate("document.documentElement.scrollWidth <= innerWidth"):
+        yield "the page is wider than its window"
+
+
+@contextmanager
+def _watched(browser: Any, within: tuple[str, ...]) -> Iterator[tuple[Any, list[str]]]:
+    """A tab, and what it does that it may not: whatever it asks for elsewhere, its errors and dialogs."""
     surroundings = browser.new_context(accept_downloads=True, reduced_motion="reduce")
     try:
         tab = surroundings.new_page()
         seen: list[str] = []
-        tab.on(
-            "request",
-            lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else seen.append(f"asks for {r.url[:200]}"),
-        )
+        tab.on("request", lambda r: None if r.url.startswith(within) else seen.append(f"asks for {r.url[:200]}"))
         tab.on("console", lambda m: seen.append(f"says {m.text[:200]}") if m.type == "error" else None)
         tab.on("pageerror", lambda e: seen.append(f"fails with {str(e)[:200]}"))
         tab.on("dialog", lambda d: (seen.append("opens a dialog"), d.dismiss()))
-        tab.goto(page.resolve().as_uri(), timeout=_MILLISECONDS)
-        tab.wait_for_selector("html[data-ready=true]", timeout=_MILLISECONDS)
-        for box in ("#curves-panel .plot-tools", "#map-panel .plot-tools", "#pager"):
-            for kind in ("CSV", "SVG"):
-                button = tab.locator(box).get_by_text(kind, exact=True)
-                if button.count():
-                    with tab.expect_download(timeout=_MILLISECONDS) as waiting:
-                        button.first.click()
-                    yield from _of_export(kind, Path(waiting.value.path()).read_bytes())
-        if tab.evaluate("window.pwned") is not None:
-            yield "a script of the name ran"
-        if not tab.evaluate("document.documentElement.scrollWidth <= innerWidth"):
-            yield "the page is wider than its window"
-        yield from seen
+        yield tab, seen
     finally:
         surroundings.close()
 
@@ -126,35 +186,3 @@ def _of_export(kind: str, content: bytes) -> Iterator[str]:
     rows = list(csv.reader(io.StringIO(text, newline="")))
     if len({len(row) for row in rows if row}) != 1:
         yield f"the table has rows of {sorted({len(row) for row in rows})} cells"
-
-
-def renamed(plain: Path, copy: Path, field: str, name: str) -> Path:
-    """A copy of a run in which what a field holds for the first family is called `name` instead."""
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(plain, copy)
-    before = _RENAMED[field]
-    for file in copy.glob("*.parquet"):
-        table = pq.read_table(file)
-        for at, column in enumerate(table.schema):
-            if pa.types.is_string(column.type) and before:
-                values = [name if value == before else value for value in table.column(at).to_pylist()]
-                table = table.set_column(at, column, pa.array(values, column.type))
-        pq.write_table(table, file)
-    for file in copy.glob("*.json*"):
-        if file.name in ("view.json", "progress.json"):
-            continue
-        lines = file.read_text().splitlines() if file.suffix == ".jsonl" else [file.read_text()]
-        file.write_text(
-            "".join(f"{json.dumps(_renamed(json.loads(line), before, name), ensure_ascii=False)}\n" for line in lines)
-        )
-    return copy
-
-
-def _renamed(value: Any, before: str, name: str) -> Any:
-    if isinstance(value, dict):
-        return {
-            name if before and key == before else key: _renamed(inner, before, name) for key, inner in value.items()
-        }
-    if isinstance(value, list):
-        return [_renamed(inner, before, name) for inner in value]
-    return name if before and value == before else value

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ SECONDS = 100
 TIMED = ("manifest.json", "report.html", "view.json", "progress.json", "calibration.html")
 """Files that hold when or how long something ran; of others none may differ."""
 
+_LOCALISED: dict[str, str] = {}
+"""By file what was localised in the models of `calibrate`, which are the same for every seed of the campaign."""
 Finished = Mapping[str, Any]
 """What a directory holds, by the name of the file."""
 
@@ -32,11 +35,15 @@ class Resumable:
         finished: Callable[[Path], Finished],
         *,
         first: Callable[[], None] | None = None,
+        spec: str | None = None,
     ) -> None:
         self.verb, self.room, self.copy = verb, room, room / "copy"
+        self.spec = argv(self.copy)[1] if spec is None else spec
+        """A checkpoint that it measures, as its run names it."""
         self._argv, self._finished, self._first = argv, finished, first
         shutil.rmtree(self.copy, ignore_errors=True)
-        made = run_trial(self.start(verb, "as it is"), room)
+        # Whatever is kept for later starts is made in this one.
+        made = run_trial(dataclasses.replace(self.start(verb, "as it is"), cpu_seconds=6 * SECONDS), room)
         assert made.outcome is Outcome.WENT_THROUGH, made.said
         self.whole = finished(self.copy)
 
@@ -67,7 +74,8 @@ class Resumable:
 
 def resumables(room: Path) -> dict[str, Callable[[], Resumable]]:
     """By verb; the checkpoint and the items of `foreign_inputs` have to be in `room`."""
-    return {"locate": lambda: _locate(room), "compare": lambda: _compare(room), "calibrate": lambda: _calibrate(room)}
+    made = {"locate": _locate, "compare": _compare, "behave": _behave, "sweep": _sweep, "calibrate": _calibrate}
+    return {verb: partial(make, room) for verb, make in made.items()}
 
 
 def located(room: Path, out: Path) -> tuple[str, ...]:
@@ -95,11 +103,41 @@ def _compare(room: Path) -> Resumable:
     return Resumable("compare", _own(room, "compare"), lambda out: (*words, *options, "--out", str(out)), files_of)
 
 
+def _behave(room: Path) -> Resumable:
+    """With steps to read and thinking blocks to open, so that every stage has something to do."""
+    from r1_like import write_r1_like_pair
+    from small_world import small_items, write_items
+
+    own = _own(room, "behave")
+    _, model = write_r1_like_pair(own / "pair")
+    items = small_items()
+    for item in items[::3]:
+        item["steps"] = [f"{item['id']} is here", f"so it is{item['answer']}"]
+    file = write_items(own / "items.jsonl", items)
+    words = ("behave", str(model), "--items", str(file), "--thinking-problems", "8", "--thinking-facts", "4", "--chain-tokens", "4",
+             "--pressure-items", "8", "--pressure-pairs", "4", "--draws", "100", "--null-draws", "100", "--display", "none")  # fmt: skip
+    return Resumable("behave", own, lambda out: (*words, "--out", str(out)), files_of)
+
+
+def _sweep(room: Path) -> Resumable:
+    """In one process, a run after the other: of an engine of several, `lost_workers` tells."""
+    own = _own(room, "sweep")
+    file = own / "sweep.toml"
+    file.write_text(
+        f'checkpoints = [{{ spec = "{room / "base"}", at = 0 }}, {{ spec = "{room / "shards"}", at = 1 }}]\n'
+        f'items = ["{room / "items" / "items.jsonl"}"]\n[options]\nfolds = 2\ndraws = 100\nlens_maps = 1\nrandom_init = false\n'
+    )
+    words = ("sweep", str(file), "--engine", "sequential", "--display", "none")
+    return Resumable("sweep", own, lambda out: (*words, "--out", str(out)), files_of, spec=str(room / "base"))
+
+
 def _calibrate(room: Path) -> Resumable:
     """Three models with nothing to find. What was localised in each is kept from its first start on: it costs most, and writes nothing."""
     from strata.experiments.locate import interventions_only
 
     own = _own(room, "calibrate")
+    for name, text in _LOCALISED.items():
+        (own / name).write_text(text)
     real = interventions_only.localise_summary
 
     def localise_summary(checkpoint: Any, items: Path, **options: Any) -> Any:
@@ -113,7 +151,9 @@ def _calibrate(room: Path) -> Resumable:
         interventions_only.localise_summary = localise_summary
 
     words = ("calibrate", "--half", "none", "--nulls", "3", "--coverage", "1", "--display", "none")
-    return Resumable("calibrate", own, lambda out: (*words, "--out", str(out)), _calibration, first=first)
+    made = Resumable("calibrate", own, lambda out: (*words, "--out", str(out)), _calibration, first=first)
+    _LOCALISED.update({file.name: file.read_text() for file in own.glob("*.json")})
+    return made
 
 
 def _own(room: Path, name: str) -> Path:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from campaign.standing_still import Watch
+
 CPU_SECONDS = 10
 """Of one trial: what takes longer is a hang. Time of its own processor, so that a busy machine makes none."""
-WALL_SECONDS = 30
 MEMORY_BYTES = 6 << 30
 LONGEST_SENTENCE = 2000
 _CODE_OF_TRACEBACK = 70
@@ -96,7 +97,7 @@ def begin(trial: Trial, scratch: Path) -> Begun:
 
 def ended(begun: Begun) -> Result:
     """Waits for its end."""
-    code = _waited(begun.child, begun.at + 3 * begun.trial.cpu_seconds)
+    code = _waited(begun.child)
     seconds = time.monotonic() - begun.at
     stdout, stderr = begun.out.read_bytes(), begun.err.read_bytes()
     outcome = judged(begun.trial, code, stdout, stderr)
@@ -117,12 +118,13 @@ def judged(trial: Trial, code: int, stdout: bytes, stderr: bytes) -> Outcome:
     return Outcome.REFUSED if one_sentence else Outcome.WRONG
 
 
-def _waited(child: int, began: float) -> int:
+def _waited(child: int) -> int:
+    watch = Watch(child)
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             return os.waitstatus_to_exitcode(status)
-        if time.monotonic() - began > WALL_SECONDS:
+        if watch.stands_still():
             os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
             return -signal.SIGKILL

@@ -42,6 +42,7 @@ from strata.experiments.results.sweep_tables import SWEEP_TABLES, TRAJECTORIES, 
 from strata.experiments.run.files import check_run, read_manifest
 from strata.experiments.run.finished import SWEEP, finished_run
 from strata.experiments.run.listing import PAGE
+from strata.experiments.run.summary_file import sweep_result_of
 from strata.probes.checkpoints.spec import parse_dose
 from strata.probes.errors import StrataError
 
@@ -59,7 +60,7 @@ Subject = tuple[str, str | None]
 
 def build_sweep_view(run_dir: Path) -> SweepView:
     """Everything the page shows, from the sweep's table. Raises StrataError for a missing or changed file."""
-    result = SweepResult.model_validate(finished_run(run_dir).result)
+    result = sweep_result_of(finished_run(run_dir).result)
     manifest = read_manifest(run_dir)
     check_run(run_dir, manifest, [table.name for table in SWEEP_TABLES], (SWEEP,))
     rows = TRAJECTORIES.read(pq.read_table(run_dir / f"{TRAJECTORIES.name}.parquet").to_pylist())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from campaign.pages import renamed
+from campaign.hostile_names import LOCATED, renamed
 from open_pages import opened, settled, shown_with
 from synthetic_run import write_synthetic_run
 
@@ -28,11 +28,11 @@ LONG = (
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("hostile")
     plain = write_synthetic_run(directory / "plain", hostile=False, without={"probes", "tuned", "format_check"})
-    run = renamed(plain, directory / "run", "family", ENDLESS)
+    run = renamed(plain, directory / "run", LOCATED["family"], ENDLESS)
     lines = [json.loads(line) for line in (run / "items.jsonl").read_text().splitlines()]
     lines[0] |= {"prompt": LONG, "spans": {}, "foil_spans": {}}
     (run / "items.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return write_report(renamed(run, directory / "again", "answer_token", LONG))
+    return write_report(renamed(run, directory / "again", LOCATED["answer_token"], LONG))
 
 
 @pytest.mark.parametrize("width", [1400, 800])
