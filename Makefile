@@ -13,7 +13,8 @@ help:
 	@echo "make comparison  the same in full, with three seeds of the training and of its control"
 	@echo "make test   all tests"
 	@echo "make check  ruff, strict type checking, known holes in dependencies and all tests"
-	@echo "make campaign  damaged files, kills and full disks, drawn by SEEDS=0,1,2; five times as many with FULL=1; WRITE=docs/security.md keeps the table"
+	@echo "make campaign  damaged files, kills and full disks, drawn by SEEDS=0,1,2; ten times as many with FULL=1; PARTS=gguf,pages for some of it,"
+	@echo "               RESULTS=file collects what ran at several times, WRITE=docs/security.md keeps the table"
 	@echo "make bench  speed and memory against what you would otherwise write"
 	@echo "make docs   the pages of docs/ as a site with search: .make/site/index.html"
 
@@ -46,7 +47,8 @@ docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 campaign: $(VENV)/.test
-	PYTHONPATH=tests:tests/probes/checkpoints:tests/dashboards:tests/end_to_end $(BIN)/python -m campaign --seeds $(SEEDS) $(if $(FULL),--trials 200) $(if $(WRITE),--write $(WRITE))
+	PYTHONPATH=tests:tests/probes/checkpoints:tests/dashboards:tests/end_to_end $(BIN)/python -m campaign --seeds $(SEEDS) $(if $(FULL),--trials 80) \
+	  $(if $(PARTS),--parts "$(PARTS)") $(if $(RESULTS),--results $(RESULTS)) $(if $(WRITE),--write $(WRITE))
 
 # A stamp a set of dependencies: a second call finds it newer than pyproject.toml and installs nothing. A larger set holds
 # the smaller ones.

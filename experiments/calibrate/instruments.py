@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from pydantic import JsonValue, TypeAdapter
 from strata.experiments.calibrate.attribution_screen import Screened, screened
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.planted_checkpoint import write_construction
-from strata.experiments.calibrate.resumed_rows import RESULTS, read_rows
+from strata.experiments.calibrate.resumed_rows import RESULTS, append_row, read_rows, row_as
 from strata.experiments.calibrate.shares import mean_error, share
 from strata.experiments.calibrate.truth import truth_of
 from strata.experiments.calibrate.variants import variants_of
@@ -84,10 +84,9 @@ def other_instruments(
         if key not in known:
             said: JsonValue = kept_as.dump_python(_of_model(construction), mode="json")
             with (directory / RESULTS).open("a", encoding="utf-8") as results:
-                results.write(f"{json.dumps({'key': key, 'beside': said})}\n")
-            known[key] = {"key": key, "beside": said}
+                known[key] = append_row(results, json.dumps({"key": key, "beside": said}))
         row = known[key]
-        of_models.append(kept_as.validate_python(row["beside"] if isinstance(row, Mapping) else {}))
+        of_models.append(row_as(kept_as, row.get("beside") if isinstance(row, dict) else None, directory))
     return AskedBeside(
         tuple(finding for one in of_models for finding in one.findings),
         tuple(screen for one in of_models for screen in one.screened),

@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
 from strata.experiments.calibrate.calibration_row import CalibrationRow
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.nulls import Null, write_null
 from strata.experiments.calibrate.planted_checkpoint import write_construction
-from strata.experiments.calibrate.resumed_rows import resumed_rows
+from strata.experiments.calibrate.resumed_rows import resumed_rows, row_as
 from strata.experiments.calibrate.revert_test import excluded_families, revert
 from strata.experiments.calibrate.scored_summary import ScoredSummary
 from strata.experiments.calibrate.shared_effects import EFFECT_PAIRS, asked_by_pairs
@@ -100,7 +100,7 @@ def calibrate(
     """
     work = partial(run_job, localise=localise, models=Path(directory) / "models", keep=keep_models)
     return [
-        CalibrationRow.model_validate(row)
+        row_as(TypeAdapter(CalibrationRow), row, Path(directory))
         for row in resumed_rows(jobs, work, directory, workers=workers, progress=progress)
     ]
 

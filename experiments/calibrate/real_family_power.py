@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from pydantic import JsonValue, TypeAdapter
 
 from strata.experiments.calibrate.pair_subsets import drawn_rows, subset_of
-from strata.experiments.calibrate.resumed_rows import RESULTS, read_rows
+from strata.experiments.calibrate.resumed_rows import RESULTS, append_row, read_rows, row_as
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.builtin import chosen
 from strata.experiments.items.jsonl import items_sha256
@@ -97,13 +97,10 @@ def subsampled_power(  # nine parameters: the settings of a command, each with i
             for of_family in selected:
                 power = _of_family(checkpoint, of_family, subset_pairs, subsets, seed, most_pairs)
                 key = keys[of_family.pairs.kind, of_family.pairs.name]
-                line = json.dumps({"key": key, **asdict(power)})
-                results.write(f"{line}\n")
-                results.flush()
-                known[key] = json.loads(line)
+                known[key] = append_row(results, json.dumps({"key": key, **asdict(power)}))
                 done += 1
                 progress("subsampling", done, len(keys), "families")
-    return [TypeAdapter(FamilyPower).validate_python(known[key]) for key in keys.values()]
+    return [row_as(TypeAdapter(FamilyPower), known[key], directory) for key in keys.values()]
 
 
 def _key(family: tuple[Kind, str], members: Sequence[EncodedItem], settings: Sequence[JsonValue]) -> str:

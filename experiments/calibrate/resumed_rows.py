@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TextIO, TypeVar
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
 from strata.experiments.run.manifest import JsonObject
+from strata.probes.errors import StrataError
 from strata.probes.files import write_whole
 from strata.probes.foreign_files import UnreadableError, file_bytes, parse_json
 from strata.probes.progress import Progress, silent
 
 RESULTS = "results.jsonl"
+_CHECK = "check"
+"""Last field of a line: of everything before it."""
 
 
 class Keyed(Protocol):
@@ -28,6 +32,7 @@ class Keyed(Protocol):
 
 
 JobT = TypeVar("JobT", bound=Keyed)
+ShapeT = TypeVar("ShapeT")
 
 
 def resumed_rows(
@@ -54,17 +59,25 @@ def resumed_rows(
     progress(stage, len(jobs) - len(waiting), len(jobs), unit)
     with (directory / RESULTS).open("a", encoding="utf-8") as results:
         for key, row in _made(waiting, work, workers):
-            line = row.model_dump_json(exclude_unset=True)
-            results.write(f"{line}\n")
-            results.flush()
             # As a second start would read it.
-            known[key] = json.loads(line)
+            known[key] = append_row(results, row.model_dump_json(exclude_unset=True))
             progress(stage, sum(job.key in known for job in jobs), len(jobs), unit)
     return [known[job.key] for job in jobs]
 
 
+def append_row(results: TextIO, text: str) -> JsonValue:
+    """Writes a row, a JSON object with its `key`, as a line with a checksum of it, and hands it back as it will be read."""
+    results.write(f'{text[:-1]}, "{_CHECK}": "{_check_of(text)}"}}\n')
+    results.flush()
+    row: JsonValue = json.loads(text)
+    return row
+
+
 def read_rows(directory: Path) -> dict[str, JsonValue]:
-    """Finished rows of any calibration by key; a line that was cut off or can't be read is dropped, and its model done again."""
+    """Finished rows of any calibration by key; a line that was cut off, damaged or can't be read is dropped, and its model done again.
+
+    Lines of before rows had checksums are taken as they are.
+    """
     file = Path(directory) / RESULTS
     if not file.exists():
         return {}
@@ -76,11 +89,31 @@ def read_rows(directory: Path) -> dict[str, JsonValue]:
 
 
 def _row(line: str) -> JsonObject | None:
+    text, check, end = line.rpartition(f', "{_CHECK}": "')
+    if check and (text := f"{text}}}") and end != f'{_check_of(text)}"}}':
+        return None
     try:
-        row: JsonValue = parse_json(line)
+        row: JsonValue = parse_json(text if check else line)
     except UnreadableError:
         return None
     return row if isinstance(row, dict) and "key" in row else None
+
+
+def row_as(shape: TypeAdapter[ShapeT], row: JsonValue, directory: Path) -> ShapeT:
+    """A row that was read, typed. Raises StrataError for one of another version."""
+    try:
+        return shape.validate_python(row)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        raise StrataError(
+            f"{directory / RESULTS} holds a line that isn't what this Strata writes ({where}: {first['msg'].lower()})",
+            "Delete the line, which is made again, or give another --out",
+        ) from error
+
+
+def _check_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _made(jobs: Sequence[JobT], work: Callable[[JobT], BaseModel], workers: int) -> Iterator[tuple[str, BaseModel]]:

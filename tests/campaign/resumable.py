@@ -183,7 +183,7 @@ def _content(file: Path) -> bytes | dict[str, bytes]:
 def _calibration(directory: Path) -> Finished:
     rows = [json.loads(line) for line in (directory / "results.jsonl").read_text().splitlines()]
     record = json.loads((directory / "calibration.json").read_text())
-    by_key = {str(row["key"]): row | {"seconds": 0} for row in rows}
+    by_key = {str(row["key"]): row | {"seconds": 0, "check": ""} for row in rows}
     others = sorted(
         str(file.relative_to(directory)) for file in directory.rglob("*") if not file.name.endswith(".lock")
     )

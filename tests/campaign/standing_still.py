@@ -13,19 +13,20 @@ _BUSY = ("R", "D")
 
 
 class Watch:
-    """Over a group of processes, looked at once a second."""
+    """Over a group of processes, looked at `every` so many seconds."""
 
-    def __init__(self, group: int) -> None:
-        self._group, self._looked, self._asleep = group, time.monotonic(), 0
+    def __init__(self, group: int, looks: int = WAITS_SECONDS, every: float = 1.0) -> None:
+        self._group, self._looks, self._every = group, looks, every
+        self._looked, self._asleep = time.monotonic(), 0
 
     def stands_still(self) -> bool:
-        """Whether at none of the last `WAITS_SECONDS` looks a thread of the group ran, or would have if there were a processor for it."""
+        """Whether at none of the last `looks` a thread of the group ran, or would have if there were a processor for it."""
         now = time.monotonic()
-        if now < self._looked + 1:
+        if now < self._looked + self._every:
             return False
         self._looked = now
         self._asleep = 0 if any(state in _BUSY for state in states(self._group)) else self._asleep + 1
-        return self._asleep >= WAITS_SECONDS
+        return self._asleep >= self._looks
 
 
 def states(group: int) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,24 @@ def test_a_stopped_comparison_goes_on_where_it_was(
     assert list(compare_and_keep(a, b)) == expected
     monkeypatch.setattr(TensorSource, "rows", None)
     assert list(compare_and_keep(a, b)) == expected, "everything is known: nothing is read"
+
+
+@pytest.mark.parametrize("obstacle", ["file", "pipe", "other content"])
+def test_a_cache_that_cannot_keep_it_costs_time_and_nothing_else(
+    tmp_path: Path, pair: tuple[str, str], obstacle: str
+) -> None:
+    a, b = (open_tensors(spec) for spec in pair)
+    expected = list(compare_and_keep(a, b))
+    file = journal(tmp_path)
+    if obstacle == "file":
+        shutil.rmtree(file.parent)
+        file.parent.write_text("no folder")
+    elif obstacle == "pipe":
+        file.unlink()
+        os.mkfifo(file)
+    else:
+        file.write_text(f"{hashlib.sha256(b'{}').hexdigest()} {{}}\n")
+    assert list(compare_and_keep(a, b)) == expected
 
 
 def test_changed_files_are_compared_anew(tmp_path: Path, pair: tuple[str, str]) -> None:

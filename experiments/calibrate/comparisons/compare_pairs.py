@@ -11,11 +11,13 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from strata.experiments.calibrate.comparisons.pair_row import PairRow
 from strata.experiments.calibrate.comparisons.planted_pair import PlantedPair
 from strata.experiments.calibrate.comparisons.said_of_pair import SaidOfPair, said_of_pair
 from strata.experiments.calibrate.comparisons.written_pair import PairFiles, write_pair
-from strata.experiments.calibrate.resumed_rows import resumed_rows
+from strata.experiments.calibrate.resumed_rows import resumed_rows, row_as
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.pipeline import compare
@@ -63,7 +65,7 @@ def compare_pairs(
     """
     work = partial(run_pair, ask=ask or ask_compare, models=Path(directory) / "models")
     rows = resumed_rows(jobs, work, directory, workers=workers, stage="comparing planted pairs", unit="pairs", progress=progress)  # fmt: skip
-    return [PairRow.model_validate(row) for row in rows]
+    return [row_as(TypeAdapter(PairRow), row, Path(directory)) for row in rows]
 
 
 def run_pair(job: PairJob, *, ask: Ask, models: Path) -> PairRow:

@@ -68,7 +68,7 @@ def file_text(path: Path, encodings: Sequence[str]) -> str:
         break
     looks = "utf-16-le" if raw[1:2] == b"\0" else "utf-16-be" if raw[:1] == b"\0" else ""
     raise StrataError(
-        f"{path} isn't text in {marked or encodings[0]}",
+        f"{path} isn't text in {marked or ' or '.join(filter(None, encodings)) or 'no encoding at all'}",
         f'Set encoding = "{looks}" in [rows]' if looks else
         "Set `encoding` (or `fallback_encoding`) in [rows], e.g. mac_roman",
     )  # fmt: skip

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.nulls import Null, write_null
 from strata.experiments.calibrate.pipeline import calibrate, jobs_of, with_names
 from strata.experiments.calibrate.record import record_of
-from strata.experiments.calibrate.resumed_rows import RESULTS, read_rows
+from strata.experiments.calibrate.resumed_rows import RESULTS, append_row, read_rows, row_as
 from strata.experiments.calibrate.similar_families import facts, sums
 from strata.probes.errors import DoesNotFitError, StrataError
 
@@ -56,6 +57,21 @@ def test_a_second_start_runs_only_what_is_missing(tmp_path: Path) -> None:
     (first,) = (part.places for part in record.by_model if part.name == "first")
     assert (first.right, first.part, first.silent, first.wrong) == (1, 0, 0, 1)
     assert [(part.half, part.places.wrong) for part in record.halves] == [("judge", 2), ("tune", 1)]
+
+
+def test_a_row_that_was_damaged_is_made_again_and_one_of_before_checksums_counts(tmp_path: Path) -> None:
+    with (tmp_path / RESULTS).open("w") as results:
+        for key, value in (("a", 12), ("b", 34)):
+            append_row(results, json.dumps({"key": key, "value": value}))
+        results.write('{"key": "c", "value": 56}\n')
+    assert read_rows(tmp_path) == {
+        key: {"key": key, "value": value} for key, value in (("a", 12), ("b", 34), ("c", 56))
+    }
+    file = tmp_path / RESULTS
+    file.write_text(file.read_text().replace("34", "35"))
+    assert set(read_rows(tmp_path)) == {"a", "c"} and len(file.read_text().splitlines()) == 2
+    with pytest.raises(StrataError, match=r"isn't what this Strata writes \(key: "):
+        row_as(TypeAdapter(dict[str, int]), read_rows(tmp_path)["a"], tmp_path)
 
 
 def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:

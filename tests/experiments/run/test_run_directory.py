@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from strata.dashboards.sentences.run_caveats import caveat_sentence
 from strata.experiments.run.directory import RunDirectory
-from strata.experiments.run.files import manifest_sha256
-from strata.probes.errors import DoesNotFitError, StrataError
+from strata.experiments.run.files import manifest_sha256, read_manifest
+from strata.experiments.run.summary_file import comparison_result_of, sweep_result_of
+from strata.probes.errors import DamagedError, DoesNotFitError, StrataError
 from strata.probes.files import whole_file, write_whole
 
 IDENTITY = {"seed": 0, "families": ("capital",), "items_sha256": "abc"}
@@ -32,6 +34,37 @@ def test_the_same_identity_resumes_and_keeps_what_was_recorded(tmp_path: Path) -
     assert again.manifest.status == "running"
     again.close("done")
     assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "done"
+
+
+def test_a_link_that_leads_to_itself_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with pytest.raises(StrataError, match="leads nowhere but to itself"):
+        write_whole(tmp_path / "circle", "x")
+
+
+@pytest.mark.parametrize(
+    ("field", "entry"), [("warnings", {"": "none-answered"}), ("not_comparable", {"part": "weights"})]
+)
+def test_a_manifest_that_warns_of_nothing_known_is_damaged(tmp_path: Path, field: str, entry: object) -> None:
+    opened(tmp_path).close("done")
+    file = tmp_path / "manifest.json"
+    changed = json.loads(file.read_text()) | {field: [entry]}
+    file.write_text(json.dumps(changed | {"sha256": manifest_sha256(changed)}))
+    with pytest.raises(DamagedError, match=rf"is damaged \({field}: .*0\.") as refused:
+        read_manifest(tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_file_of_another_shape_is_damaged_and_results_name_their_field(tmp_path: Path) -> None:
+    run = opened(tmp_path)
+    run.write_json("cells.json", {"base": [1, "x"]})
+    assert run.read_as("cells.json", TypeAdapter(dict[str, list[int | str]])) == {"base": [1, "x"]}
+    with pytest.raises(DamagedError, match=r"cells.json doesn't hold what its schema says \(base\.1: "):
+        run.read_as("cells.json", TypeAdapter(dict[str, list[int]]))
+    run.close("done")
+    for read, file in ((sweep_result_of, "sweep.json"), (comparison_result_of, "comparison.json")):
+        with pytest.raises(StrataError, match=f"{file} doesn't hold what its schema says"):
+            read({"schema": "x"})
 
 
 def test_another_identity_is_refused_with_every_difference(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from strata.probes.checkpoints.open_spec import open_checkpoint, open_on_meta
 from strata.probes.errors import StrataError
 from strata.probes.verification.parity import measure_parity
 from strata.probes.weights.lineage import verify_pair
+from strata.probes.weights.tensor_source import open_tensors
 
 IDS = (4, 9, 30, 12, 7)
 
@@ -95,3 +97,22 @@ def test_an_empty_gguf_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.gguf").touch()
     with pytest.raises(StrataError, match="GGUF"):
         open_checkpoint(str(tmp_path / "m.gguf"))
+
+
+def test_a_conversion_that_was_damaged_since_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRATA_CACHE", str(tmp_path / "cache"))
+    save_gguf(tmp_path / "m.gguf")
+
+    def weights() -> dict[str, torch.Tensor]:
+        source = open_tensors(str(tmp_path / "m.gguf"))
+        return {name: source.rows(name, 0, stored.shape[0]) for name, stored in source.tensors.items()}
+
+    before = weights()
+    (kept,) = (tmp_path / "cache" / "gguf").glob("*/model.safetensors")
+    content = bytearray(kept.read_bytes())
+    content[-1] ^= 0x40
+    kept.write_bytes(content)
+    assert all(torch.equal(after, before[name]) for name, after in weights().items())
+    shutil.rmtree(tmp_path / "cache" / "gguf")
+    (tmp_path / "cache" / "gguf").write_text("no folder")
+    assert all(torch.equal(after, before[name]) for name, after in weights().items())

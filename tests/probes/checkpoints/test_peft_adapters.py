@@ -167,6 +167,18 @@ def test_a_model_that_was_trained_on_in_the_same_direction_may_take_the_adapter(
     assert open_checkpoint(f"{base}+{adapter}").identity.source == "directory+adapter"
 
 
+def test_an_adapter_of_numbers_beyond_measure_is_held_by_nothing(tmp_path: Path, base: Path) -> None:
+    adapter = save_adapter(tmp_path / "adapter")
+    file = adapter / "adapter_model.safetensors"
+    save_file({name: torch.full_like(tensor, 1e36) for name, tensor in load_file(file).items()}, file)
+    source = open_tensors(f"{base}+{adapter}")
+    name = next(iter(source.adapters[0].changes))
+    assert not source.rows(name, 0, 4).isfinite().all()
+    settings = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps(settings | {"lora_alpha": 10**300}))
+    open_tensors(f"{base}+{adapter}")
+
+
 def test_a_directory_with_a_whole_model_and_its_adapter_is_refused(tmp_path: Path, base: Path) -> None:
     """transformers would add the adapter to the merged weights once more, without a word."""
     adapter = save_adapter(tmp_path / "lora")

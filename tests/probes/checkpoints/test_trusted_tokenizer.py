@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import tiny_model
+from tiny_models import tiny_model, tiny_tokenizer
 from tokenizer_files import BOS, PIPELINES, UNSEEN, byte_level, save_tokenizer, sentencepiece_model, with_fallback
 from tokenizers import Tokenizer
 
@@ -205,3 +205,15 @@ def test_a_pair_is_compared_by_the_ids_that_are_used(tmp_path: Path) -> None:
     assert (
         difference is not None and not difference.moved and any("12345678" in text for text in difference.splits_differ)
     )
+
+
+def test_keys_of_a_file_that_the_library_does_not_know_reach_no_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tiny_tokenizer().save_pretrained(tmp_path)
+    file = tmp_path / "tokenizer.json"
+    whole = json.loads(file.read_text())
+    whole["added_tokens"][0]["\x1b[31mred"] = 1
+    file.write_text(json.dumps(whole))
+    assert open_tokenizer(tmp_path).tokenizer("a")["input_ids"]
+    assert capfd.readouterr() == ("", "")
