@@ -28,7 +28,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
 ]
-_MILLISECONDS = 60_000
+_MILLISECONDS = 600_000
+"""After which a page that isn't ready hangs: it takes a few seconds, and on a busy machine many times as long."""
 _MOST_EXPORTS = 3
 """Of a page and kind: every figure's tools are the same."""
 
@@ -95,7 +96,6 @@ def _judged(kind: str, name: str, faults: Iterator[str]) -> Result:
     except StrataError as error:
         outcome, said = Outcome.REFUSED, str(error)
     except Exception as error:
-        # A page that isn't ready in so long hangs.
         outcome = Outcome.HANG if type(error).__name__ == "TimeoutError" else Outcome.TRACEBACK
         said = traceback.format_exc()[-3000:]
     return Result(trial, outcome, 0, time.monotonic() - began, said)
@@ -106,13 +106,13 @@ def _of_page(browser: Any, run: PlainRun, copy: Path, size: int) -> Iterator[str
     if page.stat().st_size > size + LARGEST:
         yield "the page is large"
     with _watched(browser, ("file:", "data:", "blob:")) as (tab, seen):
-        tab.goto(page.resolve().as_uri(), timeout=_MILLISECONDS)
-        tab.wait_for_selector("html[data-ready=true]", timeout=_MILLISECONDS)
+        tab.goto(page.resolve().as_uri())
+        tab.wait_for_selector("html[data-ready=true]")
         for kind in ("CSV", "SVG"):
             buttons = tab.locator(".plot-tools, #pager").get_by_text(kind, exact=True)
             shown = [button for button in buttons.all() if button.is_visible()]
             for button in shown[:_MOST_EXPORTS]:
-                with tab.expect_download(timeout=_MILLISECONDS) as waiting:
+                with tab.expect_download() as waiting:
                     button.click()
                 yield from _of_export(kind, Path(waiting.value.path()).read_bytes())
         yield from _of_tab(tab)
@@ -134,18 +134,15 @@ def _of_server(browser: Any, run: PlainRun, room: Path, name: str) -> Iterator[s
     here = f"http://127.0.0.1:{server.port}/"
     try:
         with _watched(browser, (here, "data:", "blob:")) as (tab, seen):
-            tab.goto(here, timeout=_MILLISECONDS)
-            tab.locator("table.runs a.choose").first.click(timeout=_MILLISECONDS)
-            tab.locator("#chosen li").first.wait_for(timeout=_MILLISECONDS)
+            tab.goto(here)
+            tab.locator("table.runs a.choose").first.click()
+            tab.locator("#chosen li").first.wait_for()
             yield from _of_tab(tab)
             yield from seen
         with _watched(browser, (here, "data:", "blob:")) as (tab, seen):
-            tab.goto(here, timeout=_MILLISECONDS)
-            tab.goto(
-                here.rstrip("/")
-                + tab.locator("table.runs tbody th a[href^='/run/']").first.get_attribute("href", timeout=_MILLISECONDS)
-            )
-            tab.wait_for_selector("html[data-ready=true]", timeout=_MILLISECONDS)
+            tab.goto(here)
+            tab.goto(here.rstrip("/") + tab.locator("table.runs tbody th a[href^='/run/']").first.get_attribute("href"))
+            tab.wait_for_selector("html[data-ready=true]")
             yield from _of_tab(tab)
             yield from seen
     finally:
@@ -164,6 +161,7 @@ def _watched(browser: Any, within: tuple[str, ...]) -> Iterator[tuple[Any, list[
     """A tab, and what it does that it may not: whatever it asks for elsewhere, its errors and dialogs."""
     surroundings = browser.new_context(accept_downloads=True, reduced_motion="reduce")
     try:
+        surroundings.set_default_timeout(_MILLISECONDS)
         tab = surroundings.new_page()
         seen: list[str] = []
         tab.on("request", lambda r: None if r.url.startswith(within) else seen.append(f"asks for {r.url[:200]}"))

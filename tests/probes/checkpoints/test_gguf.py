@@ -105,7 +105,7 @@ def test_a_conversion_that_was_damaged_since_is_made_again(tmp_path: Path, monke
 
     def weights() -> dict[str, torch.Tensor]:
         source = open_tensors(str(tmp_path / "m.gguf"))
-        return {name: source.rows(name, 0, stored.shape[0]) for name, stored in source.tensors.items()}
+        return {name: source.rows(name, 0, stored.shape[0]).clone() for name, stored in source.tensors.items()}
 
     before = weights()
     (kept,) = (tmp_path / "cache" / "gguf").glob("*/model.safetensors")
