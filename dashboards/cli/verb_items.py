@@ -63,7 +63,7 @@ ACTIONS = ("list", "show", "check", "import", "split")
 class Options:
     checkpoint: str = option("smollm2", "whose tokenizer `check` uses", "model")
     mapping: str | None = option(
-        None, "TOML file that says which columns mean what, or one that comes along: gsm8k, lre (import)", "questions",
+        None, "TOML file that says which columns mean what, or one that comes along, such as gsm8k or medqa (import)", "questions",
         metavar="FILE",
     )  # fmt: skip
     out: str | None = option(None, "write items as JSON Lines to this file", "output", metavar="FILE")

@@ -9,9 +9,11 @@ from strata.dashboards.figures.canvas import Canvas, axis_names, layout_name
 from strata.dashboards.figures.drawn import Block, Drawn, Figures, Table, Width
 from strata.dashboards.figures.lines import KIND_STYLES, Curve, LineStyle, band_trace, layer_range, line_trace
 from strata.dashboards.figures.palette import PALETTES, plain
+from strata.dashboards.sentences.chain_confidence import chain_confidence_aria
 from strata.dashboards.sentences.confidence import panels_aria
 from strata.dashboards.sentences.fast_slow import fast_slow_aria
 from strata.dashboards.sentences.figures.behaviour import (
+    chain_confidence_title,
     confidence_title,
     fast_slow_title,
     gain_title,
@@ -48,6 +50,9 @@ def behave_figures(view: BehaveView) -> Figures:
         "chain": chain_figures(view),
         "fast_slow": {part.kind: fast_slow_curves(part, view.axes) for part in view.fast_slow if part.panels},
         "information_gain": {part.kind: gain_curves(part, view.axes) for part in view.information_gain if part.panels},
+        "chain_confidence": {
+            part.kind: chain_confidence_curves(part, view.axes) for part in view.chain_confidence if part.panels
+        },
         "knowledge_index": {part.kind: index_curves(part, view.axes) for part in view.knowledge_index if part.panels},
     }
 
@@ -70,6 +75,11 @@ def fast_slow_curves(part: MeasureView, axes: Axes) -> dict[Width, Drawn]:
 def gain_curves(part: MeasureView, axes: Axes) -> dict[Width, Drawn]:
     """What steps tell of the answer."""
     return _both(part.panels, axes, gain_title(part.kind), gain_aria(part.kind, axes.n_layers))
+
+
+def chain_confidence_curves(part: MeasureView, axes: Axes) -> dict[Width, Drawn]:
+    """How often right and how sure, before the steps and behind them."""
+    return _both(part.panels, axes, chain_confidence_title(part.kind), chain_confidence_aria(part.kind, axes.n_layers))
 
 
 def index_curves(part: MeasureView, axes: Axes) -> dict[Width, Drawn]:

@@ -16,6 +16,7 @@ from strata.dashboards.sentences.figures.comparison import (
     CONTRASTS,
     COSINE,
     DIFFERENCE_OF_CKA,
+    EXCESS_OF_ATTENTION,
     EXCESS_WITHOUT,
     MOST_FREQUENT,
     NO_MORE,
@@ -46,7 +47,7 @@ _PROBE_STYLES = {
     "direct": LineStyle("trained", "dash", "square", "trained"),
     "procrustes": LineStyle("accent", "dot", "triangle-up", "accent"),
 }
-_FAMILIES = "families"
+_FAMILIES, _ATTENTION = "families", "attention"
 
 
 def similarity(view: ComparisonView, position: str, width: Width = "wide", theme: Theme = "light") -> Drawn:
@@ -94,11 +95,14 @@ def contrasts(view: ComparisonView, width: Width = "wide", theme: Theme = "light
                 {kind: [Guide(0)] for kind in kinds},
             )
         )
+    if part.attention_lines:
+        rows.append(Row(_ATTENTION, EXCESS_OF_ATTENTION, DIFFERENCE_OF_CKA, zero))
     rows += [Row(model, model, CKA, ends=_ends(part.lines)) for model in models]
     cells = {}
     for row in rows:
         for kind in kinds:
-            of_kind = [line for line in (part.family_lines if row.id == _FAMILIES else part.lines) if line.kind == kind]
+            drawn_there = {_FAMILIES: part.family_lines, _ATTENTION: part.attention_lines}.get(row.id, part.lines)
+            of_kind = [line for line in drawn_there if line.kind == kind]
             if row.id in models:
                 entries = [
                     Entry(line, _of_dimensions(line, _CONTRAST_STYLES[name]), without_dominant(said, line.dimensions))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from strata.dashboards.sentences.chain_confidence import chain_confidence_sentences
 from strata.dashboards.sentences.chain_depth import chain_depth_sentences, why_no_chains_words
 from strata.dashboards.sentences.confidence import confidence_sentences
 from strata.dashboards.sentences.fast_slow import fast_slow_sentences
@@ -38,6 +39,8 @@ def behaviour_sentences(summary: BehaviourSummary) -> list[list[str]]:
     parts += [fast_slow_sentences(kind, part, n_layers) for kind, part in told.thinking.fast_slow.items()]
     for source, kinds in told.thinking.information_gain.items():
         parts += [gain_sentences(source, kind, part, n_layers) for kind, part in kinds.items()]
+    for source, sure in told.thinking.confidence.items():
+        parts += [chain_confidence_sentences(source, kind, part, n_layers) for kind, part in sure.items()]
     return parts + [index_sentences(kind, part, n_layers) for kind, part in told.thinking.knowledge_index.items()]
 
 

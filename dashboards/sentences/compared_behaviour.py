@@ -19,6 +19,8 @@ LABELS: Mapping[BehaviourMeasure, tuple[str, str]] = {
     "information_gain_beyond": ("beyond another problem's steps", "nats"),
     "knowledge_index": ("own steps true of the problem, KI", "share of steps"),
     "overconfidence": ("confidence − accuracy", "share of items"),
+    "overconfidence_behind_steps": ("confidence − accuracy behind written steps", "share of problems"),
+    "chain": ("end of a chain named over its links, less over the last behind filler", "share of chains"),
     "pressure_gain": ("gain of a wrong answer put before, beyond another", "nats"),
     "pressure_flips": ("flips by a wrong answer put before, beyond another", "share of items"),
 }

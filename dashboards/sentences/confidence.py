@@ -6,7 +6,7 @@ from typing import assert_never
 
 from strata.dashboards.text import count, interval, number, stream_range, two_digits
 from strata.experiments.items.schema import Kind
-from strata.experiments.results.behaviour_summary import (
+from strata.experiments.results.confidence_summary import (
     AgainstCalibrated,
     Confidence,
     ConfidenceLayers,
@@ -69,6 +69,14 @@ def estimated(estimate: Estimated) -> str:
     return f"{number(estimate.value)} {interval(estimate.low, estimate.high)}".strip()
 
 
+def against(score: AgainstCalibrated) -> str:
+    """A score beside what a calibrated model of that size would have."""
+    return (
+        f"{number(score.value, 3)} (a calibrated model of that size {number(score.calibrated_mean, 3)}, 95 % below "
+        f"{number(score.calibrated_95, 3)}; p = {two_digits(score.p)})"
+    )
+
+
 def _leaning(leaning: Leaning) -> str:
     match leaning:
         case "overconfident" | "underconfident":
@@ -82,8 +90,8 @@ def _leaning(leaning: Leaning) -> str:
 
 
 def _fit(confidence: Confidence) -> str:
-    brier = f"Brier score {_against(confidence.brier)}"
-    error = f"calibration error over {count(len(confidence.bins), 'equal-mass bin')} {_against(confidence.calibration_error)}"
+    brier = f"Brier score {against(confidence.brier)}"
+    error = f"calibration error over {count(len(confidence.bins), 'equal-mass bin')} {against(confidence.calibration_error)}"
     why = confidence.why_not_resolvable
     if why is not None:
         return f"{brier}; {error}: not resolvable with {count(why.items, 'item')}, {why.needed} are needed."
@@ -93,13 +101,6 @@ def _fit(confidence: Confidence) -> str:
         else "no larger than a calibrated model's"
     )
     return f"{brier}; {error}: {judged}."
-
-
-def _against(score: AgainstCalibrated) -> str:
-    return (
-        f"{number(score.value, 3)} (a calibrated model of that size {number(score.calibrated_mean, 3)}, 95 % below "
-        f"{number(score.calibrated_95, 3)}; p = {two_digits(score.p)})"
-    )
 
 
 def _layers(layers: ConfidenceLayers, n_layers: int) -> str:

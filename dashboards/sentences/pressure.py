@@ -87,12 +87,10 @@ def no_cells_words(why: WhyNoCells) -> str:
 def not_pressed_words(why: NotPressed) -> str:
     """As a clause."""
     match why:
-        case "no-wrong-answer":
-            return "they have no counterfactual answer"
-        case "wrong-answer-of-another-length":
-            return "right and wrong answer differ in tokens"
+        case "no-wrong-answer-of-that-length":
+            return "their family has no wrong answer of as many tokens as the right one"
         case "no-other-answer-of-that-length":
-            return "their family has no other answer of that many tokens"
+            return "their family has no second wrong answer of as many tokens as the right one"
         case "no-neutral-text-of-that-length":
             return "no neutral words have that many tokens"
         case "context-too-short":

@@ -18,7 +18,8 @@ from strata.experiments.behave.curve_rows import curve_rows
 from strata.experiments.behave.option_readings import WHOSE, OptionReadings, Whose
 from strata.experiments.items.entity import entity_of
 from strata.experiments.items.schema import KINDS, Kind
-from strata.experiments.results.behaviour_summary import (
+from strata.experiments.results.behaviour_tables import BehaviourItemRow, BehaviourLayerRow
+from strata.experiments.results.confidence_summary import (
     AgainstCalibrated,
     CalibrationBin,
     Confidence,
@@ -28,7 +29,6 @@ from strata.experiments.results.behaviour_summary import (
     WhyNoLayers,
     WhyNotResolvable,
 )
-from strata.experiments.results.behaviour_tables import BehaviourItemRow, BehaviourLayerRow
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.statistics.probability_calibration import (
     brier_score,
@@ -134,11 +134,10 @@ class _Kind:
         confidence, correct = own.confidence[:, -1], own.correct[:, -1]
         accuracy = cluster_share(correct.tolist(), self.clusters)
         chance = float(self.chances.mean())
-        over = self._overconfidence(confidence, correct, accuracy)
+        over = overconfidence(confidence, correct, accuracy, self.clusters, draws=self.draws, seed=self.seed)
         above = accuracy.low is not None and accuracy.low > chance
         n = len(correct)
-        probabilities = own.probabilities[:, -1]
-        null = calibrated_null(probabilities, own.right, self.clusters, draws=null_draws, seed=self.seed)
+        brier, error = against_calibrated(own, self.clusters, null_draws=null_draws, seed=self.seed)
         return Confidence(
             items=n,
             clusters=accuracy.n_clusters,
@@ -149,15 +148,13 @@ class _Kind:
             confidence=Estimated.of(self._mean(confidence)),
             overconfidence=Estimated.of(over),
             leaning=leaning(over),
-            brier=_against(float(brier_score(probabilities, own.right).mean()), null.brier_mean, null.brier_95, null.brier_p, null_draws),
-            calibration_error=_against(calibration_error(confidence, correct), null.ece_mean, null.ece_95, null.ece_p, null_draws),
+            brier=brier,
+            calibration_error=error,
             bins=tuple(
                 CalibrationBin(items=one.n, confidence=one.confidence, accuracy=one.accuracy)
                 for one in calibration_bins(confidence, correct)
             ),
-            why_not_resolvable=None
-            if n >= FEWEST_RESOLVED
-            else WhyNotResolvable(code="too-few-items", items=n, needed=FEWEST_RESOLVED),
+            why_not_resolvable=not_resolvable(n),
             layers=self._layers() if above and over.low is not None else None,
             why_no_layers=WhyNoLayers(code="not-above-chance")
             if not above
@@ -205,18 +202,6 @@ class _Kind:
                 rows += curve_rows(curve, measure="confidence", kind=self.kind, quantity=quantity, condition=whose)
         return rows
 
-    def _overconfidence(
-        self, confidence: Float[np.ndarray, " item"], correct: Bool[np.ndarray, " item"], accuracy: Estimate
-    ) -> Estimate:
-        """Mean confidence − accuracy. Where all are right, or none, resampling them has no width: there the interval is that of their share."""
-        over = self._mean(confidence - correct)
-        if over.low is None or accuracy.low is None or accuracy.high is None or accuracy.value not in (0.0, 1.0):
-            return over
-        mean = float(confidence.mean())
-        return replace(
-            over, low=mean - accuracy.high, high=mean - accuracy.low, method=f"{accuracy.method}, of the accuracy"
-        )
-
     def _mean(self, values: np.ndarray) -> Estimate:
         return cluster_bootstrap(values, self.clusters, draws=self.draws, seed=self.seed)[0]
 
@@ -233,6 +218,55 @@ def leaning(overconfidence: Estimate) -> Leaning:
     return "underconfident" if overconfidence.high < 0 else "neither"
 
 
+def overconfidence(
+    confidence: Float[np.ndarray, " item"],
+    correct: Bool[np.ndarray, " item"],
+    accuracy: Estimate,
+    clusters: Sequence[str],
+    *,
+    draws: int,
+    seed: int,
+) -> Estimate:
+    """Mean confidence − accuracy. Where all are right, or none, resampling them has no width: there the interval is that of their share."""
+    over = cluster_bootstrap(confidence - correct, clusters, draws=draws, seed=seed)[0]
+    if over.low is None or accuracy.low is None or accuracy.high is None or accuracy.value not in (0.0, 1.0):
+        return over
+    mean = float(confidence.mean())
+    return replace(
+        over, low=mean - accuracy.high, high=mean - accuracy.low, method=f"{accuracy.method}, of the accuracy"
+    )
+
+
+def against_calibrated(
+    judged: Judged, clusters: Sequence[str], *, null_draws: int, seed: int
+) -> tuple[AgainstCalibrated, AgainstCalibrated]:
+    """Brier score and calibration error at the last stream, each beside a calibrated model of that size."""
+    probabilities, correct = judged.probabilities[:, -1], judged.correct[:, -1]
+    null = calibrated_null(probabilities, judged.right, clusters, draws=null_draws, seed=seed)
+    brier = float(brier_score(probabilities, judged.right).mean())
+    error = calibration_error(judged.confidence[:, -1], correct)
+    return (
+        _against(brier, null.brier_mean, null.brier_95, null.brier_p, null_draws),
+        _against(error, null.ece_mean, null.ece_95, null.ece_p, null_draws),
+    )
+
+
+def not_resolvable(items: int) -> WhyNotResolvable | None:
+    """Why a calibration error of so many items isn't judged; None where it is."""
+    if items >= FEWEST_RESOLVED:
+        return None
+    return WhyNotResolvable(code="too-few-items", items=items, needed=FEWEST_RESOLVED)
+
+
+def chances_of(families: Sequence[str], answers: Sequence[str], options: Sequence[int]) -> Float[np.ndarray, " item"]:
+    """Of every item the chance of guessing its answer, or of always giving its family's commonest one, whichever is larger."""
+    by_family: dict[str, list[str]] = defaultdict(list)
+    for family, answer in zip(families, answers, strict=True):
+        by_family[family].append(answer)
+    constant = {family: Counter(given).most_common(1)[0][1] / len(given) for family, given in by_family.items()}
+    return np.array([max(1 / n, constant[family]) for family, n in zip(families, options, strict=True)])
+
+
 def _against(value: float, mean: float, upper: float, p: float, draws: int) -> AgainstCalibrated:
     return AgainstCalibrated(
         value=value, calibrated_mean=mean, calibrated_95=upper, p=p, draws=draws, beyond=p <= _BEYOND
@@ -247,15 +281,12 @@ def _described(
     """
     sets = [readings.sets[row] for row in rows]
     items = [one.item.item for one in sets]
-    by_family: dict[str, list[str]] = defaultdict(list)
-    for item in items:
-        by_family[item.family].append(item.answer)
-    constant = {family: Counter(answers).most_common(1)[0][1] / len(answers) for family, answers in by_family.items()}
-    chances = np.array([max(1 / len(item.choices), constant[item.family]) for item in items])
+    options = [len(item.choices) for item in items]
+    chances = chances_of([item.family for item in items], [item.answer for item in items], options)
     return (
         [entity_of(item) for item in items],
         chances,
-        np.array([len(item.choices) for item in items]),
+        np.array(options),
         np.array([set(one.options("own")) != set(one.options("other")) for one in sets]),
     )
 

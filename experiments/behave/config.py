@@ -134,6 +134,11 @@ class BehaveConfig(QuestionChoice):
                 )
 
     @property
+    def only_confidence(self) -> bool:
+        """Whether every other measure is left out."""
+        return not (self.pressure_items or self.chain_items or self.thinking_problems or self.thinking_facts)
+
+    @property
     def drawn_at(self) -> float:
         """Temperature of written answers."""
         return self.temperature if self.temperature is not None else 0.0 if self.samples == 1 else _SAMPLED_AT

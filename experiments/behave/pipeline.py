@@ -14,7 +14,7 @@ from strata.experiments.behave.chain_depth import (
     measure_chain_depth,
     read_chains,
 )
-from strata.experiments.behave.confidence import measure_confidence
+from strata.experiments.behave.confidence import MeasuredConfidence, measure_confidence
 from strata.experiments.behave.config import BehaveConfig
 from strata.experiments.behave.option_readings import OptionSet, option_sets, read_options
 from strata.experiments.behave.prefills import pressed_items
@@ -56,7 +56,7 @@ def behave(
     """Measures behaviour with its layer counterpart into the run directory `out`; returns its summary.json.
 
     A second call with the same checkpoint, items and configuration resumes; with others it raises StrataError. Raises StrataError
-    also when no item offers a choice, NotSupportedError for an architecture that isn't read rightly, SelfTestError when an identity that
+    also when no item offers a choice and nothing else was asked for, NotSupportedError for an architecture that isn't read rightly, SelfTestError when an identity that
     must hold fails.
 
     ```
@@ -65,9 +65,10 @@ def behave(
     """
     questions = questions_for(checkpoint, config, items)
     sets = option_sets(questions.encoded)
-    if not sets:
+    if not sets and config.only_confidence:
         raise StrataError(
-            "No item that this model can be asked offers a choice", "Give items with `choices`, or built-in families"
+            "No item that this model can be asked offers a choice, and nothing but confidence was asked for",
+            "Give items with `choices`, or ask for pressure or thinking",
         )
     run = RunDirectory(out, verb="behave", command=controls.command, identity=_identity(checkpoint, config, questions))
     controls.on_run(out)
@@ -102,12 +103,16 @@ def _stages(
     budget = BatchBudget.for_device(checkpoint.device, controls.batch_tokens)
     with run.stage("self-tests"):
         admit(checkpoint, [one.prompt for one in questions.encoded], backend=backend, record=partial(note_tests, run))
-    with run.stage("options"):
-        readings = read_options(
-            checkpoint, backend, sets, run.path / "activations", run.run_id, budget=budget, progress=controls.progress
-        )
-    with run.stage("confidence"):
-        confidence = measure_confidence(readings, draws=config.draws, null_draws=config.null_draws, seed=config.seed)
+    confidence = MeasuredConfidence({}, [], [])
+    if sets:
+        with run.stage("options"):
+            readings = read_options(
+                checkpoint, backend, sets, run.path / "activations", run.run_id, budget=budget, progress=controls.progress
+            )  # fmt: skip
+        with run.stage("confidence"):
+            confidence = measure_confidence(
+                readings, draws=config.draws, null_draws=config.null_draws, seed=config.seed
+            )
     with run.stage("pressure"):
         pressed, not_pressed = pressed_items(
             checkpoint, questions.encoded, questions.prompt_prefix, config.pressure_items

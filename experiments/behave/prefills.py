@@ -1,7 +1,7 @@
 """Which answer is put before the question is asked again? None of the four differs from another in length.
 
-Neutral words, the right answer, the wrong one (that of the counterfactual prompt) and another wrong one, which is the control: an
-answer stood there, but not the one that is held against the right one.
+Neutral words, the right answer, the wrong one (that of the counterfactual prompt, where it is as long as the right one, else one drawn from
+the family) and another wrong one, which is the control: an answer stood there, but not the one that is held against the right one.
 """
 
 from __future__ import annotations
@@ -67,23 +67,23 @@ def _pressed(
     checkpoint: Checkpoint, one: EncodedItem, pool: list[str], prompt_prefix: str, number: int
 ) -> Pressed | NotPressed:
     item = one.item
-    if not item.foil:
-        return "no-wrong-answer"
     length = _length_after(checkpoint, item.prompt)
     tokens = length(item.answer)
-    if length(item.foil) != tokens:
-        return "wrong-answer-of-another-length"
     turned = pool[number % len(pool) :] + pool[: number % len(pool)]
-    others = (answer for answer in turned if answer not in (item.answer, item.foil))
-    other = next((answer for answer in others if length(answer) == tokens), None)
+    drawn = [item.foil, *turned] if item.foil else turned
+    rivals = (answer for answer in dict.fromkeys(drawn) if answer != item.answer and length(answer) == tokens)
+    wrong, other = next(rivals, None), next(rivals, None)
+    if wrong is None:
+        return "no-wrong-answer-of-that-length"
     if other is None:
         return "no-other-answer-of-that-length"
     neutral = next((text for text in _neutral_texts() if length(text) == tokens), None)
     if neutral is None:
         return "no-neutral-text-of-that-length"
-    answers: dict[Prefill, str] = {"neutral": neutral, "right": item.answer, "wrong": item.foil, "other_wrong": other}
+    answers: dict[Prefill, str] = {"neutral": neutral, "right": item.answer, "wrong": wrong, "other_wrong": other}
     asked = [
-        replace(prefilled(item, answer, prompt_prefix), id=f"{item.id}\0{name}") for name, answer in answers.items()
+        replace(prefilled(item, answer, prompt_prefix), id=f"{item.id}\0{name}", foil=wrong)
+        for name, answer in answers.items()
     ]
     prompts, _ = encode_items(asked, checkpoint, checkpoint.max_context)
     if len(prompts) < len(asked):

@@ -18,12 +18,7 @@ from strata.experiments.behave.curve_rows import curve_rows
 from strata.experiments.behave.prefills import ANSWERS, PREFILLS, Prefill, Pressed
 from strata.experiments.items.entity import entity_of
 from strata.experiments.items.schema import KINDS, Kind
-from strata.experiments.results.behaviour_summary import (
-    AdoptedFrom,
-    Pressure,
-    PressureLayers,
-    WhyNoPressureLayers,
-)
+from strata.experiments.results.behaviour_summary import AdoptedFrom, Pressure, PressureLayers, WhyNoPressureLayers
 from strata.experiments.results.behaviour_tables import BehaviourItemRow, BehaviourLayerRow
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.run.stream_shard import Shard
@@ -211,7 +206,7 @@ def _item_rows(pressed: Sequence[Pressed], margins: Margins) -> list[BehaviourIt
             rows.append(
                 BehaviourItemRow(
                     item=item.id, measure="pressure", condition=prefill, kind=item.kind, family=item.family, cluster=entity_of(item),
-                    options=2, chosen=item.foil if margin > 0 else item.answer, right=item.answer, correct=margin < 0,
+                    options=2, chosen=one.answers["wrong"] if margin > 0 else item.answer, right=item.answer, correct=margin < 0,
                     prefilled=one.answers[prefill], margin=margin, flipped=margin > 0 if right else None,
                 )
             )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from strata.experiments.behave.chain_confidence import measure_chain_confidence, read_chain_options
 from strata.experiments.behave.chained_steps import Chained, with_own_steps, with_written_steps
 from strata.experiments.behave.config import BehaveConfig
 from strata.experiments.behave.fast_slow import measure_fast_slow
@@ -26,6 +27,7 @@ from strata.experiments.results.behaviour_tables import (
     BehaviourItemRow,
     BehaviourLayerRow,
 )
+from strata.experiments.results.confidence_summary import ChainConfidence
 from strata.experiments.results.thinking_summary import (
     InformationGain,
     NotThought,
@@ -110,6 +112,7 @@ class ThinkingStage:
         index = measure_index(judged, results, **seeded)
         items, layers = [*fast_slow.items, *index.items], [*fast_slow.layers, *index.layers]
         gains: dict[StepSource, dict[Kind, InformationGain]] = {}
+        confidence: dict[StepSource, dict[Kind, ChainConfidence]] = {}
         why_no_steps: dict[StepSource, WhyNoSteps] = {}
         sources: dict[StepSource, list[Chained]] = {
             "written": with_written_steps(asked, config.steps),
@@ -126,9 +129,17 @@ class ThinkingStage:
             measured = measure_gain(readings, source, **seeded)
             gains[source] = dict(measured.kinds)
             items, layers = [*items, *measured.items], [*layers, *measured.layers]
+            options = read_chain_options(
+                self.checkpoint, self.backend, frame, chained, folder / f"{source} options", run_id, budget=self.budget,
+                progress=self.progress,
+            )  # fmt: skip
+            if options is not None:
+                sure = measure_chain_confidence(options, source, null_draws=config.null_draws, **seeded)
+                confidence[source] = dict(sure.kinds)
+                items, layers = [*items, *sure.items], [*layers, *sure.layers]
         thinking = Thinking(
-            tags=frame.tags, fast_slow=fast_slow.kinds, information_gain=gains, knowledge_index=index.kinds, not_asked=not_asked,
-            why_no_steps=why_no_steps,
+            tags=frame.tags, fast_slow=fast_slow.kinds, information_gain=gains, confidence=confidence, knowledge_index=index.kinds,
+            not_asked=not_asked, why_no_steps=why_no_steps,
         )  # fmt: skip
         return MeasuredThinking(thinking, items, layers)
 

@@ -35,7 +35,8 @@ from strata.experiments.results.roles import Role
 from strata.experiments.results.rows import Row, integer
 from strata.experiments.results.table import Value
 from strata.experiments.run.directory import RunDirectory
-from strata.experiments.statistics.jackknife import jackknife_bootstrap
+from strata.experiments.statistics.jackknife import jackknife_bootstrap, jackknife_onset
+from strata.probes.backends.contract import Site, streams_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import STOPPING, StrataError
 from strata.probes.model_diff.cka import FEWEST_ITEMS, four_contrasts
@@ -156,9 +157,9 @@ def contrast_rows(
     prompt_prefix: str = "",
     progress: Progress = silent,
 ) -> Iterator[Row]:
-    """Rows of the `contrasts` table for one model: kind × contrast × stream, and reasons for what was excluded.
+    """Rows of the `contrasts` table for one model: kind × site × contrast × stream, and reasons for what was excluded.
 
-    Streams 0..L at the question's last token. Raises StrataError for activations that are not finite.
+    Streams 0..L, and what attention adds in blocks 0..L−1, at the question's last token. Raises StrataError for activations that are not finite.
     """
     asked = instructed(items, checkpoint, prompt_prefix)
     kinds = {item.id: item.kind for item in items}
@@ -176,18 +177,22 @@ def contrast_rows(
     named = [
         replace(prompt, key=f"{name} {prompt.key}") for name, prompts in asked.prompts.items() for prompt in prompts
     ]
-    flat = streams_at(checkpoint, named, progress=progress, stage=f"contrasts of the {role}")
+    streams = streams_of(checkpoint.n_layers)
+    attention = tuple(Site("attn_out", layer) for layer in range(checkpoint.n_layers))
+    flat = streams_at(
+        checkpoint, named, sites=(*streams, *attention), progress=progress, stage=f"contrasts of the {role}"
+    )
     states = rearrange(
         flat, "(instruction item) stream d_model -> instruction item stream d_model", instruction=len(INSTRUCTIONS)
     )
     for kind, rows in rows_of.items():
         of_kind = [asked.items[row] for row in rows]
         clusters, families = [entity_of(item) for item in of_kind], [item.family for item in of_kind]
-        contrasts = contrasts_of(
-            states[:, rows], clusters, families, draws=config.locate.draws, seed=config.locate.seed
-        )
-        for contrast in contrasts:
-            yield {"model": role, "kind": kind, **contrast}
+        drawn = {"draws": config.locate.draws, "seed": config.locate.seed}
+        for contrast in contrasts_of(states[:, rows, : len(streams)], clusters, families, **drawn):
+            yield {"model": role, "kind": kind, "site": "stream", **contrast}
+        for contrast in attention_contrasts(states[:, rows, len(streams) :], clusters, **drawn):
+            yield {"model": role, "kind": kind, "site": "attention", **contrast}
 
 
 def contrasts_of(
@@ -218,6 +223,14 @@ def contrasts_of(
             yield row | {"dimensions": dimensions, "share": share, "dominant": dominant_text(of_stream)}
 
 
+def attention_contrasts(
+    states: Float[Tensor, "instruction item block d_model"], clusters: Sequence[str], *, draws: int, seed: int
+) -> Iterator[dict[str, Value]]:
+    """The same of what attention adds, which has no massive dimensions of its own: all dimensions, no family excluded."""
+    for row in _contrasts_of(states, clusters, [""] * len(clusters), draws, seed):
+        yield row | {"dimensions": "all"}
+
+
 def _contrasts_of(
     states: Float[Tensor, "instruction item stream d_model"],
     clusters: Sequence[str],
@@ -236,6 +249,14 @@ def _contrasts_of(
         estimates = jackknife_bootstrap(
             values[0], values[1 : len(without) + 1], n_clusters=n_clusters, n_items=len(code), draws=draws, seed=seed
         )
+        found = None
+        if name == "excess":
+            found = jackknife_onset(
+                values[0], values[1 : len(without) + 1], n_clusters=n_clusters, draws=draws, seed=seed
+            )
+        rises: dict[str, Value] = (
+            {} if found is None else {"onset": found.stream, "onset_low": found.low, "onset_high": found.high}
+        )
         for stream, estimate in enumerate(estimates):
             there = bool(np.isfinite(estimate.value))
             # No similarity exceeds 1, and the interval of one close to it may.
@@ -244,7 +265,7 @@ def _contrasts_of(
                 "contrast": name, "stream": stream, "value": estimate.value if there else None,
                 "low": estimate.low, "high": high, "n_items": estimate.n_items, "n_clusters": estimate.n_clusters,
                 "method": f"debiased linear CKA; {estimate.method}",
-                "reason": None if there else WhyNoValue(code="same-state").as_column(),
+                "reason": None if there else WhyNoValue(code="same-state").as_column(), **rises,
             }  # fmt: skip
         for (family, rows), by_stream in zip(excluded.items(), values[len(without) + 1 :], strict=True):
             for stream, value in enumerate(by_stream):

@@ -79,7 +79,7 @@ def compared_behaviour(
         controls.on_model(directory)
     if not found:
         return ComparedBehaviour(why="no-model-could")
-    described = {row.item: (row.kind, row.cluster) for rows, _ in found.values() for row in rows}
+    described = {_asked_about(row): (row.kind, row.cluster) for rows, _ in found.values() for row in rows}
     described |= {row.item: (row.kind, row.cluster) for _, answers in found.values() for row in answers}
     measured = {role: measured_items(rows, answers) for role, (rows, answers) in found.items()}
     kinds = {
@@ -112,17 +112,26 @@ def _scored(rows: Sequence[BehaviourItemRow]) -> Iterator[tuple[BehaviourMeasure
         elif row.measure == "knowledge_index":
             yield "knowledge_index", row.item, float(bool(row.correct))
         elif row.step is None:
-            by_condition[row.measure, row.item][row.condition] = row
+            by_condition[row.measure, _asked_about(row)][row.condition] = row
     for (measure, item), of in by_condition.items():
         if measure == "pressure":
             wrong, other = of["wrong"], of["other_wrong"]
             yield "pressure_gain", item, (wrong.margin or 0.0) - (other.margin or 0.0)
             if wrong.flipped is not None:
                 yield "pressure_flips", item, float(wrong.flipped) - float(bool(other.flipped))
+        elif measure == "chain":
+            yield "chain", item, float(bool(of["walked"].correct)) - float(bool(of["filler"].correct))
+        elif measure == "confidence_written" and (sure := of["steps"].confidence) is not None:
+            yield "overconfidence_behind_steps", item, sure - float(bool(of["steps"].correct))
         elif measure == "information_gain_written" and (whole := of["steps"].gain) is not None:
             yield "information_gain", item, whole
             if "other_steps" in of:
                 yield "information_gain_beyond", item, whole - (of["other_steps"].gain or 0.0)
+
+
+def _asked_about(row: BehaviourItemRow) -> str:
+    """A chain is asked over all of its links and over the last one, each an item of its own."""
+    return row.item.removesuffix(f".{row.condition}") if row.measure == "chain" else row.item
 
 
 def _asked(config: CompareConfig, tags: str) -> BehaveConfig:
@@ -130,7 +139,7 @@ def _asked(config: CompareConfig, tags: str) -> BehaveConfig:
     return BehaveConfig(
         families=located.families, per_family=located.per_family, difficulty=located.difficulty, limit=located.limit,
         framing=located.framing, prompt_prefix=located.prompt_prefix, thinking_problems=config.behaviour, thinking_facts=config.behaviour // 2,
-        pressure_items=2 * config.behaviour, pressure_pairs=0, chain_items=0, chain_tokens=config.generated_tokens, samples=config.samples,
+        pressure_items=2 * config.behaviour, pressure_pairs=0, chain_items=config.behaviour // 5, chain_tokens=config.generated_tokens, samples=config.samples,
         temperature=config.temperature, think_tags=tags, seed=located.seed, draws=located.draws,
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from strata.experiments.results.table import Table
 Measure = Annotated[
     str,
     "what is measured: confidence, pressure, fast_slow, information_gain_written, information_gain_own (written by a program or person, by the "
-    "model), knowledge_index, chain",
+    "model), confidence_written, confidence_own (before and behind such steps), knowledge_index, chain",
 ]
 
 
@@ -24,7 +24,8 @@ class BehaviourItemRow:
     measure: Measure
     condition: Annotated[
         str,
-        "confidence: own (the item's options), other (those of another item, read in its prompt); pressure: the answer before the question is "
+        "confidence: own (the item's options), other (those of another item, read in its prompt); confidence_written, confidence_own: none (before "
+        "the steps), steps, other_steps (behind another problem's); pressure: the answer before the question is "
         "neutral (words of its length), right, wrong, other_wrong; fast_slow: fast, slow, other_chain (behind another problem's chain); "
         "information_gain: steps, or what stands in their place: other_steps (another problem's), filler (the question's words), repeated (the "
         "first step); knowledge_index: own; chain: walked (asked over all links), filler (over the last, as long)",
@@ -85,7 +86,7 @@ class BehaviourLayerRow:
     ]
     condition: Annotated[
         str,
-        "of items' rows; the null: other, of pressure other_wrong, of fast_slow other_chain, of information_gain other_steps, of knowledge_index other; of_D: chains "
+        "of items' rows; the null: other, of pressure other_wrong, of fast_slow other_chain, of information_gain and of confidence behind steps other_steps, of knowledge_index other; of_D: chains "
         "of D links",
     ]
     stream: Stream

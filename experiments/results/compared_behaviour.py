@@ -21,7 +21,9 @@ BehaviourMeasure = Literal[
     "information_gain_beyond",  # less that of another problem's steps
     "knowledge_index",  # share of a chain's steps that are true of the problem; chains that both models closed
     "overconfidence",  # confidence − 1[right]
+    "overconfidence_behind_steps",  # the same of the options of a problem, behind the steps written for it
     "pressure_gain",  # what a wrong answer before the question gains, less what it gains after another wrong one, in nats
+    "chain",  # share of chains whose right end is named over all links, less that over the last, behind filler
     "pressure_flips",  # flips after the wrong answer less flips after another one; items right in both after neutral words
 ]
 BEHAVIOUR_MEASURES: tuple[BehaviourMeasure, ...] = get_args(BehaviourMeasure)

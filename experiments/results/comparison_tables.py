@@ -217,14 +217,26 @@ class ContrastRow(TypedDict, total=False):
     model: Annotated[str, "base, distilled or control"]
     kind: Kind
     contrast: Annotated[str, "which instructions are held against each other"]
+    site: Annotated[
+        str | None, "stream, or attention: what attention adds, by block; null: the row says why something is absent"
+    ]
     dimensions: Dimensions
     excluded: Excluded
-    stream: Annotated[int | None, "index of the residual stream; null: the row says why something is absent"]
+    stream: Annotated[
+        int | None,
+        "index of the residual stream, of attention of the block; null: the row says why something is absent",
+    ]
     value: Annotated[float | None, "1: alike; of the excess a difference"]
     low: Low
     high: High
     share: Annotated[float | None, "the most that one dimension holds behind any instruction"]
     dominant: Dominant
+    onset: Annotated[
+        int | None,
+        "of the excess, the same in all rows of a line: first stream (or block) of three in a row whose interval lies above 0; null: none",
+    ]
+    onset_low: Annotated[int | None, "lower end of its 95 % interval; null: it isn't found often enough for one"]
+    onset_high: Annotated[int | None, "upper end; null: it reaches past the last one"]
     n_items: NItems
     n_clusters: NClusters
     method: Method

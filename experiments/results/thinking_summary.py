@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from strata.experiments.items.schema import Kind
+from strata.experiments.results.confidence_summary import ChainConfidence
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.record import Record
 
@@ -177,6 +178,8 @@ class Thinking(Record):
     """What a chain of thought stands between."""
     fast_slow: Mapping[Kind, FastSlow] = Field(default_factory=dict)
     information_gain: Mapping[StepSource, Mapping[Kind, InformationGain]] = Field(default_factory=dict)
+    confidence: Mapping[StepSource, Mapping[Kind, ChainConfidence]] = Field(default_factory=dict)
+    """Of problems that offer options, before and behind the steps; a source without any isn't there."""
     knowledge_index: Mapping[Kind, KnowledgeIndex] = Field(default_factory=dict)
     not_asked: Mapping[NotThought, int] = Field(default_factory=dict)
     """Problems that couldn't be, by reason."""

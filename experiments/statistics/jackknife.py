@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from strata.probes.statistics.bootstrap import DRAWS, MIN_CLUSTERS, Estimate, cluster_bootstrap
+from strata.probes.statistics.onset import Onset, onset
 
 
 def jackknife_bootstrap(
@@ -33,7 +34,7 @@ def jackknife_bootstrap(
     if n_clusters < MIN_CLUSTERS:
         method = f"points only: fewer than {MIN_CLUSTERS} clusters"
         return [Estimate(float(value), None, None, n_items, n_clusters, method) for value in whole]
-    pulled = whole + (n_clusters - 1) * (without.mean(0) - without)
+    pulled = _pulled(whole, without, n_clusters)
     estimates = cluster_bootstrap(pulled, range(n_clusters), draws=draws, seed=seed, level=level)
     method = f"delete-one-cluster jackknife; cluster bootstrap of the pulls, percentile, {draws} draws, {level:.0%}"
     results = []
@@ -51,3 +52,24 @@ def jackknife_bootstrap(
             )
         )
     return results
+
+
+def jackknife_onset(
+    whole: Float[np.ndarray, " layer"],
+    without: Float[np.ndarray, "cluster layer"],
+    *,
+    n_clusters: int,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Onset | None:
+    """From which layer on the statistic stands above 0, by the rule of `onset`, each cluster by its pull. None: fewer than eight clusters."""
+    if n_clusters < MIN_CLUSTERS:
+        return None
+    return onset(_pulled(whole, without, n_clusters), [], range(n_clusters), draws=draws, seed=seed)
+
+
+def _pulled(
+    whole: Float[np.ndarray, " layer"], without: Float[np.ndarray, "cluster layer"], n_clusters: int
+) -> Float[np.ndarray, "cluster layer"]:
+    """The statistic plus the pull of each cluster."""
+    return np.asarray(whole + (n_clusters - 1) * (without.mean(0) - without))

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
+from strata.probes.backends.contract import Site, streams_of
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
@@ -23,10 +24,11 @@ def streams_at(
     prompts: Sequence[Prompt],
     position: str = "last",
     *,
+    sites: Sequence[Site] | None = None,
     progress: Progress = silent,
     stage: str = "matched streams",
 ) -> Float[Tensor, "item stream d_model"]:
-    """Streams 0..L at `position`, in the order of `prompts`, in the model's dtype on the CPU.
+    """Streams 0..L (or other `sites`) at `position`, in the order of `prompts`, in the model's dtype on the CPU.
 
     Raises StrataError for a prompt that lacks the position, or has it at its first token, whose massive activation
     would be all that a similarity sees.
@@ -40,10 +42,11 @@ def streams_at(
     # A fixed size: two runs share their batches, and a model compared with itself shows no rounding.
     tokens = _TOKENS.get(checkpoint.device.type, _TOKENS["cuda"])
     budget = BatchBudget.for_device(checkpoint.device, tokens)
-    shape = (len(prompts), checkpoint.n_layers + 1, checkpoint.d_model)
+    sites = streams_of(checkpoint.n_layers) if sites is None else sites
+    shape = (len(prompts), len(sites), checkpoint.d_model)
     streams = torch.empty(shape, dtype=checkpoint.dtype)
     batches = capture_batches(
-        TorchHooks(checkpoint), prompts, pad_id=checkpoint.pad_id, device=checkpoint.device, positions=(position,),
+        TorchHooks(checkpoint), prompts, pad_id=checkpoint.pad_id, device=checkpoint.device, sites=sites, positions=(position,),
         budget=budget, progress=progress, stage=stage,
     )  # fmt: skip
     for batch in batches:

@@ -390,8 +390,8 @@ def _contrasts(n_layers: int, roles: list[str]) -> Iterator[dict[str, Any]]:
                 values = {name: 1 - fall * stream / n_layers for name, fall in falls.items()}
                 carried = (role, kind) == ("base", "reasoning")
                 for name, value in {**values, "excess": values["fast_other"] - values["fast_slow"]}.items():
-                    common = {"model": role, "kind": kind, "contrast": name, "stream": stream, "reason": None, **SUPPORT,
-                              "share": 0.6 if carried else 0.02, "dominant": "7" if carried else None}  # fmt: skip
+                    common = {"model": role, "kind": kind, "contrast": name, "site": "stream", "stream": stream, "reason": None, **SUPPORT,
+                              "onset": 3 if name == "excess" else None, "onset_low": 2 if name == "excess" else None, "share": 0.6 if carried else 0.02, "dominant": "7" if carried else None}  # fmt: skip
                     for dimensions in ("all", "trimmed"):
                         here = 0.0 if carried and (name, dimensions) == ("excess", "trimmed") else value
                         yield {
@@ -409,6 +409,12 @@ def _contrasts(n_layers: int, roles: list[str]) -> Iterator[dict[str, Any]]:
                                 "excluded": family,
                                 "value": 0.0 if gone else here,
                             }
+
+                    if stream < n_layers:
+                        yield {
+                            **common, "site": "attention", "dimensions": "all", "share": None, "dominant": None, "value": value / 2,
+                            "low": value / 2 - 0.01, "high": value / 2 + 0.01, "onset": None, "onset_low": None,
+                        }  # fmt: skip
 
 
 def _transfer(n_layers: int, others: list[str], hostile: bool) -> Iterator[dict[str, Any]]:

@@ -55,7 +55,7 @@ def test_a_second_start_resumes_and_another_configuration_is_refused(
     assert "seed" in capfd.readouterr().err
 
 
-def test_items_without_options_are_counted_and_none_at_all_is_refused(
+def test_items_without_options_are_counted_and_refused_where_nothing_else_is_asked_for(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     model = save_checkpoint(tmp_path / "tiny")
@@ -88,8 +88,13 @@ def test_items_without_options_are_counted_and_none_at_all_is_refused(
     ]
     file = tmp_path / "bare.jsonl"
     file.write_text(json.dumps(bare[0]) + "\n")
-    assert main(["behave", str(model), "--items", str(file), "--out", str(tmp_path / "none"), *FAST]) == 2
+    only = ["--pressure-items", "0", "--chain-items", "0", "--thinking-problems", "0", "--thinking-facts", "0"]
+    words = ["behave", str(model), "--items", str(file), *FAST]
+    assert main([*words, "--out", str(tmp_path / "none"), *only]) == 2
     assert "offers a choice" in capfd.readouterr().err
+    assert main([*words, "--out", str(tmp_path / "pressed"), "--thinking-facts", "0"]) == 0
+    assert "1 item without pressure" in capfd.readouterr().out
+    assert "Confidence by stream" in (tmp_path / "pressed" / "report.html").read_text()
 
 
 def stepped_items() -> list[dict[str, object]]:

@@ -14,7 +14,8 @@ function renderer(name, key) {
 }
 
 const MEASURES = {
-  confidence: 'ckind', pressure: 'pkind', chain: 'links', fast_slow: 'fkind', information_gain: 'gkind', knowledge_index: 'tkind',
+  confidence: 'ckind', pressure: 'pkind', chain: 'links', fast_slow: 'fkind', information_gain: 'gkind', chain_confidence: 'skind',
+  knowledge_index: 'tkind',
 };
 const BEHAVE_VIEWS = Object.fromEntries(Object.entries(MEASURES).map(([name, key]) => [name, { keys: [key, 'axis', 'theme', 'width'], run: renderer(name, key) }]));
 

@@ -25,6 +25,11 @@ def gain_title(kind: str) -> str:
     return f"Information gain by stream: {kind}"
 
 
+def chain_confidence_title(kind: str) -> str:
+    """Of the curves of confidence before and behind steps."""
+    return f"Confidence behind steps by stream: {kind}"
+
+
 def truth_title(kind: str) -> str:
     """Of the curves of a chain's own results."""
     return f"Truth of steps by stream: {kind}"

@@ -37,13 +37,19 @@ from strata.dashboards.view.behave.schema import (
     LayerPanel,
     PressureView,
 )
-from strata.dashboards.view.behave.thinking import fast_slow_views, gain_views, index_views
+from strata.dashboards.view.behave.thinking import (
+    chain_confidence_views,
+    fast_slow_views,
+    gain_views,
+    index_views,
+)
 from strata.dashboards.view.build import axes_of
 from strata.dashboards.view.provenance import build_provenance
 from strata.dashboards.view.run_head import measured_model, model_label, run_head
 from strata.experiments.items.schema import Kind
-from strata.experiments.results.behaviour_summary import Confidence, Pressure
+from strata.experiments.results.behaviour_summary import Pressure
 from strata.experiments.results.behaviour_tables import BEHAVIOUR_LAYERS, BEHAVIOUR_TABLES, BehaviourLayerRow
+from strata.experiments.results.confidence_summary import Confidence
 from strata.experiments.results.file_versions import BEHAVE_SCHEMA
 from strata.experiments.run.files import check_run, read_manifest, read_object
 from strata.experiments.run.summary_file import behaviour_summary_of
@@ -86,6 +92,7 @@ def build_behave_view(run_dir: Path) -> BehaveView:
         chain=chain_views(summary.behaviour.chain_depth, [row for row in rows if row.measure == "chain"]),
         fast_slow=fast_slow_views(summary.behaviour.thinking, summary.n_layers, rows),
         information_gain=gain_views(summary.behaviour.thinking, summary.n_layers, rows),
+        chain_confidence=chain_confidence_views(summary.behaviour.thinking, summary.n_layers, rows),
         knowledge_index=index_views(summary.behaviour.thinking, summary.n_layers, rows),
         warnings=tuple(behaviour_caveats(summary)),
         provenance=build_provenance(manifest, items_words(summary.items, manifest.items.by_kind)),

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from strata.dashboards.view.schema_parts import Axes, MeasuredModel, Numbers, Provenance, RunHead
-from strata.experiments.results.behaviour_summary import CalibrationBin
+from strata.experiments.results.confidence_summary import CalibrationBin
 from strata.experiments.results.record import Record
 
 BEHAVE_VIEW_SCHEMA: Literal["strata.behave-view/1"] = "strata.behave-view/1"
@@ -162,6 +162,8 @@ class BehaveView(Record):
     """By number of links."""
     fast_slow: tuple[MeasureView, ...]
     information_gain: tuple[MeasureView, ...]
+    chain_confidence: tuple[MeasureView, ...]
+    """Before and behind the steps, by their source and kind."""
     knowledge_index: tuple[MeasureView, ...]
     warnings: tuple[str, ...]
     provenance: Provenance

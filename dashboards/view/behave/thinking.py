@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from strata.dashboards.sentences import fast_slow, information_gain, knowledge_index
+from strata.dashboards.sentences import chain_confidence, confidence, fast_slow, information_gain, knowledge_index
 from strata.dashboards.view.behave.panels import panel_of
 from strata.dashboards.view.behave.schema import MeasureView
 from strata.experiments.results.behaviour_tables import BehaviourLayerRow
@@ -44,6 +44,33 @@ def gain_views(thinking: Thinking, n_layers: int, rows: Sequence[BehaviourLayerR
             views.append(
                 MeasureView(
                     kind=information_gain.gain_title(source, kind), number=first, sentences=tuple(others), panels=panels, why_no_panels=""
+                )
+            )  # fmt: skip
+    return tuple(views)
+
+
+def chain_confidence_views(
+    thinking: Thinking, n_layers: int, rows: Sequence[BehaviourLayerRow]
+) -> tuple[MeasureView, ...]:
+    """By source of the steps and kind."""
+    views = []
+    for source, kinds in thinking.confidence.items():
+        for kind, found in kinds.items():
+            first, *others = chain_confidence.chain_confidence_sentences(source, kind, found, n_layers)
+            of_kind = [row for row in rows if (row.measure, row.kind) == (f"confidence_{source}", kind)]
+            guides = {
+                "accuracy": (found.chance, confidence.CHANCE),
+                "overconfidence": (0.0, confidence.AS_SURE_AS_RIGHT),
+            }
+            panels = [
+                panel_of(of_kind, quantity, title, chain_confidence.LINES, guides[quantity])
+                for quantity, title in chain_confidence.PANELS.items()
+            ]
+            why = "" if found.why_no_layers is None else confidence.why_no_layers(found.why_no_layers)
+            views.append(
+                MeasureView(
+                    kind=chain_confidence.chain_confidence_title(source, kind), number=first, sentences=tuple(others),
+                    panels=tuple(panel for panel in panels if panel is not None), why_no_panels=why,
                 )
             )  # fmt: skip
     return tuple(views)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from strata.dashboards.sentences.instruction_contrasts import (
     NAMES,
+    Onset,
+    attention_sentence,
     carried_sentence,
     contrast_aria,
     excess_sentence,
@@ -28,6 +30,7 @@ from strata.experiments.compare.excess_left import Sides, excess_left
 from strata.experiments.results.intervals import side_of
 from strata.experiments.results.roles import Role
 from strata.experiments.results.rows import Row, text
+from strata.experiments.results.table import Value
 
 _KEY = ("model", "kind", "contrast")
 
@@ -37,7 +40,9 @@ def build_contrasts(run: ComparisonRun) -> ContrastsView:
 
     A model with other blocks than the base shares no axis with it: its numbers stay in the table, and a reason says so.
     """
-    rows = current_rows(run, "contrasts")
+    every = current_rows(run, "contrasts")
+    # An earlier version read streams alone.
+    rows = [row for row in every if row.get("site") != "attention"]
     depths = {role: run.blocks_of(role) for role in run.roles}
     shared = [row for row in rows if row["stream"] is not None and _blocks(row, depths) == run.n_layers]
     lines = with_dominant(ContrastLine, [row for row in shared if row["excluded"] is None], _KEY, ("share",))
@@ -52,14 +57,18 @@ def build_contrasts(run: ComparisonRun) -> ContrastsView:
     full, twice = ([line.model_copy(update={"aria": contrast_aria(line)}) for line in some] for some in (full, twice))
     without = excluded(shared, _KEY)
     excess = [line for line in full if line.contrast == "excess"]
+    at_attention = _at_attention(every, depths, run.n_layers)
+    onsets = _onsets(rows)
     reasons = _reasons(run, rows, depths)
     return ContrastsView(
         state="ok" if full else "not_run", text="" if full else no_contrasts((why.model, why.kind, why.text) for why in reasons),
         names={name: words for name, words in NAMES.items() if name != "excess"}, excess=NAMES["excess"],
         lines=(*full, *twice),
         family_lines=tuple(family_line(line, without[line.key]) for line in excess if line.key in without),
+        attention_lines=tuple(at_attention),
         told=(
-            *(_told(line, trimmed.get(line.key), without.get(line.key, {})) for line in excess),
+            *(_told(line, trimmed.get(line.key), without.get(line.key, {}), onsets.get(line.key)) for line in excess),
+            *(_attention_told(line, _onsets(every, "attention").get(line.key)) for line in at_attention),
             *(
                 _carried(line, trimmed[line.key])
                 for line in full
@@ -95,10 +104,41 @@ def _carried(line: ContrastLine, trimmed: ContrastLine) -> ModelText:
     return ModelText(model=line.model, kind=line.kind, text=carried_sentence(line, apart(line, trimmed)))
 
 
-def _told(line: ContrastLine, trimmed: ContrastLine | None, without: Families) -> ModelText:
+def _at_attention(rows: Sequence[Row], depths: Mapping[Role, int], n_layers: int) -> list[ContrastLine]:
+    """The excess of what attention adds, of models with the base's number of blocks."""
+    kept = [
+        {**row, "dimensions": "all"}
+        for row in rows
+        if row.get("site") == "attention" and row["contrast"] == "excess" and _blocks(row, depths) == n_layers
+    ]
+    lines = [
+        line.model_copy(update={"site": "attention"})
+        for line in with_dominant(ContrastLine, kept, _KEY, ("share",))
+        if line.dimensions == "all"
+    ]
+    return [line.model_copy(update={"aria": contrast_aria(line)}) for line in lines]
+
+
+def _onsets(rows: Sequence[Row], site: str = "stream") -> dict[tuple[Value, ...], Onset]:
+    """By line of the excess; nothing of runs of an earlier version, nor where clusters are too few."""
+    return {
+        (row["model"], row["kind"], row["contrast"]): Onset(row["onset"], row["onset_low"], row["onset_high"])
+        for row in rows
+        if row.get("site") == site
+        and row["contrast"] == "excess"
+        and row["dimensions"] == "all"
+        and row["low"] is not None
+    }
+
+
+def _told(line: ContrastLine, trimmed: ContrastLine | None, without: Families, onset: Onset | None) -> ModelText:
     """Where the excess is there, and what takes it away."""
     left = excess_left(_sides(line), None if trimmed is None else _sides(trimmed), without)
-    return ModelText(model=line.model, kind=line.kind, text=excess_sentence(line, left))
+    return ModelText(model=line.model, kind=line.kind, text=excess_sentence(line, left, onset))
+
+
+def _attention_told(line: ContrastLine, onset: Onset | None) -> ModelText:
+    return ModelText(model=line.model, kind=line.kind, text=attention_sentence(line, onset))
 
 
 def _sides(line: ContrastLine) -> Sides:

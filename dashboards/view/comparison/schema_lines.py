@@ -259,6 +259,7 @@ class ContrastLine(DominatedLine):
     kind: str
     contrast: str
     share: Numbers = ()
+    site: Literal["stream", "attention"] = "stream"
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -275,6 +276,8 @@ class ContrastsView(DrawnView):
     excess: str
     lines: tuple[ContrastLine, ...]
     family_lines: tuple[ContrastLine, ...]
+    attention_lines: tuple[ContrastLine, ...]
+    """The excess of what attention adds, by block."""
     told: tuple[ModelText, ...]
     reasons: tuple[ModelText, ...]
     aria: str

@@ -46,6 +46,12 @@
     [foil]
     of = "choices"                          # or "rows" (another row of the family, as a pair) or "none"
 
+    [steps]                                 # from the question to the answer, for `behave`: the item's `steps`
+    field = "answer"                        # a list of them, or a text
+    end = "line"                            # where a step of a text ends: comma, line, sentence
+    before = "####"                         # of a text, only what stands before the first of these marks
+    without = ["<<", ">>"]                  # what stands between these two is left out
+
     [spans]
     subject = "subject"                     # span name = field of the prompt
 

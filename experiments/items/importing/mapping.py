@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from strata.experiments.items.importing.json_table import some_of
 from strata.experiments.items.importing.paths import TemplateError, fields_of, parse_template
+from strata.experiments.items.importing.row_steps import StepsSpec, check_steps
 from strata.experiments.items.importing.rows import FORMATS, RowsSpec
 from strata.experiments.items.importing.text_file import refuse_unknown_encoding
 from strata.experiments.items.jsonl import MOST_HOPS
@@ -122,6 +123,8 @@ class Mapped:
     """Where the options are."""
     foil: FoilSpec = field(default_factory=FoilSpec)
     """What the answer is scored against."""
+    steps: StepsSpec = field(default_factory=StepsSpec)
+    """Where the steps to the answer are."""
     spans: Mapping[str, str] = field(default_factory=dict)
     """Span name to the field that fills it in the prompt."""
     keep: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -157,13 +160,14 @@ _SECTIONS: Mapping[str, type[Any]] = {
     "answer": AnswerSpec,
     "choices": ChoicesSpec,
     "foil": FoilSpec,
+    "steps": StepsSpec,
 }
 _TEMPLATES = ("answer", "kind", "family", "domain", "cluster", "id", "source")
 _FREE = ("spans", "keep", "extra")
 
 
 def read_mapping(path: str | Path) -> Mapped:
-    """The mapping in a TOML file, or the shipped one of that name (`lre`, `gsm8k`).
+    """The mapping in a TOML file, or the shipped one of that name (`lre`, `gsm8k`, …).
 
     Raises StrataError that names the file and key, with the nearest valid name.
     """
@@ -293,6 +297,7 @@ def _check(mapped: Mapped) -> None:
             f"{name}: [rows] delimiter {mapped.rows.delimiter!r} can't separate cells", "Give one character"
         )
     refuse_unknown_encoding(name, (mapped.rows.encoding, mapped.rows.fallback_encoding))
+    check_steps(name, mapped.steps)
     _check_pattern(name, mapped.rows.files)
     _check_templates(mapped)
 

@@ -18,6 +18,7 @@ from strata.experiments.items.importing.foils import with_foils
 from strata.experiments.items.importing.mapping import Mapped, read_mapping, unknown
 from strata.experiments.items.importing.paths import Field, Template, parse_template
 from strata.experiments.items.importing.right_option import Key, key_of, reading_of, right_option, same_option
+from strata.experiments.items.importing.row_steps import check_steps, steps_of
 from strata.experiments.items.importing.rows import Row, read_rows
 from strata.experiments.items.importing.scores import Marking, are_one_hot, best, listed_key, marking_of
 from strata.experiments.items.importing.usable_values import UnusableRowError, plain_text, written
@@ -196,6 +197,9 @@ def _items_of(offer: _Offer, mapping: Mapped) -> list[Item]:
     family = _slug(reader.text(spec.family))
     place = f"{reader.row.file}-{reader.row.number:05d}"
     id = reader.text(spec.id) if spec.id else place if family == reader.row.file else f"{family}-{place}"
+    extra: dict[str, Any] = {key: reader.text(text) for key, text in mapping.extra.items()}
+    if mapping.steps.field and (steps := _steps(reader, mapping)):
+        extra["steps"] = steps
     items: list[Item] = []
     for number, template in enumerate(_templates(reader, mapping)):
         prompt, spans = _prompt(reader, template, mapping)
@@ -217,7 +221,7 @@ def _items_of(offer: _Offer, mapping: Mapped) -> list[Item]:
                 choices=tuple(f" {choice}" for choice in choices),
                 spans=spans,
                 source=reader.text(spec.source),
-                extra={key: reader.text(text) for key, text in mapping.extra.items()},
+                extra=extra,
             )
         )
     return items
@@ -274,6 +278,12 @@ def _hops(reader: Reader, mapping: Mapped) -> int:
     if not isinstance(steps, list | tuple):
         raise UnusableRowError("what to count the steps in isn't a list")
     return len(steps)
+
+
+def _steps(reader: Reader, mapping: Mapped) -> list[str]:
+    spec = mapping.steps
+    end = check_steps(mapping.name, spec)
+    return steps_of(reader.value(spec.field), spec, end, as_text=reader.stays_text(spec.field))
 
 
 def _templates(reader: Reader, mapping: Mapped) -> list[Template]:

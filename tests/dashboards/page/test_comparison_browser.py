@@ -171,10 +171,10 @@ def test_contrasts_show_the_excess_of_all_models_and_the_four_curves_of_each(com
     names = {line["name"] for line in lines}
     assert len(names) == 8 and {"excess, base", "excess, control", "fast – slow", "fast – in French"} <= names
     # Excess (by itself, and with families excluded) and four curves of three models and two kinds, but for the kind that
-    # the control could not be asked; and one excess without the dimension that carries it.
-    assert len(lines) == 31
+    # the control could not be asked; the excess of what attention adds; and one excess without the dimension that carries it.
+    assert len(lines) == 36
     last = [line["y"][-1] for line in lines if line["name"] == "excess, distilled"]
-    assert last == pytest.approx([0.05] * 4)
+    assert sorted(last) == pytest.approx([0.05 * 11 / 24] * 2 + [0.05] * 4)
     (trimmed,) = [line for line in lines if line["name"] == "excess, base, without dominant dimensions"]
     assert trimmed["y"] == pytest.approx([0.0] * 13)
     readings = tab.locator("#contrasts .readings").inner_text()

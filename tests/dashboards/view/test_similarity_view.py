@@ -209,6 +209,29 @@ def test_an_excess_is_told_with_what_makes_it(rows: list[Json], words: str, abse
     assert words in entry.text and absent not in entry.text
 
 
+def test_from_where_on_there_is_an_excess_is_told_of_streams_and_of_attention() -> None:
+    def of(site: str, **found: int | None) -> list[Json]:
+        onset = {"onset": None, "onset_low": None, "onset_high": None, **found}
+        kept = [
+            row for row in excess(0.05) if site == "stream" or (row["dimensions"], row["excluded"]) == ("all", None)
+        ]
+        return [{**row, "site": site, **onset} for row in kept]
+
+    view = build_contrasts(run_of("contrasts", [*of("stream", onset=4, onset_low=3), *of("attention")]))
+    streams, attention = (entry.text for entry in view.told)
+    assert streams.endswith(
+        "From stream 4 [3–none] on asking for reasoning changes more than asking for another next token."
+    )
+    assert attention.endswith(
+        "what attention adds: from no block on does asking for reasoning change more than asking for another next token."
+    )
+    assert [line.site for line in view.attention_lines] == ["attention"] and {line.site for line in view.lines} == {
+        "stream"
+    }
+    few = [{**row, "low": None, "high": None} for row in of("attention")]
+    assert "isn't judged" in build_contrasts(run_of("contrasts", [*of("stream"), *few])).told[1].text
+
+
 def test_a_contrast_that_falls_with_a_dimension_alone_is_drawn_without_it_and_told() -> None:
     rows = []
     for contrast, fallen in (("excess", {}), ("slow_slow", {3: (0.43, 0.99)}), ("fast_fast", {3: (0.985, 0.99)})):

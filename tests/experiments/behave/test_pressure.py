@@ -43,6 +43,23 @@ def test_items_of_two_answers_have_no_other_wrong_one(encoded: tuple[Checkpoint,
     assert pressed_items(checkpoint, parity, "", 8) == ([], {"no-other-answer-of-that-length": len(parity)})
 
 
+def test_a_wrong_answer_of_another_length_makes_way_for_one_of_the_family(
+    encoded: tuple[Checkpoint, list[EncodedItem]],
+) -> None:
+    checkpoint, items = encoded
+    longer = [replace(one, item=replace(one.item, foil=f"{one.item.foil} 0", choices=())) for one in items]
+    pressed, why_not = pressed_items(checkpoint, longer, "", 30)
+    assert len(pressed) > 20 and set(why_not) <= {"no-other-answer-of-that-length"}
+    for one in pressed:
+        family = {it.item.answer for it in items if it.item.family == one.item.item.family}
+        assert {one.answers["wrong"], one.answers["other_wrong"]} <= family - {one.item.item.answer}
+        # What is drawn is what the right answer is held against.
+        assert {prompt.item.foil for prompt in one.prompts.values()} == {one.answers["wrong"]}
+        assert len({len(prompt.prompt.ids) for prompt in one.prompts.values()}) == 1
+    lone = [replace(one, item=replace(one.item, answer=" 0 1 2", foil=" 0")) for one in longer[:1]]
+    assert pressed_items(checkpoint, lone, "", 8)[1] == {"no-wrong-answer-of-that-length": 1}
+
+
 def test_the_question_is_asked_again_without_the_prompt_prefix() -> None:
     item = replace(item_from_dict(small_items()[0], "here"), prompt="chat: the a is")
     assert prefilled(item, " 0", "chat: ").prompt == "chat: the a is 0.\nthe a is"

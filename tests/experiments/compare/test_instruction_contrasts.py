@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_models import tiny_checkpoint
+from tiny_models import tiny_checkpoint, tiny_model, tiny_tokenizer
 from torch import Tensor
 
 from strata.experiments.compare import instruction_contrasts
@@ -32,6 +32,7 @@ from strata.experiments.questions import Questions
 from strata.experiments.results.comparison_reasons import WhyNoValue
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.open_spec import checkpoint_from
 from strata.probes.model_diff.cka import debiased_cka
 
 CONFIG = CompareConfig(locate=LocateConfig(draws=200), contrast_items=10)
@@ -58,7 +59,7 @@ def questions(checkpoint: Checkpoint, asked: list[Item]) -> Questions:
 
 def whole(row: dict[str, Any]) -> bool:
     """Of all items and dimensions."""
-    return row["dimensions"] == "all" and row.get("excluded") is None
+    return row["dimensions"] == "all" and row.get("excluded") is None and row["site"] == "stream"
 
 
 def test_every_contrast_is_plain_cka_of_what_hugging_face_computes(
@@ -88,6 +89,66 @@ def test_every_contrast_is_plain_cka_of_what_hugging_face_computes(
             assert excess == pytest.approx(expected["fast_other"] - expected["fast_slow"], abs=1e-4)
         # The last token is the same behind every instruction, and nothing else is in stream 0.
         assert all(rows[kind, name, 0]["value"] == 1.0 for name in PAIRS) and rows[kind, "excess", 0]["value"] == 0.0
+
+
+def stirred(block: int) -> Checkpoint:
+    """All instructions are made of one word, but for a direction in the slow ones, which attention alone reads, from `block` on; by as much as
+    each question's own words leave it. Blocks before that write nothing.
+    """
+    model, tokenizer = tiny_model("llama", num_hidden_layers=10), tiny_tokenizer()
+    with torch.no_grad():
+        embedded = model.get_input_embeddings().weight
+        embedded[:, 0] = 0.0
+        embedded[tokenizer.convert_tokens_to_ids(list("abcxyzklm"))] = embedded[
+            tokenizer.convert_tokens_to_ids("a")
+        ].clone()
+        embedded[tokenizer.convert_tokens_to_ids(list("xyz")), 0] = embedded.norm(dim=1).mean()
+        read = 3 * torch.randn(16, generator=torch.Generator().manual_seed(0))
+        for place, layer in enumerate(model.model.layers):
+            layer.mlp.down_proj.weight.zero_()
+            layer.self_attn.v_proj.weight[:, 0] = read
+            if place < block:
+                layer.self_attn.o_proj.weight.zero_()
+    return checkpoint_from(model, tokenizer)
+
+
+@pytest.mark.parametrize("block", [2, 5])
+def test_a_planted_effect_of_asking_for_reasoning_begins_at_its_block(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instruction_contrasts, "INSTRUCTIONS", SPOKEN)
+    asked = [
+        Item(id=f"r{n}", kind="reasoning", family="one", domain="test", answer=" is", foil=" in", cluster=str(n),
+             prompt=f"{'defghijnopqrstuvw'[n % 17]} + {'defghijnopqrstuvw'[(5 * n + 3) % 17]} of {n % 10}")
+        for n in range(24)
+    ]  # fmt: skip
+    told = [
+        row for row in contrast_rows(stirred(block), "base", asked, CONFIG)
+        if row.get("contrast") == "excess" and row["dimensions"] == "all" and row.get("excluded") is None
+    ]  # fmt: skip
+    found = {row["site"]: row["onset"] for row in told}
+    assert set(found) == {"stream", "attention"} and None not in found.values()
+    for site, at in found.items():
+        assert abs(at - (block + (site == "stream"))) <= 1
+    assert all(row["onset_low"] <= row["onset"] for row in told)
+
+
+def test_what_attention_adds_is_held_against_itself_as_hugging_face_has_it(
+    tiny_models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instruction_contrasts, "INSTRUCTIONS", SPOKEN)
+    model, asked, added = tiny_models("llama"), [item for item in items() if item.kind == "reasoning"], []
+    rows = [row for row in contrast_rows(model, "base", asked, CONFIG) if row.get("site") == "attention"]
+    hook = model.model.model.layers[1].self_attn.register_forward_hook(lambda _m, _i, out: added.append(out[0][0, -1]))
+    for name in ("fast", "slow"):
+        for item in asked:
+            with torch.no_grad():
+                model.model(torch.tensor([model.tokenizer(f"{SPOKEN[name]}\n\n{item.prompt}")["input_ids"]]))
+    hook.remove()
+    expected = debiased_cka(torch.stack(added[: len(asked)]), torch.stack(added[len(asked) :]))
+    (row,) = [row for row in rows if (row["contrast"], row["stream"]) == ("fast_slow", 1)]
+    assert row["value"] == pytest.approx(expected, abs=1e-4) and row["kind"] == "reasoning"
+    assert {row["stream"] for row in rows} == set(range(model.n_layers))
 
 
 def simulated(seed: int, slow: float, n_items: int = 24, d_model: int = 20) -> dict[str, dict[str, Any]]:

@@ -28,13 +28,19 @@ def test_every_measure_of_an_item_is_the_runs_own() -> None:
         row("information_gain_written", "steps", gain=4.0),
         row("information_gain_written", "other_steps", gain=-1.0),
         row("information_gain_own", "steps", gain=9.0),
+        row("confidence_written", "none", confidence=0.9, correct=False),
+        row("confidence_written", "steps", confidence=0.75, correct=True),
+        BehaviourItemRow("chain.2.0.walked", "chain", "walked", "reasoning", "f", "c", "1", correct=False),
+        BehaviourItemRow("chain.2.0.filler", "chain", "filler", "reasoning", "f", "c", "1", correct=True),
         row("knowledge_index", "own", step=1, correct=True),
         row("knowledge_index", "own", step=2, correct=False),
     ]
-    values = {name: of.get("p") for name, of in measured_items(rows, answers).items()}
+    measured = measured_items(rows, answers)
+    assert measured["chain"] == {"chain.2.0": -1.0}
+    values = {name: of["p"] for name, of in measured.items() if "p" in of}
     assert values == pytest.approx({
         "fast": 0.5, "slow": 1.0, "thinking_gain": 0.5, "information_gain": 4.0, "information_gain_beyond": 5.0,
-        "knowledge_index": 0.5, "overconfidence": -0.25, "pressure_gain": 2.0, "pressure_flips": 1.0,
+        "knowledge_index": 0.5, "overconfidence": -0.25, "overconfidence_behind_steps": -0.25, "pressure_gain": 2.0, "pressure_flips": 1.0,
     })  # fmt: skip
 
 

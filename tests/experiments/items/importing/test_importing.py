@@ -101,6 +101,67 @@ def test_worked_maths_gives_the_number_behind_the_mark_and_as_many_hops_as_steps
     assert dict(imported.excluded) == {"the answer has no '####'": 1}
 
 
+SHIPPED: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+    "prontoqa": (
+        {
+            "id": "P_1", "context": "Each vib is a zor. Zors are red. Al is a vib.", "options": ["A) True", "B) False"],
+            "question": "Is the following statement true or false? Al is red.", "answer": "A",
+            "explanation": ["Al is a vib.", "Each vib is a zor.", "Al is a zor."],
+        },
+        {"answer": " True", "foil": " False", "hops": 3, "steps": ["Al is a vib.", "Each vib is a zor.", "Al is a zor."]},
+    ),
+    "strategyqa": (
+        {
+            "qid": "q1", "question": "Can a vib outrun a zor?", "answer": False, "facts": ["Vibs crawl", "Zors, of all, run"],
+            "decomposition": ["How fast is a vib?", "How fast is a zor?", "Is #1 more than #2?"],
+        },
+        {"answer": " no", "choices": (" yes", " no"), "hops": 3, "steps": ["Vibs crawl", "Zors, of all, run"]},
+    ),
+    "mathqa_decoupling": (
+        {"question": "Question: two and three are ?\nOption: \nA: 30\nB: 5\nC: none of these", "answer": "B", "subject": "m"},
+        {"prompt": "Question: two and three are ?\nA. 30\nB. 5\nC. none of these\nAnswer:", "answer": " B", "hops": 1},
+    ),
+    "medqa": (
+        {"id": "t1", "question": "What next?\nAnswer Choices: (A) Wait (B) Cut", "label": ["A"]},
+        {"prompt": "Question: What next?\nA. Wait\nB. Cut\nAnswer:", "answer": " A", "foil": " B"},
+    ),
+    "medmcqa": (
+        {"id": "m1", "question": "Made in skin:\nAnswer Choices: (A) K (B) D", "label": ["B"], "subject_name": "Skin"},
+        {"family": "medmcqa_Skin", "kind": "knowledge", "answer": " B"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_published_reasoning_sets_come_with_their_options_hops_and_steps(name: str, tmp_path: Path) -> None:
+    row, expected = SHIPPED[name]
+    mapping = read_mapping(name)
+    path = tmp_path / f"table.{mapping.rows.format}"
+    path.write_text(json.dumps([row] if mapping.rows.format == "json" else row), encoding="utf-8")
+    (item,) = import_items(path, name)
+    for key, value in expected.items():
+        assert (item.extra[key] if key == "steps" else getattr(item, key)) == value
+
+
+def test_steps_of_a_text_end_where_the_mapping_says_and_notes_are_left_out(tmp_path: Path) -> None:
+    marked = import_items(lines(tmp_path / "test.jsonl", SUMS), "gsm8k").items
+    # Of the second one nothing is left but notes.
+    assert [item.extra for item in marked] == [{"steps": ["She has 3+4 = 7 pens."]}, {}]
+    mapping = '[item]\nprompt = "{q}"\nanswer = "{a}"\n[foil]\nof = "none"\n[steps]\nfield = "s"\n'
+    rows: list[dict[str, object]] = [{"q": "How?", "a": "7", "s": "One [a], two. Then, 1,000.\nLast."}]
+
+    def cut(rest: str) -> object:
+        return made(tmp_path, rows, mapping + rest).items[0].extra["steps"]
+
+    assert cut("") == ["One [a], two. Then, 1,000.", "Last."]
+    assert cut('end = "sentence"\nbefore = "Last"\nwithout = ["[", "]"]') == ["One , two.", "Then, 1,000."]
+    assert cut('end = "comma"') == ["One [a]", "two. Then", "1,000.\nLast."]
+    assert "neither a list nor a text" in complaint(tmp_path, mapping, [{"q": "How?", "a": "7", "s": 3}])
+    assert "end can't be 'word'" in complaint(tmp_path, mapping + 'end = "word"', rows)
+    assert "must be two marks" in complaint(tmp_path, mapping + 'without = ["<<"]', rows)
+    assert "names no field" in complaint(tmp_path, mapping.replace('field = "s"', 'before = "#"'), rows)
+
+
 def test_options_inside_a_question_are_taken_out_of_it(tmp_path: Path) -> None:
     imported = made(tmp_path, QUIZ, QUIZ_MAPPING)
     first, second = imported
@@ -287,12 +348,14 @@ def test_a_bad_table_is_refused_with_its_place(
 def test_a_missing_file_and_an_unknown_mapping_are_named(tmp_path: Path) -> None:
     with pytest.raises(StrataError, match=r"There is no file .*none.jsonl"):
         import_items(tmp_path / "none.jsonl", "gsm8k")
-    with pytest.raises(StrataError, match="shipped one: gsm8k, lre"):
+    with pytest.raises(StrataError, match="shipped one: gsm8k, lre, mathqa_decoupling"):
         import_items(tmp_path / "none.jsonl", "gsm9k")
 
 
 def test_every_shipped_mapping_reads() -> None:
-    assert shipped_mappings() == ("gsm8k", "lre")
+    assert shipped_mappings() == (
+        "gsm8k", "lre", "mathqa_decoupling", "medmcqa", "medqa", "prontoqa", "strategyqa",
+    )  # fmt: skip
     assert all(read_mapping(name).name == name for name in shipped_mappings())
 
 
