@@ -6,10 +6,11 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.t
 RUN ?= runs/demo
 SEEDS ?= 0
 
-.PHONY: demo comparison test check lint audit bench campaign docs clean help
+.PHONY: demo behave comparison test check lint audit bench campaign docs clean help
 
 help:
 	@echo "make demo   compare the embedded model with its reasoning-trained twin and a control that learnt the same form without reasoning; prints the page to open"
+	@echo "make behave confidence, pressure, depth of a chain and thinking of the embedded model's reasoning-trained twin; not part of the demo"
 	@echo "make comparison  the same in full, with three seeds of the training and of its control"
 	@echo "make test   all tests"
 	@echo "make check  ruff, strict type checking, known holes in dependencies and all tests"
@@ -20,6 +21,9 @@ help:
 
 demo: $(VENV)/.core
 	$(BIN)/strata compare smollm2 smollm2+think --control smollm2+filler --quick --out $(RUN)
+
+behave: $(VENV)/.core
+	$(BIN)/strata behave smollm2+think --out $(RUN)-behave
 
 comparison: $(VENV)/.core
 	$(BIN)/strata compare smollm2 smollm2+think --distilled-seeds smollm2+think-1,smollm2+think-2 \

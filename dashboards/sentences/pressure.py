@@ -87,6 +87,8 @@ def no_cells_words(why: WhyNoCells) -> str:
 def not_pressed_words(why: NotPressed) -> str:
     """As a clause."""
     match why:
+        case "control-item":
+            return "they are controls, for which nothing is known or worked out"
         case "no-wrong-answer-of-that-length":
             return "their family has no wrong answer of as many tokens as the right one"
         case "no-other-answer-of-that-length":

@@ -17,8 +17,18 @@ _SAMPLED_AT = 0.6
 
 @dataclass(frozen=True)
 class BehaveConfig(QuestionChoice):
+    confidence_items: int = field(
+        default=400,
+        metadata=setting(
+            "most items of each kind whose options are scored, families in turn; 0 for none",
+            "questions",
+            whole,
+            metavar="N",
+        ),
+    )
+    """Most items of each kind whose options are scored, families in turn: as many as resolve a calibration error."""
     pressure_items: int = field(
-        default=240,
+        default=150,
         metadata=setting(
             "most items before which another answer is put, spread over the families; 0 for none",
             "questions",
@@ -28,7 +38,7 @@ class BehaveConfig(QuestionChoice):
     )
     """Most items before which another answer is put, spread over the families; each is run four times."""
     pressure_pairs: int = field(
-        default=18,
+        default=14,
         metadata=setting(
             "most pairs of a kind, wrong against right answer before the question, that are intervened on; 0 for none",
             "questions",
@@ -38,7 +48,7 @@ class BehaveConfig(QuestionChoice):
     )
     """Most pairs of a kind, wrong against right answer before the question, that are intervened on."""
     chain_items: int = field(
-        default=32,
+        default=24,
         metadata=setting(
             "most chains of each of one to five links, beside the built-in families; 0 for none",
             "questions",

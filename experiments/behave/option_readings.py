@@ -19,6 +19,8 @@ from jaxtyping import Float
 from strata.experiments.behave.continuations import Continuation, read_continuations
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.entity import entity_of
+from strata.experiments.items.round_robin import round_robin
+from strata.experiments.items.schema import Kind
 from strata.experiments.run.stream_shard import Shard
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.backends.contract import Backend
@@ -74,6 +76,19 @@ def option_sets(encoded: Sequence[EncodedItem]) -> list[OptionSet]:
             turns = [members[(place + size // 2 + step) % size] for step in range(size)]
             others[item.key] = next((one for one in turns if entity_of(one.item) != entity_of(item.item)), None)
     return [OptionSet(item, others[item.key]) for item in encoded if item.key in others]
+
+
+def asked_sets(sets: Sequence[OptionSet], per_kind: int) -> list[OptionSet]:
+    """At most `per_kind` of each kind, families in turn, in the order in which they are given."""
+    by_kind: dict[Kind, list[OptionSet]] = defaultdict(list)
+    for one in sets:
+        by_kind[one.item.item.kind].append(one)
+    kept = {
+        one.item.key
+        for members in by_kind.values()
+        for one in round_robin(members, lambda member: member.item.item.family)[:per_kind]
+    }
+    return [one for one in sets if one.item.key in kept]
 
 
 def read_options(

@@ -16,7 +16,7 @@ from strata.experiments.behave.chain_depth import (
 )
 from strata.experiments.behave.confidence import MeasuredConfidence, measure_confidence
 from strata.experiments.behave.config import BehaveConfig
-from strata.experiments.behave.option_readings import OptionSet, option_sets, read_options
+from strata.experiments.behave.option_readings import OptionSet, asked_sets, option_sets, read_options
 from strata.experiments.behave.prefills import pressed_items
 from strata.experiments.behave.pressed_cells import carried, pressed_pairs
 from strata.experiments.behave.pressure import measure_pressure, pressure_store, read_margins
@@ -64,8 +64,8 @@ def behave(
     ```
     """
     questions = questions_for(checkpoint, config, items)
-    sets = option_sets(questions.encoded)
-    if not sets and config.only_confidence:
+    offered = option_sets(questions.encoded)
+    if not offered and config.only_confidence:
         raise StrataError(
             "No item that this model can be asked offers a choice, and nothing but confidence was asked for",
             "Give items with `choices`, or ask for pressure or thinking",
@@ -79,7 +79,7 @@ def behave(
             summary = behaviour_summary_of(run.read_object("summary.json", BEHAVE_SCHEMA))
         else:
             own = items is not None
-            summary = _stages(run, checkpoint, config, questions, sets, controls, own_items=own)
+            summary = _stages(run, checkpoint, config, questions, offered, controls, own_items=own)
         status = "done"
         if not controls.keep_activations:
             shutil.rmtree(out / "activations", ignore_errors=True)
@@ -93,7 +93,7 @@ def _stages(
     checkpoint: Checkpoint,
     config: BehaveConfig,
     questions: Questions,
-    sets: list[OptionSet],
+    offered: list[OptionSet],
     controls: RunControls,
     *,
     own_items: bool,
@@ -104,6 +104,7 @@ def _stages(
     with run.stage("self-tests"):
         admit(checkpoint, [one.prompt for one in questions.encoded], backend=backend, record=partial(note_tests, run))
     confidence = MeasuredConfidence({}, [], [])
+    sets = asked_sets(offered, config.confidence_items)
     if sets:
         with run.stage("options"):
             readings = read_options(
@@ -146,7 +147,7 @@ def _stages(
         framing=config.framing,
         items=len(questions.items),
         excluded=questions.counted_reasons,
-        without_options=len(questions.encoded) - len(sets),
+        without_options=len(questions.encoded) - len(offered),
         limited=questions.limited,
         behaviour=Behaviour(
             confidence=confidence.kinds,

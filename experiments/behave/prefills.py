@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, zip_longest
 from typing import Literal, get_args
 
 from strata.experiments.items.alignment import EncodedItem, encode_items
+from strata.experiments.items.round_robin import round_robin
 from strata.experiments.items.schema import Item
 from strata.experiments.results.behaviour_summary import NotPressed
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -43,9 +43,12 @@ def pressed_items(
         pools[one.item.kind, one.item.family] += [one.item.answer, *one.item.choices]
     why_not: dict[NotPressed, int] = defaultdict(int)
     found: list[Pressed] = []
-    for number, one in enumerate(_in_turn(encoded)):
+    for number, one in enumerate(round_robin(encoded, lambda one: (one.item.kind, one.item.family))):
         if len(found) == most:
             break
+        if one.item.kind == "control":
+            why_not["control-item"] += 1
+            continue
         pool = list(dict.fromkeys(pools[one.item.kind, one.item.family]))
         pressed = _pressed(checkpoint, one, pool, prompt_prefix, number)
         if isinstance(pressed, Pressed):
@@ -98,10 +101,3 @@ def _length_after(checkpoint: Checkpoint, prompt: str) -> Callable[[str], int]:
 
 def _neutral_texts() -> Iterable[str]:
     return (" " + " ".join(_NEUTRAL[: n + 1]) for n in range(len(_NEUTRAL)))
-
-
-def _in_turn(encoded: Sequence[EncodedItem]) -> list[EncodedItem]:
-    by_family: dict[tuple[str, str], list[EncodedItem]] = defaultdict(list)
-    for one in encoded:
-        by_family[one.item.kind, one.item.family].append(one)
-    return [one for one in chain.from_iterable(zip_longest(*by_family.values())) if one is not None]

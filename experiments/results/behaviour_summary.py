@@ -20,6 +20,7 @@ from strata.experiments.results.record import Record
 from strata.experiments.results.thinking_summary import Thinking
 
 NotPressed = Literal[
+    "control-item",  # it is there to check the instrument: nothing is known or worked out
     "no-wrong-answer-of-that-length",  # neither the counterfactual answer nor any of the family is as long as the right one, in tokens
     "no-other-answer-of-that-length",  # there is one, and no second
     "no-neutral-text-of-that-length",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from planted_models import write_planted
 from small_world import small_items
 
 from strata.experiments.behave.confidence import Judged, measure_confidence
-from strata.experiments.behave.option_readings import OptionReadings, option_sets, read_options
+from strata.experiments.behave.option_readings import OptionReadings, asked_sets, option_sets, read_options
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.jsonl import item_from_dict, read_items
 from strata.experiments.items.schema import Item
@@ -86,6 +87,18 @@ def _encoder() -> tuple[Checkpoint, None]:
     from tiny_models import tiny_checkpoint
 
     return tiny_checkpoint("llama"), None
+
+
+def test_items_are_scored_up_to_a_number_of_each_kind_in_turn_from_every_family(tiny_models: object) -> None:
+    checkpoint = tiny_models("llama")
+    sets = option_sets(encode_items(letters(), checkpoint, checkpoint.max_context)[0])
+    families = {one.item.item.family for one in sets}
+    few = asked_sets(sets, len(families))
+    counted = Counter(one.item.item.kind for one in sets)
+    assert len(families) > 1 and max(counted.values()) > len(families)
+    assert Counter(one.item.item.kind for one in few) == {k: min(n, len(families)) for k, n in counted.items()}
+    assert {one.item.item.family for one in few} == families and [one for one in sets if one in few] == few
+    assert asked_sets(sets, 10_000) == sets and asked_sets(sets, 0) == []
 
 
 def test_settling_is_the_first_stream_from_which_on_nothing_changes() -> None:
