@@ -219,7 +219,9 @@ class _Kind:
 def _texts(one: Chained) -> dict[Behind, str]:
     """What stands in the think block; the control only where there is one."""
     texts: dict[Behind, str] = {"none": "", "steps": one.chains[-1]}
-    return texts | ({"other_steps": one.controls["other_steps"]} if "other_steps" in one.controls else {})
+    if "other_steps" in one.controls:
+        texts["other_steps"] = one.controls["other_steps"]
+    return texts
 
 
 def _key(one: Chained, name: Behind) -> str:

@@ -24,7 +24,7 @@ from strata.dashboards.view.comparison.dominant_dimensions import (
     with_dominant,
 )
 from strata.dashboards.view.comparison.files import ComparisonRun
-from strata.dashboards.view.comparison.gathered_lines import why_absent
+from strata.dashboards.view.comparison.gathered_lines import whole, why_absent
 from strata.dashboards.view.comparison.schema_lines import ContrastLine, ContrastsView, ModelText
 from strata.experiments.compare.excess_left import Sides, excess_left
 from strata.experiments.results.intervals import side_of
@@ -58,7 +58,7 @@ def build_contrasts(run: ComparisonRun) -> ContrastsView:
     without = excluded(shared, _KEY)
     excess = [line for line in full if line.contrast == "excess"]
     at_attention = _at_attention(every, depths, run.n_layers)
-    onsets = _onsets(rows)
+    onsets, attention_onsets = _onsets(rows), _onsets(every, "attention")
     reasons = _reasons(run, rows, depths)
     return ContrastsView(
         state="ok" if full else "not_run", text="" if full else no_contrasts((why.model, why.kind, why.text) for why in reasons),
@@ -68,7 +68,7 @@ def build_contrasts(run: ComparisonRun) -> ContrastsView:
         attention_lines=tuple(at_attention),
         told=(
             *(_told(line, trimmed.get(line.key), without.get(line.key, {}), onsets.get(line.key)) for line in excess),
-            *(_attention_told(line, _onsets(every, "attention").get(line.key)) for line in at_attention),
+            *(_attention_told(line, attention_onsets.get(line.key)) for line in at_attention),
             *(
                 _carried(line, trimmed[line.key])
                 for line in full
@@ -121,8 +121,14 @@ def _at_attention(rows: Sequence[Row], depths: Mapping[Role, int], n_layers: int
 
 def _onsets(rows: Sequence[Row], site: str = "stream") -> dict[tuple[Value, ...], Onset]:
     """By line of the excess; nothing of runs of an earlier version, nor where clusters are too few."""
+
+    def at(row: Row, column: str) -> int | None:
+        return None if row[column] is None else whole(row, column)
+
     return {
-        (row["model"], row["kind"], row["contrast"]): Onset(row["onset"], row["onset_low"], row["onset_high"])
+        (row["model"], row["kind"], row["contrast"]): Onset(
+            *(at(row, name) for name in ("onset", "onset_low", "onset_high"))
+        )
         for row in rows
         if row.get("site") == site
         and row["contrast"] == "excess"

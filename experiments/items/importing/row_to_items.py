@@ -10,6 +10,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from pydantic import JsonValue
+
 from strata.experiments.items.family import TokenLength
 from strata.experiments.items.importing.choices import Options, numbers_in, options_of, unmarked
 from strata.experiments.items.importing.exclusions import LeftOut
@@ -197,9 +199,9 @@ def _items_of(offer: _Offer, mapping: Mapped) -> list[Item]:
     family = _slug(reader.text(spec.family))
     place = f"{reader.row.file}-{reader.row.number:05d}"
     id = reader.text(spec.id) if spec.id else place if family == reader.row.file else f"{family}-{place}"
-    extra: dict[str, Any] = {key: reader.text(text) for key, text in mapping.extra.items()}
+    extra: dict[str, JsonValue] = {key: reader.text(text) for key, text in mapping.extra.items()}
     if mapping.steps.field and (steps := _steps(reader, mapping)):
-        extra["steps"] = steps
+        extra["steps"] = [*steps]
     items: list[Item] = []
     for number, template in enumerate(_templates(reader, mapping)):
         prompt, spans = _prompt(reader, template, mapping)
