@@ -162,7 +162,10 @@ def test_the_embedded_model_is_read_and_located_alike(
         ours, theirs = (_rows(tmp_path / which, table) for which in ("torch", library))
         assert len(ours) and ours.select_dtypes("object").equals(theirs.select_dtypes("object")), table
         for column in ours.select_dtypes("number"):
-            np.testing.assert_allclose(theirs[column], ours[column], atol=2e-3, err_msg=f"{library}, {table}.{column}")
+            # Of ten thousand likelier tokens one more or less is rounding.
+            np.testing.assert_allclose(
+                theirs[column], ours[column], atol=2e-3, rtol=2e-4, err_msg=f"{library}, {table}.{column}"
+            )
     capfd.readouterr()
     read: dict[str, Any] = {}
     for name in ("torch", *LIBRARIES):
