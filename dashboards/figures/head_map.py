@@ -28,6 +28,7 @@ from strata.dashboards.sentences.figures.heads import (
 from strata.dashboards.text import visible
 from strata.dashboards.view.schema_heads import HeadMap, HeadMapRow
 from strata.dashboards.view.schema_parts import Axes
+from strata.experiments.results.intervals import side_of
 
 _TOLD = 3
 """Heads that the sentence for who doesn't see the map names."""
@@ -67,7 +68,7 @@ def _row(shown: HeadMap, row: HeadMapRow) -> HeatRow:
         measured = [] if effect is None or p is None else [effect_says(effect, low, high, p)]
         measured += [] if attention is None else [attention_says(attention)]
         says.append(head_says(row.cell, shown.span, row.block, head, measured) if measured else "")
-        dims.append(int(low is not None and high is not None and low <= 0 <= high))
+        dims.append(int(side_of(low, high) == 0))
     return HeatRow(row_label(row.cell, row.block), row.cell, row.effect, says, dims)
 
 

@@ -125,7 +125,7 @@ def write_lens_maps(  # nine parameters: the model, its items, what is chosen of
     *,
     progress: Progress = silent,
 ) -> None:
-    """`lens_maps.safetensors` and `lens_maps.json` of the run. `read`: of all items; those that are chosen are left out of it."""
+    """`lens_maps.safetensors` and `lens_maps.json` of the run. `read`: of all items; it is cut down to those that are not chosen."""
     tensors: dict[str, Tensor] = {}
     maps: list[MapRecord] = []
     words: dict[int, str] = {}

@@ -22,7 +22,7 @@ HEAD = (
     "in the greedy set",
 )
 NOTE = (
-    "One colour scale for all families of this run; dimmed: the 95 % interval covers 0. "
+    "One colour scale for all families of this run; pale: the 95 % interval covers 0, or there is none. "
     "Ringed: heads that together reach most of what any four do, chosen on half of the pairs."
 )
 HINT = "Choose a head to rank the items below by what they gain in its block."

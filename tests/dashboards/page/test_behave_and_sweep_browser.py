@@ -53,7 +53,7 @@ def test_nothing_runs_breaks_or_widens(browser: Any, pages: dict[str, Path], nam
         assert tab.evaluate("document.querySelectorAll('.plot .main-svg').length") >= 3
 
 
-def test_a_link_restores_what_is_chosen_and_junk_is_left_out(browser: Any, pages: dict[str, Path]) -> None:
+def test_a_link_restores_what_is_chosen_and_junk_is_ignored(browser: Any, pages: dict[str, Path]) -> None:
     with opened(browser, pages["behave"], "ckind=reasoning&axis=depth&pkind=nonsense") as tab:
         assert tab.locator("#ckind").input_value() == "reasoning" and tab.locator("#axis").input_value() == "depth"
         assert "too few items" in tab.locator("#confidence-panel [data-state=empty]").inner_text()
