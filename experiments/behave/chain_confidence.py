@@ -77,7 +77,7 @@ class MeasuredChainConfidence:
     layers: list[BehaviourLayerRow]
 
 
-def read_chain_options(  # 9 parameters: what is run, what is read of it and how it is batched vary apart from each other
+def read_chain_options(
     checkpoint: Checkpoint,
     backend: Backend,
     frame: ThinkFrame,

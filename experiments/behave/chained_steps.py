@@ -9,7 +9,7 @@ from itertools import cycle, islice
 from random import Random
 
 from strata.experiments.behave.thinking_problems import ThinkingProblem, with_others
-from strata.experiments.generated_answers.chain_steps import StepEnd, ends_of, joined, steps_in
+from strata.experiments.items.chain_steps import StepEnd, ends_of, joined, steps_in
 from strata.experiments.results.behaviour_tables import BehaviourAnswerRow
 from strata.experiments.results.thinking_summary import StepControl
 

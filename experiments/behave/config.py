@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from strata.experiments.generated_answers.chain_steps import STEP_ENDS, StepEnd
+from strata.experiments.items.chain_steps import STEP_ENDS, StepEnd
 from strata.experiments.question_choice import QuestionChoice
 from strata.experiments.setting import MOST_DRAWS, positive, setting, whole
 from strata.experiments.setting import draws as drawn

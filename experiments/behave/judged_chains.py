@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from strata.experiments.behave.thinking_problems import ThinkingProblem
-from strata.experiments.generated_answers.chain_steps import StepEnd, ends_of, steps_in
 from strata.experiments.generated_answers.true_steps import Verdict
+from strata.experiments.items.chain_steps import StepEnd, ends_of, steps_in
 from strata.experiments.results.behaviour_tables import BehaviourAnswerRow
 
 

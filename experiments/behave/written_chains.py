@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from strata.experiments.behave.think_frame import ThinkFrame
 from strata.experiments.behave.thinking_problems import ThinkingProblem, with_others
-from strata.experiments.generated_answers.chain_steps import StepEnd, steps_in
 from strata.experiments.generated_answers.decoding import Written, seed_of_draw, written_answers
 from strata.experiments.generated_answers.extraction import is_right
+from strata.experiments.items.chain_steps import StepEnd, steps_in
 from strata.experiments.results.behaviour_tables import BehaviourAnswerRow
 from strata.experiments.results.thinking_summary import Pace
 from strata.probes.checkpoints.checkpoint import Checkpoint

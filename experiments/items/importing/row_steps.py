@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from strata.experiments.generated_answers.chain_steps import STEP_ENDS, StepEnd, steps_in
+from strata.experiments.items.chain_steps import STEP_ENDS, StepEnd, steps_in
 from strata.experiments.items.importing.usable_values import UnusableRowError, plain_text, written
 from strata.probes.errors import StrataError
 

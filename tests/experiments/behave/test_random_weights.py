@@ -21,9 +21,9 @@ from strata.experiments.behave.pressure import measure_pressure, pressure_store,
 from strata.experiments.behave.step_results import read_results
 from strata.experiments.behave.think_frame import ThinkFrame
 from strata.experiments.behave.thinking_problems import ThinkingProblem
-from strata.experiments.generated_answers.chain_steps import ends_of
 from strata.experiments.generated_answers.extraction import ThinkTags
 from strata.experiments.items.alignment import encode_items
+from strata.experiments.items.chain_steps import ends_of
 from strata.experiments.items.jsonl import item_from_dict
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from strata.experiments.generated_answers.chain_steps import joined, steps_in
 from strata.experiments.generated_answers.problems import SPLITS, lessons
 from strata.experiments.generated_answers.true_steps import judge_by_table, judge_of
+from strata.experiments.items.chain_steps import joined, steps_in
 
 LESSONS = [lesson for split in SPLITS for lesson in lessons(split, seed=5, n=120)]
 
