@@ -145,7 +145,7 @@ class BehaveConfig(QuestionChoice):
 
     @property
     def only_confidence(self) -> bool:
-        """Whether every other measure is left out."""
+        """Whether no other measure is made."""
         return not (self.pressure_items or self.chain_items or self.thinking_problems or self.thinking_facts)
 
     @property

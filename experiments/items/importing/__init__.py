@@ -50,7 +50,7 @@
     field = "answer"                        # a list of them, or a text
     end = "line"                            # where a step of a text ends: comma, line, sentence
     before = "####"                         # of a text, only what stands before the first of these marks
-    without = ["<<", ">>"]                  # what stands between these two is left out
+    without = ["<<", ">>"]                  # what stands between these two is dropped
 
     [spans]
     subject = "subject"                     # span name = field of the prompt
