@@ -143,7 +143,7 @@ def test_published_reasoning_sets_come_with_their_options_hops_and_steps(name: s
         assert (item.extra[key] if key == "steps" else getattr(item, key)) == value
 
 
-def test_steps_of_a_text_end_where_the_mapping_says_and_notes_are_left_out(tmp_path: Path) -> None:
+def test_steps_of_a_text_end_where_the_mapping_says_and_without_its_notes(tmp_path: Path) -> None:
     marked = import_items(lines(tmp_path / "test.jsonl", SUMS), "gsm8k").items
     # Of the second one nothing is left but notes.
     assert [item.extra for item in marked] == [{"steps": ["She has 3+4 = 7 pens."]}, {}]
