@@ -15,7 +15,7 @@ help:
 	@echo "make test   all tests"
 	@echo "make check  ruff, strict type checking, known holes in dependencies and all tests"
 	@echo "make campaign  damaged files, kills and full disks, drawn by SEEDS=0,1,2; ten times as many with FULL=1; PARTS=gguf,pages for some of it,"
-	@echo "               RESULTS=file collects what ran at several times, WRITE=docs/security.md keeps the table"
+	@echo "               RESULTS=file collects what ran at several times (TABLE=1: its table alone), WRITE=docs/security.md keeps the table"
 	@echo "make bench  speed and memory against what you would otherwise write"
 	@echo "make docs   the pages of docs/ as a site with search: .make/site/index.html"
 
@@ -52,7 +52,7 @@ docs: $(VENV)/.docs
 
 campaign: $(VENV)/.test
 	PYTHONPATH=tests:tests/probes/checkpoints:tests/dashboards:tests/end_to_end $(BIN)/python -m campaign --seeds $(SEEDS) $(if $(FULL),--trials 80) \
-	  $(if $(PARTS),--parts "$(PARTS)") $(if $(RESULTS),--results $(RESULTS)) $(if $(WRITE),--write $(WRITE))
+	  $(if $(PARTS),--parts "$(PARTS)") $(if $(RESULTS),--results $(RESULTS)) $(if $(TABLE),--table) $(if $(WRITE),--write $(WRITE))
 
 # A stamp a set of dependencies: a second call finds it newer than pyproject.toml and installs nothing. A larger set holds
 # the smaller ones.

@@ -35,7 +35,20 @@ def main() -> int:
     parser.add_argument(
         "--write", type=Path, help="a document in which the table replaces what stands between its two marks"
     )
+    parser.add_argument("--table", action="store_true", help="run nothing: the table of what --results holds")
     asked = parser.parse_args()
+    if asked.table and asked.results is None:
+        parser.error("--table needs --results")
+    parts = [] if asked.table else _run(parser, asked)
+    shown = parts if asked.results is None else kept(asked.results)
+    print(report(shown))
+    if asked.write is not None:
+        asked.write.write_text(written_into(asked.write.read_text(), report(shown)))
+    return int(any(outcome in FAULTS for part in shown for _, outcome in part.outcomes))
+
+
+def _run(parser: argparse.ArgumentParser, asked: argparse.Namespace) -> list[Part]:
+    """Every part that is asked for with every seed, each kept as soon as it is done."""
     code, parts = code_of_this_tree(), []
     _preload()
     for seed in map(int, asked.seeds.split(",")):
@@ -51,11 +64,7 @@ def main() -> int:
                 parts.append(part)
                 if asked.results is not None:
                     keep(asked.results, part)
-    shown = parts if asked.results is None else kept(asked.results)
-    print(report(shown))
-    if asked.write is not None:
-        asked.write.write_text(written_into(asked.write.read_text(), report(shown)))
-    return int(any(outcome in FAULTS for part in shown for _, outcome in part.outcomes))
+    return parts
 
 
 def _parts(room: Path, seed: int, n: int) -> dict[str, Callable[[], Iterator[Result]]]:

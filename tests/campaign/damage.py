@@ -66,6 +66,15 @@ def spliced(file: Path, rng: Random) -> str:
     return f"{len(piece)} bytes put in at {cut}"
 
 
+def widened(file: Path, rng: Random) -> str:
+    """A table of so many columns that whoever compares each with each never ends."""
+    columns = rng.choice([2_000, 200_000])
+    head, *rows = file.read_text(encoding="utf-8").splitlines()
+    more = "".join(f",c{number}" for number in range(columns))
+    file.write_text("".join(f"{line}\n" for line in (head + more, *(row + "," * columns for row in rows[:3]))))
+    return f"has {columns} columns more"
+
+
 def other_encoding(file: Path, rng: Random) -> str:
     encoding = rng.choice(["utf-16", "utf-32", "utf-8-sig", "utf-7", "cp037"])
     file.write_bytes(file.read_bytes().decode("utf-8", "replace").encode(encoding, "replace"))
@@ -132,6 +141,8 @@ JSON: tuple[Damage, ...] = (other_value, other_value, other_value, key_gone, key
 
 
 def damages_of(file: Path) -> Sequence[Damage]:
+    if file.suffix == ".csv":
+        return (*BYTES, widened)
     return (*BYTES, *JSON, *JSON) if file.suffix == ".json" else BYTES
 
 

@@ -52,10 +52,11 @@ def _row(header: list[str], cells: list[str]) -> tuple[Mapping[str, Any], str]:
 
 
 def _check_header(path: Path, header: list[str]) -> None:
-    for place, name in enumerate(header):
-        if name and name in header[:place]:
+    places: dict[str, int] = {}
+    for place, name in enumerate(header, 1):
+        if name and places.setdefault(name, place) != place:
             raise StrataError(
-                f"{path} has two columns called {name!r} (columns {header.index(name) + 1} and {place + 1})",
+                f"{path} has two columns called {name!r} (columns {places[name]} and {place})",
                 "Rename one of them, or name all in `header` in [rows] if the file has no line of names",
             )
 
