@@ -36,7 +36,7 @@ def every(figures: Figures) -> Iterator[Drawn]:
 
 
 def test_every_view_has_figures_that_plotly_takes_with_words_and_a_table(figures: Figures) -> None:
-    assert set(figures) == {"stages", "curves", "map", "emergence", "causal"} and all(figures.values())
+    assert set(figures) == {"stages", "heads", "curves", "map", "emergence", "causal"} and all(figures.values())
     for drawn in every(figures):
         rows = drawn.table.rows()
         assert drawn.title and any(letter.isdigit() for letter in drawn.aria), drawn.title
