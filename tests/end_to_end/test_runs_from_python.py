@@ -29,10 +29,10 @@ from strata.experiments.compare.config import CompareConfig
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.results.comparison_tables import COMPARISON_TABLES
-from strata.experiments.results.locate_tables import LOCATE_TABLES
+from strata.experiments.results.locate_tables import HEADS, LOCATE_TABLES
 from strata.probes.errors import DamagedError, StrataError
 
-NAMES = tuple(table.name for table in LOCATE_TABLES)
+NAMES = (*(table.name for table in LOCATE_TABLES), HEADS.name)
 
 FAST: dict[str, Any] = {
     "draws": 200, "lens_maps": 1, "causal_map": "none", "random_init": False, "folds": 2, "batch_tokens": 64,
