@@ -25,7 +25,7 @@ from strata.dashboards.view.sweep.schema import (
     TrajectoryPanel,
     TrajectoryView,
 )
-from strata.experiments.results.behaviour_summary import CalibrationBin
+from strata.experiments.results.confidence_summary import CalibrationBin
 
 N_LAYERS = 6
 STRANGE = (
@@ -82,7 +82,8 @@ def behave_view() -> BehaveView:
         carried_said=said,
         chain_depth=ChainDepthView(number=number, sentences=said, depths=(1, 2), items=(8, 8), walked=depth, filler=depth, other_end=depth, fitted=()),
         chain=tuple(ChainView(kind=f"{n} links", panels=tuple(HopLine(name=f"link {hop}", line=_line(0.5)) for hop in range(1, n + 1)), why_no_panels="") for n in (1, 2)),
-        fast_slow=(_measure("reasoning"),), information_gain=(_measure("written"),), knowledge_index=(_measure("reasoning"),),
+        fast_slow=(_measure("reasoning"),), information_gain=(_measure("written"),),
+        chain_confidence=(_measure("written, reasoning"),), knowledge_index=(_measure("reasoning"),),
         warnings=(STRANGE,), provenance=_PROVENANCE, sizes={},
     )  # fmt: skip
 
