@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -23,9 +24,13 @@ def whole_file(target: Path) -> Iterator[Path]:
         kind = "a directory" if target.is_dir() else "a device or a pipe, not a file"
         raise StrataError(f"{target} can't be written: it is {kind}", "Name a file")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    held = -1
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         part.touch()
+        held = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
+        with suppress(OSError):  # a disk that knows no locks: then whoever cleans up takes it for a leftover
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         mode = stat.S_IMODE(part.stat().st_mode)
         yield part
         # safetensors makes files that only their owner can read, whatever the person's umask says.
@@ -45,6 +50,8 @@ def whole_file(target: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+        if held >= 0:
+            os.close(held)
 
 
 def without_links(path: Path) -> Path:
@@ -58,12 +65,30 @@ def without_links(path: Path) -> Path:
 def remove_unfinished(directory: Path, pattern: str, *, everywhere: bool = False) -> None:
     """Removes what a kill has left of files whose names match `pattern`, `everywhere` in folders of folders as well.
 
-    Only for who alone writes to `directory`.
+    What another process is writing at this moment stays: a run that has ended still writes its page.
     """
     find = directory.rglob if everywhere else directory.glob
     for part in list(find(f".{pattern}.[0-9]*.part")):
         with suppress(OSError):
-            part.unlink()
+            if not _is_written(part):
+                part.unlink()
+
+
+def _is_written(part: Path) -> bool:
+    """Whether a process that lives holds it."""
+    try:
+        held = os.open(part, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(held)
+    return False
 
 
 def as_readable_as_others(directory: Path) -> None:

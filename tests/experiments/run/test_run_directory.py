@@ -13,7 +13,7 @@ from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.files import manifest_sha256, read_manifest
 from strata.experiments.run.summary_file import comparison_result_of, sweep_result_of
 from strata.probes.errors import DamagedError, DoesNotFitError, StrataError
-from strata.probes.files import whole_file, write_whole
+from strata.probes.files import remove_unfinished, whole_file, write_whole
 
 IDENTITY = {"seed": 0, "families": ("capital",), "items_sha256": "abc"}
 
@@ -53,6 +53,15 @@ def test_a_manifest_that_warns_of_nothing_known_is_damaged(tmp_path: Path, field
     with pytest.raises(DamagedError, match=rf"is damaged \({field}: .*0\.") as refused:
         read_manifest(tmp_path)
     assert "\n" not in str(refused.value)
+
+
+def test_what_a_living_process_writes_is_no_leftover(tmp_path: Path) -> None:
+    (tmp_path / ".summary.json.4711.part").write_text("half")
+    with whole_file(tmp_path / "report.html") as part:
+        part.write_text("page")
+        remove_unfinished(tmp_path, "*")
+        assert part.exists() and not (tmp_path / ".summary.json.4711.part").exists()
+    assert (tmp_path / "report.html").read_text() == "page" and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_file_of_another_shape_is_damaged_and_results_name_their_field(tmp_path: Path) -> None:
