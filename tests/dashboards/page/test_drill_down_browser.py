@@ -57,7 +57,9 @@ def test_a_range_dragged_over_the_stage_map_ranks_the_items_of_its_panel(tab: An
     assert tab.locator("#cell").input_value() == "work_out" and tab.locator("#lo").input_value() == "6"
     rows = _rows(tab)
     assert {row["kind"] for row in rows} == {"reasoning"}
-    shown = [(row["item"].lstrip("◆▮ "), float(row["effect"].replace("−", "-"))) for row in rows if row["effect"] != "–"]
+    shown = [
+        (row["item"].lstrip("◆▮ "), float(row["effect"].replace("−", "-"))) for row in rows if row["effect"] != "–"
+    ]
     truth = _gained(synthetic, "mlp_out", last=True, blocks=range(6, 9))
     assert len(shown) > 10 and [value for _, value in shown] == sorted((value for _, value in shown), reverse=True)
     for item, value in shown:
