@@ -113,7 +113,10 @@ def test_a_chat_run_is_the_run_on_prompts_with_the_prefix_typed_in(
         )
         assert of_chat.num_rows > 0 and of_chat.equals(of_typed), name
     maps = [load_file(run / "lens_maps.safetensors") for run in (chat, typed)]
-    assert maps[0].keys() == maps[1].keys() and all(torch.equal(maps[0][key], maps[1][key]) for key in maps[0])
+    assert maps[0].keys() == maps[1].keys()
+    for key, of_chat in maps[0].items():
+        # Not a number where a prompt lacks a position.
+        torch.testing.assert_close(of_chat, maps[1][key], rtol=0, atol=0, equal_nan=True)
     for name in ("lens_maps.json", "format_check.json", "families.json"):
         assert read(chat / name) == read(typed / name)
     assert (chat / "items.jsonl").read_text() == (typed / "items.jsonl").read_text()

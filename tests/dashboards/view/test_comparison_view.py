@@ -39,12 +39,14 @@ def _rows(run: Path, name: str) -> list[Json]:
 
 
 def _is_drawn(row: Json) -> bool:
-    """Excluded families are bands of another line; without dominant dimensions there is no second one."""
+    """Excluded families are bands of another line; without dominant dimensions there is no second one; of attention the excess is drawn."""
     planted = [
         {"contrast": "distilled", "measure": "cka", "kind": "reasoning", "position": "last"},
         {"model": "base", "kind": "reasoning", "contrast": "excess"},
     ]
     carried = any(all(row.get(name) == value for name, value in pattern.items()) for pattern in planted)
+    if row.get("site") == "attention" and row["contrast"] != "excess":
+        return False
     return row.get("excluded") is None and (row.get("dimensions") != "trimmed" or carried)
 
 
@@ -55,7 +57,7 @@ def _is_drawn(row: Json) -> bool:
          {"mean": "difference", "low": "low", "high": "high", "before": "before", "after": "after"}),
         ("crossed", ("contrast", "component", "position", "kind"), "layer", {"mean": "value", "low": "low", "high": "high"}),
         ("similarity", ("contrast", "measure", "kind", "position", "dimensions"), "stream", {"mean": "value", "low": "low", "high": "high"}),
-        ("contrasts", ("model", "kind", "contrast", "dimensions"), "stream", {"mean": "value", "low": "low", "high": "high"}),
+        ("contrasts", ("model", "kind", "site", "contrast", "dimensions"), "stream", {"mean": "value", "low": "low", "high": "high"}),
         ("transfer", ("contrast", "kind", "family", "direction", "measure"), "stream", {"mean": "value", "majority": "majority"}),
     ],
 )  # fmt: skip
@@ -67,7 +69,7 @@ def test_every_number_of_a_line_is_the_tables(
     for row in drawn:
         table.setdefault((*(row[name] for name in key), row[layer]), []).append(row)
     checked = 0
-    for line in view[part]["lines"]:
+    for line in (*view[part]["lines"], *view[part].get("attention_lines", ())):
         for i, at in enumerate(line["layer"]):
             rows = table[(*(line[name] for name in key), at)]
             if "direction" in line and "direction" not in key:

@@ -17,6 +17,7 @@ from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.prompts.prompt import Prompt
+from strata.probes.rerun.shared_recordings import Runs
 
 PAIRS_ABLATED = 4
 ENTITIES = ("a", "a", "b", "c", "d")
@@ -66,7 +67,7 @@ def checkpoint(tiny_models: Any) -> Checkpoint:
 
 def test_what_skipping_a_block_costs_is_a_ratio_of_entity_means(checkpoint: Checkpoint) -> None:
     family = selected("knowledge", "fact")
-    rows = list(covariates(checkpoint, [family], SETTINGS))
+    rows = list(covariates(Runs(checkpoint), [family], SETTINGS))
     skips = {row.layer: row for row in rows if (row.instrument, row.measure) == ("ablation", "zero")}
     assert sorted(skips) == list(range(checkpoint.n_layers))
     pairs = family.pairs.pairs[:PAIRS_ABLATED]
@@ -84,15 +85,17 @@ def test_families_of_a_kind_are_pooled_and_those_not_answered_or_of_two_hops_lef
         selected("knowledge", "one"), selected("knowledge", "other", first=5),
         selected("reasoning", "lost", answered=False), selected("composite", "chain"),
     ]  # fmt: skip
-    assert list(covariates(checkpoint, families[2:], SETTINGS)) == [], "nothing is ablated, so nothing does damage"
-    rows = [row for row in covariates(checkpoint, families, SETTINGS) if row.instrument == "ablation"]
+    assert list(covariates(Runs(checkpoint), families[2:], SETTINGS)) == [], (
+        "nothing is ablated, so nothing does damage"
+    )
+    rows = [row for row in covariates(Runs(checkpoint), families, SETTINGS) if row.instrument == "ablation"]
     assert {row.kind for row in rows} == {"knowledge"}
     assert {row.measure for row in rows} == {"zero", "mean"} and {row.n_items for row in rows} == {8}
 
 
 @pytest.mark.parametrize(("extent", "components"), [("default", {"mlp_out"}), ("full", {"mlp_out", "attn_out"})])
 def test_how_much_is_ablated_follows_the_map(extent: Extent, components: set[str], checkpoint: Checkpoint) -> None:
-    rows = list(covariates(checkpoint, [selected("knowledge", "fact")], replace(SETTINGS, extent=extent)))
+    rows = list(covariates(Runs(checkpoint), [selected("knowledge", "fact")], replace(SETTINGS, extent=extent)))
     assert {row.component for row in rows} == components
     pairs = {row.n_items for row in rows if row.instrument == "ablation"}
     assert pairs == ({5} if extent == "full" else {4})
@@ -105,7 +108,7 @@ def test_damage_is_the_divergence_that_the_same_ablation_causes_on_the_text_of_t
     letters = np.random.default_rng(0).choice(list("abcdefghijkl"), size=200)
     text.write_text(" ".join(letters))
     rows = [
-        row for row in covariates(checkpoint, [selected("knowledge", "fact")], replace(SETTINGS, text=str(text)))
+        row for row in covariates(Runs(checkpoint), [selected("knowledge", "fact")], replace(SETTINGS, text=str(text)))
         if (row.instrument, row.measure, row.kind) == ("damage", "zero", NEUTRAL)
     ]  # fmt: skip
     assert [row.layer for row in rows] == list(range(checkpoint.n_layers))
