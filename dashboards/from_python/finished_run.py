@@ -228,7 +228,7 @@ def load_run(directory: str | Path) -> Run:
     ...                      quick=True)
     >>> run = strata.load_run("runs/first")
     >>> run.tables
-    ('behaviour', 'profiles', 'emergence', 'probes', 'curves', 'locations', 'windows', 'places')
+    ('behaviour', 'profiles', 'emergence', 'probes', 'curves', 'locations', 'windows', 'places', 'heads')
     >>> run.to_pandas("behaviour")[["item", "answered"]].shape
     (6, 2)
     >>> run.summary["kinds"]["knowledge"]["items"]

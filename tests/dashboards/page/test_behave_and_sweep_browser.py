@@ -78,7 +78,7 @@ def test_keys_are_told_and_answer(browser: Any, pages: dict[str, Path], name: st
         assert {"c", "?", "Esc"} == set(tab.locator("#keys kbd").all_inner_texts()), "this page has no map"
         tab.keyboard.press("Escape")
         tab.keyboard.press("c")
-        assert tab.locator("#notice").is_visible()
+        tab.locator("#notice").wait_for(state="visible")
 
 
 def test_a_table_says_in_full_what_a_figure_cuts(browser: Any, pages: dict[str, Path]) -> None:
