@@ -86,8 +86,11 @@ def test_a_run_goes_on_where_the_connection_broke_and_says_what_a_run_here_says(
     assert begun == ["fact", "sum", "sum"] and len(server.asked) - n_asked < n_asked
     for table in ("behaviour", "profiles", "windows", "places"):
         ours, theirs = (pq.read_table(run / f"{table}.parquet").to_pandas() for run in (here, there))
-        if table == "places":  # what rounding ties is chosen otherwise in some draw
-            ours, theirs = (rows[rows["draw"] == 0] for rows in (ours, theirs))
+        if table == "places":
+            # A cell that counts in a draw by a hair doesn't after rounding: in one of these 97 draws, and never in the pairs as they are.
+            alike = ours["cell"].eq(theirs["cell"])
+            assert alike.mean() >= 0.98 and alike[ours["draw"] == 0].all()
+            ours, theirs = ours[alike], theirs[alike]
         assert len(ours) and ours.select_dtypes("object").equals(theirs.select_dtypes("object")), table
         for column in ours.select_dtypes("number"):
             np.testing.assert_allclose(theirs[column], ours[column], atol=2e-4, err_msg=f"{table}.{column}")
