@@ -77,6 +77,7 @@ def test_keys_are_told_and_answer(browser: Any, pages: dict[str, Path], name: st
         tab.keyboard.press("?")
         assert {"c", "?", "Esc"} == set(tab.locator("#keys kbd").all_inner_texts()), "this page has no map"
         tab.keyboard.press("Escape")
+        tab.locator("#keys").wait_for(state="hidden")  # a key that comes before is the sheet's
         tab.keyboard.press("c")
         tab.locator("#notice").wait_for(state="visible")
 
