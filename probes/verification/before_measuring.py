@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from weakref import WeakKeyDictionary
 
 from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.architecture_anatomy import name_of
@@ -13,6 +14,10 @@ from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.why_whole import is_other
 from strata.probes.verification.model_self_tests import FiniteLogits, SelfTest, require_passed, run_self_tests
 from strata.probes.verification.shape_check import check_shapes
+
+_Asked = tuple[object, ...]
+_PASSED: WeakKeyDictionary[Checkpoint, dict[_Asked, tuple[SelfTest, ...]]] = WeakKeyDictionary()
+"""What each open checkpoint has passed: a comparison asks every model once before and once while it is measured."""
 
 
 def admit(
@@ -25,12 +30,16 @@ def admit(
 ) -> tuple[SelfTest, ...]:
     """Checks the shapes of everything that is read (of a model on a server there is nothing to look at), then runs the self-tests on `prompts`: all that will be measured.
 
+    A checkpoint that has passed on the same prompts, with the same weights in place, isn't tested again.
     `record` is given the results before one of them can stop the run. Raises NotSupportedError for an architecture that
     isn't read rightly, SelfTestError for one whose logits are no numbers, which is the fault of its weights.
     """
     if not checkpoint.is_elsewhere:
         check_shapes(checkpoint)
-    tests = run_self_tests(checkpoint, prompts, backend=backend, progress=progress)
+    asked = None if is_other(backend) else _asked(checkpoint, prompts)
+    tests = _PASSED.get(checkpoint, {}).get(asked) if asked else None
+    if tests is None:
+        tests = run_self_tests(checkpoint, prompts, backend=backend, progress=progress)
     record(tests)
     failed = [test for test in tests if not test.passed]
     if any(isinstance(test, FiniteLogits) for test in failed):
@@ -48,7 +57,19 @@ def admit(
             f"({len(failed)} of {len(tests)} self-tests failed)",
             "Do not trust numbers from this model; `strata verify` shows which backend differs at which site",
         )
+    if asked:
+        _PASSED.setdefault(checkpoint, {})[asked] = tests
     return tests
+
+
+def _asked(checkpoint: Checkpoint, prompts: Sequence[Prompt]) -> _Asked:
+    """The prompts, each weight with how often it was written to, and what hangs on the modules."""
+    model = checkpoint.model
+    weights = tuple((id(weight), 0 if weight.is_inference() else weight._version) for weight in model.parameters())
+    hooks = tuple(
+        (*module._forward_pre_hooks, *module._forward_hooks, "forward" in vars(module)) for module in model.modules()
+    )
+    return (tuple(tuple(prompt.ids) for prompt in prompts), weights, hooks)
 
 
 def _first_broken_weight(checkpoint: Checkpoint) -> str | None:

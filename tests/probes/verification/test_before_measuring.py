@@ -18,6 +18,7 @@ from strata.probes.checkpoints.open_spec import checkpoint_from, open_checkpoint
 from strata.probes.checkpoints.stretched_rope import embed_row_by_row, thresholds_of
 from strata.probes.errors import NotSupportedError, SelfTestError, StrataError
 from strata.probes.prompts.prompt import Prompt
+from strata.probes.verification import before_measuring
 from strata.probes.verification.architectures.plain_forward import PlainModel
 from strata.probes.verification.architectures.tiny_checkpoint import save_tiny
 from strata.probes.verification.architectures.verdict import random_prompts
@@ -145,6 +146,27 @@ def test_an_identity_that_fails_names_the_architecture_and_leaves_its_record() -
     ):
         admit(checkpoint, SHORT, record=noted.extend)
     assert not all(test.passed for test in noted)
+
+
+def test_what_has_passed_is_not_tested_again_until_something_of_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint, run, rest = tiny_checkpoint("llama"), before_measuring.run_self_tests, list[int]()
+
+    def counted(*args: Any, **options: Any) -> tuple[SelfTest, ...]:
+        rest.append(1)
+        return run(*args, **options)
+
+    monkeypatch.setattr(before_measuring, "run_self_tests", counted)
+    first = admit(checkpoint, SHORT)
+    noted: list[SelfTest] = []
+    assert admit(checkpoint, SHORT, record=noted.extend) == first == tuple(noted) and len(rest) == 1
+    admit(checkpoint, SHORT[:1])
+    assert len(rest) == 2, "other prompts"
+    checkpoint.blocks[0].mlp.up_proj.weight[0, 0] += 1.0
+    admit(checkpoint, SHORT)
+    assert len(rest) == 3, "another weight"
+    checkpoint.blocks[1].register_forward_hook(lambda module, args, output: output * 1.01)
+    with pytest.raises(NotSupportedError, match="fails the self-test"):
+        admit(checkpoint, SHORT)
 
 
 def test_weights_that_give_no_numbers_are_not_the_architectures_fault() -> None:
