@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from strata.experiments.declared_setting import positive, setting, whole
 from strata.experiments.items.framing import FRAMINGS, Framing
-from strata.experiments.setting import positive, setting, whole
 from strata.probes.errors import StrataError
 
 

@@ -31,7 +31,7 @@ from strata.dashboards.sentences.served_browser import (
     map_of,
     run_gone,
 )
-from strata.dashboards.text import path_free, visible, without_paths
+from strata.dashboards.visible_text import path_free, visible, without_paths
 from strata.experiments.results.kinds import Localisation
 from strata.experiments.run.finished import finished_run
 from strata.experiments.run.listing import ListedRun

@@ -27,7 +27,7 @@ from strata.dashboards.sentences.served_browser import (
     part_words,
     read_words,
 )
-from strata.dashboards.text import visible
+from strata.dashboards.visible_text import visible
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.items.load import load_items
 from strata.experiments.items.schema import Item

@@ -19,7 +19,7 @@ from strata.dashboards.sentences.served_browser import (
     small_map,
     table_caption,
 )
-from strata.dashboards.text import path_free, visible
+from strata.dashboards.visible_text import path_free, visible
 from strata.experiments.run.listing import ListedRun
 
 ROWS = 50

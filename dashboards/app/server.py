@@ -19,7 +19,7 @@ from strata.dashboards.figures.small_picture import small_picture
 from strata.dashboards.figures.stage_map import stage_map_json
 from strata.dashboards.page.assets import asset
 from strata.dashboards.sentences.served_browser import OVERLAID_RUNS, REFUSALS, RUNS, SKIP, runs_in
-from strata.dashboards.text import visible
+from strata.dashboards.visible_text import visible
 from strata.experiments.run.listing import PAGE, ListedRun, RunList
 from strata.probes.errors import StrataError
 

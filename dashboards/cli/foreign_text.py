@@ -7,7 +7,7 @@ def escaped(sentence: str) -> str:
     """`sentence` with controls and text-direction marks spelt out, as on the pages."""
     if sentence.isprintable():
         return sentence
-    from strata.dashboards.text import visible  # loads what makes pages
+    from strata.dashboards.visible_text import visible
 
     def spelt(letter: str) -> str:
         shown = visible(letter)

@@ -6,7 +6,7 @@ import math
 
 from rich.text import Text
 
-from strata.dashboards.text import number
+from strata.dashboards.number_formats import number
 from strata.experiments.results.estimates import Estimated
 
 LINE, ZERO, BAR, VALUE = "·", "┊", "━", "●"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from strata.dashboards.option_values import OptionValue
-from strata.experiments.setting import OutOfRangeError, Setting, setting, settings_of
+from strata.experiments.declared_setting import OutOfRangeError, Setting, setting, settings_of
 from strata.probes.errors import StrataError
 from strata.probes.foreign_files import UnreadableError, decoded, file_bytes, parse_json, parse_toml
 

@@ -12,7 +12,7 @@ from strata.dashboards.cli.display import Display, only_results_on_stdout, secon
 from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.cli.terminal_tables import Column, print_table
 from strata.dashboards.default_directory import default_directory
-from strata.dashboards.text import count
+from strata.dashboards.number_formats import count
 
 if TYPE_CHECKING:
     from strata.experiments.sweep.cost_plan import CheckpointCost, SweepPlan

@@ -19,7 +19,7 @@ from strata.dashboards.cli.common_options import DisplayOptions
 from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import PlainConsole, write_json
-from strata.experiments.setting import positive, whole
+from strata.experiments.declared_setting import positive, whole
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:

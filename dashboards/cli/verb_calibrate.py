@@ -21,7 +21,7 @@ from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, o
 from strata.dashboards.cli.display import only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import PlainConsole, write_json
-from strata.experiments.setting import positive, whole
+from strata.experiments.declared_setting import positive, whole
 from strata.probes.errors import StrataError
 from strata.probes.files import write_whole
 

@@ -18,8 +18,8 @@ from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.options import add_options, as_declared, chosen_options, option, options_of
 from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.cli.terminal import say, warn, write_json
+from strata.experiments.declared_setting import positive, whole
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.setting import positive, whole
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:

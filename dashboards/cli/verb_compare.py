@@ -134,7 +134,7 @@ def _tell_headline(comparison: Comparison, console: PlainConsole) -> None:
     """One sentence, three numbers with their bars, what each seed says alone."""
     from strata.dashboards.cli.interval_bars import interval_bar
     from strata.dashboards.sentences.headline import headline_numbers, headline_sentence, number_line, seeds_sentence
-    from strata.dashboards.text import path_free
+    from strata.dashboards.visible_text import path_free
 
     console.sentence(path_free(headline_sentence(comparison)), "bold")
     headline = comparison.headline

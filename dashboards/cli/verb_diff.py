@@ -14,7 +14,7 @@ from strata.dashboards.cli.display import only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.cli.terminal_tables import Column, print_table
-from strata.experiments.setting import share
+from strata.experiments.declared_setting import share
 
 EXAMPLES = """examples:
   strata diff runs/first runs/second

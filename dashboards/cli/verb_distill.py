@@ -19,9 +19,9 @@ from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, o
 from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import say, write_json
+from strata.experiments.declared_setting import positive
 from strata.experiments.distill.config import DistillConfig
 from strata.experiments.results.answer_measures import BY_LIKELIHOOD, GENERATED
-from strata.experiments.setting import positive
 
 if TYPE_CHECKING:
     from pydantic import JsonValue

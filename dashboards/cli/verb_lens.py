@@ -26,7 +26,7 @@ from strata.dashboards.cli.display import only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.cli.terminal_tables import Column, fitting_from_the_end, print_matrix
-from strata.experiments.setting import positive
+from strata.experiments.declared_setting import positive
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from strata.dashboards.cli.sweep_plan import print_sweep_plan
 from strata.dashboards.cli.terminal import say, write_json
 from strata.dashboards.cli.verb_compare import Options as CompareOptions
 from strata.dashboards.quick_settings import QUICK_COMPARE, QUICK_LOCATE
-from strata.experiments.setting import positive
+from strata.experiments.declared_setting import positive
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from strata.dashboards.cli.display import only_results_on_stdout
 from strata.dashboards.cli.terminal import say, write_json
-from strata.dashboards.text import count
+from strata.dashboards.number_formats import count
 
 EXAMPLES = """examples:
   strata report runs/demo

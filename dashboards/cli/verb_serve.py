@@ -17,7 +17,7 @@ from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, o
 from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import say, warn, write_json
-from strata.experiments.setting import whole
+from strata.experiments.declared_setting import whole
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from strata.dashboards.cli.options import add_options, chosen_options, option, o
 from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.default_directory import default_directory
 from strata.dashboards.option_values import manifest_options
-from strata.experiments.setting import above_zero, positive
+from strata.experiments.declared_setting import above_zero, positive
 
 if TYPE_CHECKING:
     from pydantic import JsonValue

@@ -30,7 +30,7 @@ from strata.dashboards.cli.common_options import (
 from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import PlainConsole, say, write_json
-from strata.experiments.setting import whole
+from strata.experiments.declared_setting import whole
 from strata.probes.backend_choice import BACKENDS
 from strata.probes.errors import StrataError
 

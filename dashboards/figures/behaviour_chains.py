@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from strata.dashboards.figures.canvas import Canvas, axis_names, layout_name
-from strata.dashboards.figures.drawn import Block, Drawn, Table, Width
+from strata.dashboards.figures.figure_values import Block, Drawn, Table, Width
 from strata.dashboards.figures.lines import Curve, LineStyle, band_trace, layer_range, line_trace
 from strata.dashboards.figures.palette import PALETTES, Ink, Palette, plain
 from strata.dashboards.figures.run_colours import DASHES, MARKERS

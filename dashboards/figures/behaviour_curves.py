@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from strata.dashboards.figures.behaviour_chains import chain_figures
 from strata.dashboards.figures.canvas import Canvas, axis_names, layout_name
-from strata.dashboards.figures.drawn import Block, Drawn, Figures, Table, Width
+from strata.dashboards.figures.figure_values import Block, Drawn, Figures, Table, Width
 from strata.dashboards.figures.lines import KIND_STYLES, Curve, LineStyle, band_trace, layer_range, line_trace
 from strata.dashboards.figures.palette import PALETTES, plain
 from strata.dashboards.sentences.chain_confidence import chain_confidence_aria

@@ -6,10 +6,10 @@ import textwrap
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from strata.dashboards.figures.drawn import Drawn, PlotlyObject, Table
+from strata.dashboards.figures.figure_values import Drawn, PlotlyObject, Table
 from strata.dashboards.figures.palette import FONT, Palette, plain
+from strata.dashboards.number_formats import number
 from strata.dashboards.sentences.figures.layers import axis_words
-from strata.dashboards.text import number
 from strata.dashboards.view.schema_parts import Axes, Axis
 
 _DEPTHS = (0.0, 0.25, 0.5, 0.75, 1.0)

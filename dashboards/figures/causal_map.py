@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from strata.dashboards.figures.canvas import Canvas, axis_names, layout_name
-from strata.dashboards.figures.drawn import Block, Cell, Drawn, PlotlyObject, Table, Width
+from strata.dashboards.figures.figure_values import Block, Cell, Drawn, PlotlyObject, Table, Width
 from strata.dashboards.figures.lines import on_panel
 from strata.dashboards.figures.palette import PALETTES, Palette, Theme, clipped, colour_scale, plain
+from strata.dashboards.number_formats import number
 from strata.dashboards.sentences.figures.interventions import (
     BLANKS,
     effect_words,
@@ -24,10 +25,10 @@ from strata.dashboards.sentences.figures.interventions import (
 )
 from strata.dashboards.sentences.figures.layers import BLOCK, DEPTH, NOT_COUNTED, at_layer, estimate_words
 from strata.dashboards.sentences.figures.positions import position_words
-from strata.dashboards.text import number, visible
 from strata.dashboards.view.schema import View
 from strata.dashboards.view.schema_causal import CausalItem, CausalMeasure, Peaks
 from strata.dashboards.view.schema_parts import Number
+from strata.dashboards.visible_text import visible
 from strata.experiments.locate.causal.blank_cells import Blank, why_blank
 
 ALL = "all"

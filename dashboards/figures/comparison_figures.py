@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from strata.dashboards.figures.drawn import Choices, Drawn, Figures, Width
+from strata.dashboards.figures.figure_values import Choices, Drawn, Figures, Width
 from strata.dashboards.figures.layer_changes import layer_curves, layer_map
 from strata.dashboards.figures.model_maps import model_maps
 from strata.dashboards.figures.stream_lines import contrasts, similarity, transfer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strata.dashboards.figures.drawn import WIDTHS, Block, Drawn, Table, Width
+from strata.dashboards.figures.figure_values import WIDTHS, Block, Drawn, Table, Width
 from strata.dashboards.figures.palette import CIVIDIS, FONT, PALETTES, Theme, clipped, colour_scale, plain
 from strata.dashboards.sentences.figures.read_outs import (
     CONFUSION_HEAD,
@@ -13,8 +13,8 @@ from strata.dashboards.sentences.figures.read_outs import (
     confusion_note,
     confusion_title,
 )
-from strata.dashboards.text import visible
 from strata.dashboards.view.schema_probe import ProbedPosition
+from strata.dashboards.visible_text import visible
 
 _FEW = 12
 """Labels up to which counts stand in the cells."""

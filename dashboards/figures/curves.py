@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from strata.dashboards.figures.canvas import Canvas, axis_names, layout_name
-from strata.dashboards.figures.drawn import Block, Drawn, PlotlyObject, Table
+from strata.dashboards.figures.figure_values import Block, Drawn, PlotlyObject, Table
 from strata.dashboards.figures.groups import Group, shown_groups
 from strata.dashboards.figures.lines import (
     KIND_STYLES,

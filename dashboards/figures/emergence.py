@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from strata.dashboards.figures.canvas import Canvas
-from strata.dashboards.figures.drawn import Block, Drawn, Table
+from strata.dashboards.figures.figure_values import Block, Drawn, Table
 from strata.dashboards.figures.groups import MAIN_KINDS
 from strata.dashboards.figures.palette import PALETTES, Theme
 from strata.dashboards.sentences.figures.layers import DEPTH, STREAM, at_layer, with_n

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from strata.dashboards.figures.canvas import Canvas
-from strata.dashboards.figures.drawn import Block, Drawn, PlotlyObject, Table, Width
+from strata.dashboards.figures.figure_values import Block, Drawn, PlotlyObject, Table, Width
 from strata.dashboards.figures.palette import PALETTES, Theme, clipped, colour_scale, plain
+from strata.dashboards.number_formats import number
 from strata.dashboards.sentences.figures.family_maps import (
     COVERS_BASELINE,
     HINT,
@@ -16,9 +17,9 @@ from strata.dashboards.sentences.figures.family_maps import (
     measure_words,
 )
 from strata.dashboards.sentences.figures.layers import at_layer, beyond_words, clipped_words, with_n
-from strata.dashboards.text import number, visible
 from strata.dashboards.view.schema_parts import Axes
 from strata.dashboards.view.schema_readings import FamilyMap, MapRow
+from strata.dashboards.visible_text import visible
 
 
 def family_map(shown: FamilyMap, axes: Axes, width: Width = "wide", theme: Theme = "light") -> Drawn:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from strata.dashboards.figures.behaviour_curves import behave_figures
 from strata.dashboards.figures.comparison_figures import comparison_figures
-from strata.dashboards.figures.drawn import Figures
+from strata.dashboards.figures.figure_values import Figures
 from strata.dashboards.figures.locate_figures import locate_figures
 from strata.dashboards.figures.probe_figures import probe_figures
 from strata.dashboards.figures.trajectories import sweep_figures

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from strata.dashboards.figures.drawn import Block, Drawn, Table, Width
+from strata.dashboards.figures.figure_values import Block, Drawn, Table, Width
 from strata.dashboards.figures.heat_rows import Heat, HeatRow, heat_rows
 from strata.dashboards.figures.palette import PALETTES, Theme
 from strata.dashboards.sentences.figures.heads import (
@@ -25,9 +25,9 @@ from strata.dashboards.sentences.figures.heads import (
     heads_title,
     row_label,
 )
-from strata.dashboards.text import visible
 from strata.dashboards.view.schema_heads import HeadMap, HeadMapRow
 from strata.dashboards.view.schema_parts import Axes
+from strata.dashboards.visible_text import visible
 from strata.experiments.results.intervals import side_of
 
 _TOLD = 3

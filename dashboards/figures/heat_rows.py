@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from strata.dashboards.figures.canvas import Canvas
-from strata.dashboards.figures.drawn import Drawn, PlotlyObject, Table, Width
+from strata.dashboards.figures.figure_values import Drawn, PlotlyObject, Table, Width
 from strata.dashboards.figures.palette import CIVIDIS, PALETTES, Theme, clipped, colour_scale, plain
+from strata.dashboards.number_formats import number
 from strata.dashboards.sentences.figures.layers import beyond_words, clipped_words
-from strata.dashboards.text import number
 from strata.dashboards.view.schema_parts import Axes, Axis, Number
 
 _MOST_TICKS = 24

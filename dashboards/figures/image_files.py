@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from strata.dashboards.figures.drawn import WIDTHS, Drawn, PlotlyObject
+from strata.dashboards.figures.figure_values import WIDTHS, Drawn, PlotlyObject
 from strata.dashboards.figures.figures_of_run import FiguresOfRun
 from strata.dashboards.figures.palette import plain
 from strata.dashboards.figures.themes import in_theme

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from strata.dashboards.figures.canvas import wrapped
-from strata.dashboards.figures.drawn import Block, Drawn, Table, Width
+from strata.dashboards.figures.figure_values import Block, Drawn, Table, Width
 from strata.dashboards.figures.groups import main_kinds
 from strata.dashboards.figures.heat_rows import Heat, HeatRow, heat_rows
 from strata.dashboards.figures.line_panels import (

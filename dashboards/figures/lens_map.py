@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from strata.dashboards.figures.canvas import Canvas
-from strata.dashboards.figures.drawn import WIDTHS, Block, Drawn, Figures, PlotlyObject, Table
+from strata.dashboards.figures.figure_values import WIDTHS, Block, Drawn, Figures, PlotlyObject, Table
 from strata.dashboards.figures.palette import CIVIDIS, PALETTES, Theme, clipped, colour_scale, plain
 from strata.dashboards.sentences.figures.layers import DEPTH, STREAM
 from strata.dashboards.sentences.figures.read_outs import (
@@ -26,9 +26,9 @@ from strata.dashboards.sentences.figures.read_outs import (
     lens_map_aria,
     lens_map_title,
 )
-from strata.dashboards.text import visible
 from strata.dashboards.view.lens import LensMap
 from strata.dashboards.view.schema_parts import Axes
+from strata.dashboards.visible_text import visible
 
 MONO = 'ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", Consolas, monospace'
 _LEFT, _RIGHT, _TOP = 74, 96, 34

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from strata.dashboards.figures.canvas import Canvas, axis_names, layout_name, wrapped
-from strata.dashboards.figures.drawn import WIDTHS, Block, Drawn, PlotlyObject, Table, Width
+from strata.dashboards.figures.figure_values import WIDTHS, Block, Drawn, PlotlyObject, Table, Width
 from strata.dashboards.figures.lines import Curve, LineStyle, Panel, band_trace, layer_range, line_trace
 from strata.dashboards.figures.palette import PALETTES, Ink, Palette, Theme, plain
 from strata.dashboards.sentences.figures.comparison import items_and_clusters, point_words, support_words

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from strata.dashboards.figures.drawn import PlotlyObject
+from strata.dashboards.figures.figure_values import PlotlyObject
 from strata.dashboards.figures.palette import Ink, Palette, Shade, plain
 from strata.dashboards.sentences.figures.layers import NO_INTERVALS, bands_words, estimate_words
 from strata.dashboards.view.schema_parts import Axis, Numbers

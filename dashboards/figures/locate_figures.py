@@ -8,9 +8,9 @@ from functools import partial
 from strata.dashboards.figures.causal_curves import all_causal_curves
 from strata.dashboards.figures.causal_map import all_causal_maps
 from strata.dashboards.figures.curves import all_curves
-from strata.dashboards.figures.drawn import Choices, Drawn, Figures, Width
 from strata.dashboards.figures.emergence import emergence
 from strata.dashboards.figures.family_map import family_map
+from strata.dashboards.figures.figure_values import Choices, Drawn, Figures, Width
 from strata.dashboards.figures.head_map import head_map
 from strata.dashboards.figures.stage_map import drawn_stage_map
 from strata.dashboards.view.build import Report

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from strata.dashboards.figures.drawn import PlotlyObject
+from strata.dashboards.figures.figure_values import PlotlyObject
 
 _BOX_FROM = 2.0
 """Width of a line from which on a rectangle is drawn strong: the places that the sentences name."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from strata.dashboards.figures.drawn import PlotlyObject
+from strata.dashboards.figures.figure_values import PlotlyObject
 from strata.dashboards.figures.palette import Palette, plain
 from strata.dashboards.figures.row_heights import BOTTOM, CELL, HANDOVER, LABEL, ROWS, TOPS, WHISKER
+from strata.dashboards.number_formats import interval, number
 from strata.dashboards.sentences.figures.layers import BLOCK, at_layer
 from strata.dashboards.sentences.figures.stages import (
     NO_BLOCKS,
@@ -18,7 +19,6 @@ from strata.dashboards.sentences.figures.stages import (
     measured_words,
 )
 from strata.dashboards.sentences.places import cell_label
-from strata.dashboards.text import interval, number
 from strata.dashboards.view.stage_panels import Outline, Panel
 from strata.experiments.results.families import Role
 from strata.probes.interventions.cells import Cell, at_span

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from strata.dashboards.figures.drawn import WIDTHS, Drawn, Width
+from strata.dashboards.figures.figure_values import WIDTHS, Drawn, Width
 from strata.dashboards.figures.palette import Theme
 from strata.dashboards.figures.panel_grid import AGAINST, Grid, Scale, grid_json, grid_table
 from strata.dashboards.sentences.figures.stages import (

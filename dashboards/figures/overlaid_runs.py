@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from strata.dashboards.figures.drawn import PlotlyObject
+from strata.dashboards.figures.figure_values import PlotlyObject
 from strata.dashboards.figures.palette import FONT, PALETTES, Palette, Theme, plain
 from strata.dashboards.figures.run_colours import DASHES, MARKERS, run_colours
 from strata.dashboards.sentences.figures.layers import BLOCK, DEPTH, FIRST_TO_LAST, at_layer

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
-from strata.dashboards.text import visible
+from strata.dashboards.visible_text import visible
 
 Theme = Literal["light", "dark", "print"]
 Ink = Literal["text", "muted", "strong_line", "accent", "trained", "control", "beyond", "bad"]

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from strata.dashboards.figures.drawn import Block, PlotlyObject, Table
+from strata.dashboards.figures.figure_values import Block, PlotlyObject, Table
 from strata.dashboards.figures.marks import (
     Marks,
     empty_marks,

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from html import unescape
 from typing import TYPE_CHECKING
 
-from strata.dashboards.figures.drawn import PlotlyObject
+from strata.dashboards.figures.figure_values import PlotlyObject
 from strata.dashboards.figures.map_boxes import MapArea, map_areas
 from strata.dashboards.figures.palette import PALETTES
-from strata.dashboards.text import visible
+from strata.dashboards.visible_text import visible
 
 if TYPE_CHECKING:
     from PIL import ImageDraw

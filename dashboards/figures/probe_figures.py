@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from strata.dashboards.figures.canvas import Canvas
 from strata.dashboards.figures.confusion import confusion
-from strata.dashboards.figures.drawn import Block, Drawn, Figures, Table, Width
+from strata.dashboards.figures.figure_values import Block, Drawn, Figures, Table, Width
 from strata.dashboards.figures.lines import Curve, LineStyle, band_trace, line_trace
 from strata.dashboards.figures.palette import PALETTES, Theme
 from strata.dashboards.sentences.figures.layers import NO_INTERVAL, band_words, counted

@@ -16,14 +16,14 @@ from strata.dashboards.sentences.figures.read_outs import (
     after_token,
     answer_rank,
 )
-from strata.dashboards.text import visible
+from strata.dashboards.visible_text import visible
 from strata.probes.public_api.lens_result import LensResult
 from strata.probes.public_api.patching_result import PatchingResult
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from strata.dashboards.figures.drawn import PlotlyObject
+    from strata.dashboards.figures.figure_values import PlotlyObject
 
 _WORDS_FOR = 1_200
 """Cells up to which each holds its likeliest token."""

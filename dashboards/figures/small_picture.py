@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from strata.dashboards.figures.drawn import PlotlyObject
+from strata.dashboards.figures.figure_values import PlotlyObject
 from strata.dashboards.figures.map_boxes import Box, map_areas
 
 WIDTH, HEIGHT = 220, 84

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from strata.dashboards.figures.drawn import Drawn, PlotlyObject
+from strata.dashboards.figures.figure_values import Drawn, PlotlyObject
 from strata.dashboards.figures.palette import Theme
 from strata.dashboards.figures.panel_grid import AGAINST, Grid, Scale, grid_json, grid_table
 from strata.dashboards.sentences.figures.stages import FAMILY_LINES, HINT, KIND_LINES, NOTE, map_title

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strata.dashboards.figures.drawn import Drawn, Width
+from strata.dashboards.figures.figure_values import Drawn, Width
 from strata.dashboards.figures.groups import main_kinds
 from strata.dashboards.figures.line_panels import ROLE_STYLES, Column, Entry, Guide, PanelCell, Panels, Row, line_panels
 from strata.dashboards.figures.palette import Theme

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
-from strata.dashboards.figures.drawn import Drawn
+from strata.dashboards.figures.figure_values import Drawn
 from strata.dashboards.figures.palette import PALETTES, Palette, Theme
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from strata.dashboards.figures.canvas import Canvas
-from strata.dashboards.figures.drawn import Block, Drawn, Figures, PlotlyObject, Table, Width
+from strata.dashboards.figures.figure_values import Block, Drawn, Figures, PlotlyObject, Table, Width
 from strata.dashboards.figures.palette import PALETTES, Ink, Palette, clipped, plain
 from strata.dashboards.figures.run_colours import DASHES, MARKERS
 from strata.dashboards.sentences.figures.layers import estimate_words

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from strata.dashboards.figures.drawn import Block, Drawn, Table, Width
+from strata.dashboards.figures.figure_values import Block, Drawn, Table, Width
 from strata.dashboards.figures.heat_rows import Heat, HeatRow, heat_rows
 from strata.dashboards.figures.palette import Theme, plain
+from strata.dashboards.number_formats import number
 from strata.dashboards.sentences.figures.comparison import (
     map_aria,
     matrix_at,
@@ -12,7 +13,6 @@ from strata.dashboards.sentences.figures.comparison import (
     weights_note,
     weights_title,
 )
-from strata.dashboards.text import number
 from strata.dashboards.view.comparison.schema import ComparisonView
 from strata.dashboards.view.comparison.schema_lines import WeightMap, WeightsView
 from strata.dashboards.view.schema_parts import Axes

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from strata.dashboards.figures.small_picture import small_picture
 from strata.dashboards.figures.stage_map import stage_map_json
+from strata.dashboards.number_formats import interval, number
 from strata.dashboards.page.templates import render
 from strata.dashboards.sentences.behaviour import behaviour_sentences
 from strata.dashboards.sentences.comparison import verdict_sentences
@@ -19,7 +20,7 @@ from strata.dashboards.sentences.onsets import answered_words, onset_words
 from strata.dashboards.sentences.probe import sentences
 from strata.dashboards.sentences.summary import places_table, said_words
 from strata.dashboards.sentences.sweep import made_words, run_columns, run_rows, sweep_title
-from strata.dashboards.text import interval, number, path_free
+from strata.dashboards.visible_text import path_free
 from strata.experiments.results.answer_measures import ANSWERED_RIGHT
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.locate_summary import Summary

@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from strata.dashboards.figures.drawn import NARROW_FROM, WIDE_FROM, Figures, PlotlyObject, Rounded
+from strata.dashboards.figures.figure_values import NARROW_FROM, WIDE_FROM, Figures, PlotlyObject, Rounded
 from strata.dashboards.figures.palette import PALETTES
 from strata.dashboards.page.document import zipped
 

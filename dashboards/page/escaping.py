@@ -7,7 +7,7 @@ import re
 
 from markupsafe import Markup
 
-from strata.dashboards.text import visible
+from strata.dashboards.visible_text import visible
 
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 

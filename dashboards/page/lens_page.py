@@ -11,9 +11,9 @@ from strata.dashboards.page.embedded_figures import figures_element
 from strata.dashboards.page.link_preview import plain_link
 from strata.dashboards.page.templates import render
 from strata.dashboards.sentences.shared_link import link_title
-from strata.dashboards.text import without_paths
 from strata.dashboards.view.build import axes_of
 from strata.dashboards.view.lens import LensMap, pack_maps
+from strata.dashboards.visible_text import without_paths
 
 
 def render_lens_page(lens_map: LensMap, *, model: str, facts: Sequence[tuple[str, str]] = ()) -> str:

@@ -7,12 +7,13 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from strata.dashboards.number_formats import count, interval, number, stream_range
 from strata.dashboards.page import drawing_scales
 from strata.dashboards.page.captions import caption
 from strata.dashboards.page.escaping import esc, foreign, prose, token
 from strata.dashboards.sentences.glossary import GLOSSARY
 from strata.dashboards.sentences.places import ROLE_MEANS, ROLES
-from strata.dashboards.text import count, interval, number, stream_range, visible
+from strata.dashboards.visible_text import visible
 from strata.experiments.results.answer_measures import (
     ANSWERED_RIGHT,
     BY_CHOICE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from strata.dashboards.number_formats import count
 from strata.dashboards.sentences.chain_confidence import chain_confidence_sentences
 from strata.dashboards.sentences.chain_depth import chain_depth_sentences, why_no_chains_words
 from strata.dashboards.sentences.confidence import confidence_sentences
@@ -18,7 +19,6 @@ from strata.dashboards.sentences.pressure import (
     pressure_sentences,
 )
 from strata.dashboards.sentences.run_caveats import caveat_sentence
-from strata.dashboards.text import count
 from strata.experiments.results.behaviour_summary import BehaviourSummary
 from strata.experiments.results.thinking_summary import NotThought, WhyNoThinking
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from strata.dashboards.number_formats import count, listed, number, stream_range, two_digits
 from strata.dashboards.sentences.confidence import estimated
-from strata.dashboards.text import count, listed, number, stream_range, two_digits
 from strata.experiments.results.chain_depth import ChainDepth, ChainFit, HopReadable, WhyNoChains
 
 WALKED, FILLER, OTHER_END = "asked over all links", "over the last link, as long", "the other chain's end"

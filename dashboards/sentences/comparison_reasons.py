@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from strata.dashboards.sentences.item_exclusions import exclusion_words
-from strata.dashboards.text import path_free
+from strata.dashboards.visible_text import path_free
 from strata.experiments.generated_answers.problems import ABOUT, SPLITS
 from strata.experiments.results.comparison_reasons import (
     ExcludedPart,

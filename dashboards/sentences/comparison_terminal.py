@@ -8,7 +8,7 @@ from strata.dashboards.sentences.compared_behaviour import behaviour_lines
 from strata.dashboards.sentences.comparison import verdict_sentences
 from strata.dashboards.sentences.comparison_reasons import ALL, split_words
 from strata.dashboards.sentences.steering import steering_sentences
-from strata.dashboards.text import path_free
+from strata.dashboards.visible_text import path_free
 from strata.experiments.results.answer_measures import GENERATED
 from strata.experiments.results.comparison import Comparison
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from strata.dashboards.text import count, interval, number, stream_range, two_digits
+from strata.dashboards.number_formats import count, interval, number, stream_range, two_digits
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.confidence_summary import (
     AgainstCalibrated,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from strata.dashboards.number_formats import count, number
 from strata.dashboards.sentences.layer_lines import Line, in_streams
-from strata.dashboards.text import count, number
 from strata.experiments.compare.similarity_falls import APART, Carried, carried
 from strata.probes.model_diff.dominant_dimensions import DOMINANT_SHARE, Of
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from strata.dashboards.number_formats import number
 from strata.dashboards.sentences.places import (
     ROLES,
     blocks_words,
@@ -14,7 +15,6 @@ from strata.dashboards.sentences.places import (
     place_words,
 )
 from strata.dashboards.sentences.reasons import why_not_placed
-from strata.dashboards.text import number
 from strata.experiments.items.schema import KINDS
 from strata.experiments.results.families import FamilyResult, Locus
 from strata.experiments.results.kinds import Localisation

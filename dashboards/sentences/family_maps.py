@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from strata.dashboards.number_formats import number
 from strata.dashboards.sentences.instruments import instrument_label
 from strata.dashboards.sentences.intervention_measures import ADVANTAGE_LOST, COMPONENTS, METHODS
 from strata.dashboards.sentences.layer_lines import runs_text
-from strata.dashboards.text import number
 
 
 @dataclass(frozen=True)

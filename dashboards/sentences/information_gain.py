@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from strata.dashboards.number_formats import count, number, stream_range
 from strata.dashboards.sentences.confidence import estimated
-from strata.dashboards.text import count, number, stream_range
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.thinking_summary import (
     Change,

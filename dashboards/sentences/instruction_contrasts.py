@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
+from strata.dashboards.number_formats import stream_range
 from strata.dashboards.sentences.dominant_dimensions import Apart, Dominated, dimensions_told, dominance_words
 from strata.dashboards.sentences.layer_lines import in_streams, spoken
-from strata.dashboards.text import stream_range, visible
-from strata.experiments.compare.excess_left import ExcessLeft
+from strata.dashboards.visible_text import visible
+from strata.experiments.compare.excess_explained import ExcessLeft
 from strata.experiments.results.roles import Role
 
 NAMES = {

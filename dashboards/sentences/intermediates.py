@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from strata.dashboards.number_formats import number
 from strata.dashboards.sentences.run_caveats import caveat_sentence
-from strata.dashboards.text import number
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.locate_summary import Intermediates, Share, WhyNoIntermediates
 

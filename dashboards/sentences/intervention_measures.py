@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from strata.dashboards.text import interval, number
+from strata.dashboards.number_formats import interval, number
 
 COMPONENTS: Mapping[str, str] = {
     "block_out": "block (attention + MLP)",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from strata.dashboards.number_formats import count, interval, listed, number
 from strata.dashboards.sentences.confidence import estimated
-from strata.dashboards.text import count, interval, listed, number, visible
+from strata.dashboards.visible_text import visible
 from strata.experiments.results.item_split import Classified, Gap, ItemSplit, WhyNotCorrected
 
 CLASSIFIERS = ("classifier", "accuracy", "AUC", "AUC within length")

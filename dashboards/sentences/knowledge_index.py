@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from strata.dashboards.number_formats import count, stream_range
 from strata.dashboards.sentences.confidence import estimated
 from strata.dashboards.sentences.information_gain import why_not_shown
-from strata.dashboards.text import count, stream_range
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.thinking_summary import Change, KnowledgeIndex
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from strata.dashboards.text import interval, number
+from strata.dashboards.number_formats import interval, number
 
 
 class Line(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from strata.dashboards.sentences.places import blocks_words, ends_words
-from strata.dashboards.text import path_free
+from strata.dashboards.visible_text import path_free
 from strata.experiments.run.listing import ListedRun, RunProgress
 
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0

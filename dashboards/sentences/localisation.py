@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from strata.dashboards.number_formats import count, interval, number, p_words
 from strata.dashboards.sentences.places import (
     CONTROL_OF,
     CONTROL_WORDS,
@@ -15,7 +16,6 @@ from strata.dashboards.sentences.places import (
     span_words,
 )
 from strata.dashboards.sentences.reasons import why_not_located, why_not_ordered
-from strata.dashboards.text import count, interval, number, p_words
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Localisation, Located, Order, Verdict
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from strata.dashboards.number_formats import count, number
 from strata.dashboards.sentences.comparison_reasons import why_not_moved
-from strata.dashboards.text import count, number
 from strata.experiments.results.cell_changes import ChangedBlock
 from strata.experiments.results.comparison_reasons import WhyNotMoved
 

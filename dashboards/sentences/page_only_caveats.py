@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from strata.dashboards.text import count, interval, listed, number
+from strata.dashboards.number_formats import count, interval, listed, number
 from strata.experiments.locate.read_out_caveats import ReadOutCaveat
 from strata.experiments.results.format_check import FormContrast
 

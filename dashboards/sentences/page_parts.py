@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from strata.dashboards.text import number, visible
+from strata.dashboards.number_formats import number
+from strata.dashboards.visible_text import visible
 
 THIS_MODEL = "this model"
 """A model that nobody named."""

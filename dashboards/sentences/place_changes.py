@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from strata.dashboards.number_formats import interval, number, p_words
 from strata.dashboards.sentences.cell_changes import NOT_PAIRED
-from strata.dashboards.text import interval, number, p_words
 from strata.experiments.compare.cells.place_moved import PlaceMoved, place_moved
 from strata.experiments.results.cell_changes import NotPaired
 from strata.experiments.results.comparison_tables import PlaceChangeRow

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from strata.dashboards.number_formats import count, stream_range
 from strata.dashboards.sentences.confidence import estimated
 from strata.dashboards.sentences.places import blocks_words, cell_label
 from strata.dashboards.sentences.reasons import why_not_placed
 from strata.dashboards.sentences.stage_rows import installed_words, measured_words
-from strata.dashboards.text import count, stream_range
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.behaviour_summary import (
     Adopted,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from strata.dashboards.number_formats import count, interval, listed, number, two_digits
 from strata.dashboards.sentences.run_caveats import caveat_sentence
-from strata.dashboards.text import count, interval, listed, number, two_digits, visible
+from strata.dashboards.visible_text import visible
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.probe_summary import BestStream, LabelCount, PositionSummary, ProbeSummary
 from strata.experiments.results.record import Measured

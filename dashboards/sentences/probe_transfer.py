@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from strata.dashboards.number_formats import count
 from strata.dashboards.sentences.layer_lines import Line, spoken
-from strata.dashboards.text import count, visible
+from strata.dashboards.visible_text import visible
 
 MEASURES = {
     "own": "the scored model's own probe",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from strata.dashboards.text import count
+from strata.dashboards.number_formats import count
 
 FactName = Literal[
     "run", "status", "started", "ended", "checkpoint", "source", "weights", "tokenizer", "shape", "device", "precision",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from strata.dashboards.text import listed, visible
+from strata.dashboards.number_formats import listed
+from strata.dashboards.visible_text import visible
 from strata.experiments.items.schema import Kind
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from strata.dashboards.number_formats import count, listed, number, p_words
 from strata.dashboards.sentences.places import cell_words
-from strata.dashboards.text import count, listed, number, p_words
 from strata.experiments.results.reasons import NotCounted, WhyNotLocated, WhyNotOrdered, WhyNotPlaced
 
 COUNTS_FROM = 0.25

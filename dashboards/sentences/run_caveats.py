@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from strata.dashboards.number_formats import count
 from strata.dashboards.sentences.framing import framed_caveat
-from strata.dashboards.text import count, without_paths
+from strata.dashboards.visible_text import without_paths
 from strata.experiments.results.caveats import Caveat, ReadOut
 
 _READ: dict[ReadOut, str] = {"probe": "decodable", "lens": "readable"}

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from strata.dashboards.number_formats import count, number
 from strata.dashboards.sentences.localisation import located_or_why
 from strata.dashboards.sentences.places import ends_words, place_words
 from strata.dashboards.sentences.reasons import why_not_located, why_not_placed
-from strata.dashboards.text import count, number, visible
+from strata.dashboards.visible_text import visible
 from strata.experiments.results.families import Place
 from strata.experiments.results.reasons import WhyNotPlaced
 from strata.experiments.results.run_difference import (

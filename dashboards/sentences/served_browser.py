@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from strata.dashboards.number_formats import count, number
 from strata.dashboards.sentences.places import cell_label
-from strata.dashboards.text import count, number, visible
+from strata.dashboards.visible_text import visible
 from strata.probes.interventions.cells import Cell
 
 SKIP, RUNS, OVERLAID_RUNS, OVERLAID = "Skip to the runs", "Runs", "Overlaid runs", "Overlaid"

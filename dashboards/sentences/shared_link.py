@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from strata.dashboards.text import count, path_free, visible
+from strata.dashboards.number_formats import count
+from strata.dashboards.visible_text import path_free, visible
 
 TITLE, DESCRIPTION = 110, 300
 """Letters that are shown of each."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from strata.dashboards.number_formats import count
 from strata.dashboards.sentences.places import (
     CONTROL_WORDS,
     READINGS,
@@ -14,7 +15,6 @@ from strata.dashboards.sentences.places import (
     place_words,
 )
 from strata.dashboards.sentences.reasons import NOT_COUNTED, why_not_located, why_not_placed
-from strata.dashboards.text import count
 from strata.experiments.results.families import CellResult, FamilyResult, Locus
 from strata.experiments.results.kinds import KindLocalisation, Located, SharedWithControl
 

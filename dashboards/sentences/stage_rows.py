@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from strata.dashboards.number_formats import interval, number, p_words
 from strata.dashboards.sentences.localisation import ORDERED_KINDS
 from strata.dashboards.sentences.places import cell_label
 from strata.dashboards.sentences.reasons import NOT_COUNTED
-from strata.dashboards.text import interval, number, p_words
 from strata.experiments.results.families import CellResult, Coding
 from strata.experiments.results.record import Measured
 from strata.probes.interventions.cells import Cell

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
+from strata.dashboards.number_formats import count, number
 from strata.dashboards.sentences.confidence import estimated
-from strata.dashboards.text import count, number
 from strata.experiments.results.steering import SteeredAnswers, Steering, SteeringControl
 
 CONTROLS: Mapping[SteeringControl, str] = {

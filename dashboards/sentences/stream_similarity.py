@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
+from strata.dashboards.number_formats import count, number
 from strata.dashboards.sentences.dominant_dimensions import Apart, Dominated, dimensions_told
 from strata.dashboards.sentences.layer_lines import in_streams, spoken
-from strata.dashboards.text import count, number, visible
+from strata.dashboards.visible_text import visible
 
 MEASURES = {"cka": "debiased linear CKA", "cosine": "mean cosine"}
 FEW = "Too few items of any kind have a position in common: CKA needs eight of a kind."

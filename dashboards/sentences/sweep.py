@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from strata.dashboards.number_formats import count, interval, number
 from strata.dashboards.sentences.places import cell_label
-from strata.dashboards.text import count, interval, number
 from strata.experiments.results.sweep import Failure, SweepAxis, SweepResult, SweptRun, WhyFailed
 from strata.experiments.results.sweep_tables import Measure, TrajectoryRow
 

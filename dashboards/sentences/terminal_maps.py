@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from strata.dashboards.text import number
+from strata.dashboards.number_formats import number
 
 NOT_MEASURED = "not measured"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+from strata.dashboards.number_formats import count, number, stream_range
 from strata.dashboards.sentences.localisation import located_words
 from strata.dashboards.sentences.places import span_words
-from strata.dashboards.text import count, number, stream_range
 from strata.experiments.results.kinds import Located
 
 NotLocated = Literal["withdrawn", "undetermined", "not-sought"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strata.dashboards.text import number
+from strata.dashboards.number_formats import number
 
 MEASURES = {
     "relative_norm": "size of the change ÷ size of the weights",

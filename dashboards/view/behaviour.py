@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences.answered_families import INTERVAL, RULE, answered_word
-from strata.dashboards.text import significant
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_readings import BehaviourView, Deciding, FamilyAnswers, FamilyOnset
 from strata.dashboards.view.tables import RunTables

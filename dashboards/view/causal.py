@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences.intervention_measures import (
     COMPONENTS,
     Highest,
@@ -15,7 +16,6 @@ from strata.dashboards.sentences.intervention_measures import (
 )
 from strata.dashboards.sentences.item_exclusions import exclusion_words
 from strata.dashboards.sentences.page_parts import NO_INTERVENTION_CURVES
-from strata.dashboards.text import significant, without_paths
 from strata.dashboards.view.causal_items import item_maps
 from strata.dashboards.view.causal_labels import (
     CAUSAL,
@@ -27,6 +27,7 @@ from strata.dashboards.view.causal_labels import (
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_causal import CausalGroup, CausalLine, CausalView, PairsOfKind, Peak
 from strata.dashboards.view.tables import RunTables
+from strata.dashboards.visible_text import without_paths
 from strata.experiments.results.locate_tables import CurveRow
 
 POOLED = ("spans", "last", "all")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences.page_parts import item_maps_rule
-from strata.dashboards.text import significant
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_causal import CausalItem, Peak, Segment
 from strata.dashboards.view.tables import Asked, RunTables, patching_items, patching_rows

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences.read_out_measures import curve_aria
-from strata.dashboards.text import significant
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_parts import Shown
 from strata.dashboards.view.schema_readings import Series

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from strata.dashboards.text import significant
+from strata.dashboards.number_formats import significant
 from strata.dashboards.view.schema_heads import HeadMap, HeadMapRow
 from strata.dashboards.view.schema_parts import Number, Numbers
 from strata.experiments.results.families import FamilyResult

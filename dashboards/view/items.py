@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences.item_exclusions import exclusion_words
 from strata.dashboards.sentences.page_parts import items_rule
-from strata.dashboards.text import significant
 from strata.dashboards.view.emergence import emergence_by_item
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_readings import ItemColumns, ItemEmergence, ItemsView

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences.family_maps import (
     READ_OUT_MAPS,
     LitRow,
@@ -16,7 +17,6 @@ from strata.dashboards.sentences.family_maps import (
     row_label,
     unanswered_note,
 )
-from strata.dashboards.text import significant
 from strata.dashboards.view.labels import INSTRUMENTS, kind_order
 from strata.dashboards.view.schema_readings import FamilyAnswers, FamilyMap, MapRow, Series
 from strata.experiments.results.intervals import side_of

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences.page_parts import OTHER_LABELS, probe_title
 from strata.dashboards.sentences.probe import caveats, sentences
 from strata.dashboards.sentences.provenance import items_of_words
-from strata.dashboards.text import significant
 from strata.dashboards.view.build import axes_of
 from strata.dashboards.view.provenance import build_provenance
 from strata.dashboards.view.run_head import measured_model, model_label, run_head

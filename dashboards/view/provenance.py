@@ -17,8 +17,8 @@ from strata.dashboards.sentences.provenance import (
     tested_words,
 )
 from strata.dashboards.sentences.run_caveats import caveat_sentence
-from strata.dashboards.text import visible, without_paths
 from strata.dashboards.view.schema_parts import ManifestView, Provenance, SelfTestView
+from strata.dashboards.visible_text import visible, without_paths
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.run.manifest import JsonObject, Manifest
 

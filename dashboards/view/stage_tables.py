@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from strata.dashboards.number_formats import number
 from strata.dashboards.sentences.places import READINGS
 from strata.dashboards.sentences.stage_rows import (
     CODING,
@@ -14,7 +15,6 @@ from strata.dashboards.sentences.stage_rows import (
     named_cell,
     or_dash,
 )
-from strata.dashboards.text import number
 from strata.dashboards.view.schema_places import FamilyCellView, HeadSetView, HeadView
 from strata.experiments.results.families import CellResult, FamilyResult
 from strata.probes.interventions.cells import CELLS

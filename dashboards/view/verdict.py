@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from strata.dashboards.sentences import would_change
+from strata.dashboards.number_formats import significant
+from strata.dashboards.sentences import what_would_change
 from strata.dashboards.sentences.instruments import instrument_label
 from strata.dashboards.sentences.intermediates import intermediates_words
 from strata.dashboards.sentences.localisation import ORDERED_KINDS
@@ -12,7 +13,6 @@ from strata.dashboards.sentences.onset_sentence import readings_sentence
 from strata.dashboards.sentences.reasons import why_not_located
 from strata.dashboards.sentences.summary import first_rule, said
 from strata.dashboards.sentences.verdict_rows import NO_READ_OUT, NotLocated, located_in, read_from, tested_in
-from strata.dashboards.text import significant
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_places import KindView, OnsetView, PlaceView, SentenceView, VerdictView
 from strata.dashboards.view.schema_readings import FamilyAnswers, Series
@@ -42,7 +42,7 @@ def build_verdict(run: RunTables, series: Sequence[Series], behaviour: Sequence[
         quick=summary.quick,
         kinds=tuple(kinds),
         caveats=caveats_of(run, kinds, series, behaviour),
-        would_change=would_change.WITH_INTERVENTIONS if state == "ok" else would_change.WITHOUT_INTERVENTIONS,
+        would_change=what_would_change.WITH_INTERVENTIONS if state == "ok" else what_would_change.WITHOUT_INTERVENTIONS,
     )
 
 

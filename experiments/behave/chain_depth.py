@@ -24,6 +24,7 @@ from strata.experiments.results.chain_depth import ChainDepth, ChainFit, ChainVe
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.run.stream_shard import Shard
 from strata.experiments.statistics.depth_decay import DecayTest, depth_decay
+from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -32,7 +33,6 @@ from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap
 from strata.probes.statistics.onset import onset
 from strata.probes.statistics.share import cluster_share
-from strata.probes.store import ActivationStore
 
 Asked = Literal["walked", "filler"]
 ASKED: tuple[Asked, ...] = get_args(Asked)

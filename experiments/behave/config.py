@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from strata.experiments.declared_setting import MOST_DRAWS, positive, setting, whole
+from strata.experiments.declared_setting import draws as drawn
 from strata.experiments.items.chain_steps import STEP_ENDS, StepEnd
 from strata.experiments.question_choice import QuestionChoice
-from strata.experiments.setting import MOST_DRAWS, positive, setting, whole
-from strata.experiments.setting import draws as drawn
 from strata.probes.errors import StrataError
 
 FEWEST_DRAWS = 100

@@ -11,13 +11,13 @@ from jaxtyping import Float
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.run.stream_shard import Shard
+from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.backends.contract import Backend, Site, streams_of
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.store import ActivationStore
 
 Ids = tuple[int, ...]
 

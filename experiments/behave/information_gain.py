@@ -17,13 +17,14 @@ from strata.experiments.behave.chained_steps import CONTROLS, Chained
 from strata.experiments.behave.continuations import Continuation, read_continuations
 from strata.experiments.behave.curve_rows import curve_rows
 from strata.experiments.behave.fast_slow import change_of
-from strata.experiments.behave.shown_from import shown_from
+from strata.experiments.behave.onset_beyond_null import shown_from
 from strata.experiments.behave.think_frame import ThinkFrame
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.schema import KINDS, Item, Kind
 from strata.experiments.results.behaviour_tables import BehaviourItemRow, BehaviourLayerRow
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.thinking_summary import InformationGain, StepControl, StepSource
+from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -36,7 +37,6 @@ from strata.probes.statistics.bootstrap import (
     cluster_codes,
     per_cluster,
 )
-from strata.probes.store import ActivationStore
 
 SHOWS = (
     "first of three streams in a row at which the 95 % lower bound of the gain of the steps, minus that of another problem's steps, "

@@ -14,7 +14,7 @@ import numpy as np
 from strata.experiments.behave.curve_rows import curve_rows
 from strata.experiments.behave.fast_slow import change_of
 from strata.experiments.behave.judged_chains import JudgedChain
-from strata.experiments.behave.shown_from import shown_from
+from strata.experiments.behave.onset_beyond_null import shown_from
 from strata.experiments.behave.step_results import ResultReading
 from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.results.behaviour_tables import BehaviourItemRow, BehaviourLayerRow

@@ -22,12 +22,12 @@ from strata.experiments.items.entity import entity_of
 from strata.experiments.items.round_robin import round_robin
 from strata.experiments.items.schema import Kind
 from strata.experiments.run.stream_shard import Shard
+from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.progress import Progress, silent
-from strata.probes.store import ActivationStore
 
 Whose = Literal["own", "other"]
 WHOSE: tuple[Whose, ...] = ("own", "other")

@@ -22,6 +22,7 @@ from strata.experiments.results.behaviour_summary import AdoptedFrom, Pressure, 
 from strata.experiments.results.behaviour_tables import BehaviourItemRow, BehaviourLayerRow
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.run.stream_shard import Shard
+from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -30,7 +31,6 @@ from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import MIN_CLUSTERS, Estimate, cluster_bootstrap
 from strata.probes.statistics.onset import Onset, onset
 from strata.probes.statistics.share import change_of_shares, cluster_share
-from strata.probes.store import ActivationStore
 
 Margins = Mapping[Prefill, Float[np.ndarray, "item stream"]]
 """log P(wrong) − log P(right) on their scored tokens, in nats: above 0 the wrong answer is likelier."""

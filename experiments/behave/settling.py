@@ -19,6 +19,7 @@ from strata.experiments.results.behaviour_tables import BehaviourAnswerRow, Beha
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.thinking_summary import Pace, Settling
 from strata.experiments.run.stream_shard import Shard
+from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -26,7 +27,6 @@ from strata.probes.lens.logit import read_lens
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import cluster_bootstrap
 from strata.probes.statistics.share import share_by_layer
-from strata.probes.store import ActivationStore
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from strata.experiments.behave.think_frame import ThinkFrame
 from strata.experiments.behave.thinking_problems import with_others
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.schema import Item
+from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.progress import Progress, silent
-from strata.probes.store import ActivationStore
 
 
 @dataclass(frozen=True)

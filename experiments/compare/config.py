@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from strata.experiments.declared_setting import positive, setting, whole
 from strata.experiments.generated_answers.problems import SPLITS, Split
 from strata.experiments.generated_answers.prompting import PROMPTS, Prompting
 from strata.experiments.locate.config import LocateConfig
-from strata.experiments.setting import positive, setting, whole
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:

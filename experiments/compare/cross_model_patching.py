@@ -15,12 +15,12 @@ from strata.experiments.items.entity import entity_of
 from strata.experiments.results.comparison_reasons import WhyNoValue
 from strata.experiments.results.rows import Row
 from strata.experiments.results.table import Value
+from strata.probes.activation_store import ActivationStore
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.intervention import CrossPatching
 from strata.probes.interventions.minimal_pairs import SPAN
 from strata.probes.model_diff.cross_model_patching import SourceModel, cross_patch
 from strata.probes.progress import Progress, silent
-from strata.probes.store import ActivationStore
 
 CROSS = (
     CrossPatching("other_model", "block_out", "last"),

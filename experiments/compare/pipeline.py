@@ -67,7 +67,7 @@ from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import JsonObject
 from strata.experiments.run.summary_file import comparison_result_of
-from strata.probes.store import ActivationStore
+from strata.probes.activation_store import ActivationStore
 
 RESULT, STEERING = "comparison.json", "steering.json"
 RESULTS = (

@@ -20,11 +20,11 @@ from strata.experiments.locate.reading_positions import appended, asked_at
 from strata.experiments.results.roles import BASE, Role
 from strata.experiments.results.rows import integer
 from strata.experiments.results.table import Value
+from strata.probes.activation_store import ActivationStore
 from strata.probes.model_diff.cka import FEWEST_ITEMS, debiased_cka_of_subsets
 from strata.probes.model_diff.cosine import cosine_by_item
 from strata.probes.model_diff.dominant_dimensions import Dominance, Of, dominance, without_dimensions
 from strata.probes.statistics.bootstrap import cluster_bootstrap
-from strata.probes.store import ActivationStore
 
 DIMENSIONS = ("all", "trimmed")
 """Whether dominant dimensions count."""

@@ -11,8 +11,8 @@ from strata.experiments.compare.layer_swaps import all_layer_swaps, swap_names
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.results.roles import BASE, DISTILLED, Role
 from strata.experiments.run.directory import RunDirectory
+from strata.probes.activation_store import ActivationStore
 from strata.probes.model_diff.layer_swaps import LayerSwap
-from strata.probes.store import ActivationStore
 
 CROSSED_STORE = "crossed-"
 """How the names of the stores of cross-model patches begin."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
-from strata.experiments.setting import above_zero, positive, setting, whole
+from strata.experiments.declared_setting import above_zero, positive, setting, whole
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from safetensors.torch import save_file
 
 from strata.experiments.distill.config import DistillConfig, resolved_precision
 from strata.experiments.distill.data_card import data_card
-from strata.experiments.distill.state import Curve
 from strata.experiments.distill.train import train
+from strata.experiments.distill.training_state import Curve
 from strata.experiments.distill.twins import TrainingText, rows, rows_sha256
 from strata.experiments.generated_answers.problems import lessons, lessons_sha256
 from strata.experiments.results.generated_tables import TRAINING

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from strata.experiments.distill.config import DistillConfig, resolved_precision
-from strata.experiments.distill.state import Curve, load_state, save_state
+from strata.experiments.distill.training_state import Curve, load_state, save_state
 from strata.experiments.distill.twins import TrainingText
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.quiet_libraries import quietly

@@ -18,6 +18,7 @@ from strata.experiments.results.answer_measures import decided_by
 from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.locate_summary import FamilyBehaviour
 from strata.experiments.results.locate_tables import BehaviourRow
+from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.backends.contract import Backend, Site
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -26,7 +27,6 @@ from strata.probes.progress import Progress, silent
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.statistics.bootstrap import Estimate
 from strata.probes.statistics.share import cluster_share
-from strata.probes.store import ActivationStore
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from strata.experiments.locate.null_answers import unrelated_ids
 from strata.experiments.locate.null_prompts import other_prompts
 from strata.experiments.locate.reading_positions import PLACES, places_of
 from strata.experiments.run.stream_shard import Shard
+from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.batched_reads import BatchBudget, CapturedBatch, capture_batches
 from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -23,7 +24,6 @@ from strata.probes.lens.lenses import Lens
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.store import ActivationStore
 
 MAPPED = "logit"
 """Lens of which the likeliest tokens are kept too: it costs nothing to fit, and its last stream is the model itself."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from strata.experiments.declared_setting import MOST_DRAWS, positive, setting, whole
+from strata.experiments.declared_setting import draws as drawn
 from strata.experiments.items.framing import FRAMINGS, Framing
 from strata.experiments.question_choice import QuestionChoice
 from strata.experiments.results.causal_map import CAUSAL_MAPS, CausalMap
-from strata.experiments.setting import MOST_DRAWS, positive, setting, whole
-from strata.experiments.setting import draws as drawn
 from strata.probes.errors import StrataError
 
 FEWEST_DRAWS = 100

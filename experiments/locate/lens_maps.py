@@ -22,12 +22,12 @@ from strata.experiments.locate.capture_streams import MAP_TENSORS, MAPPED, TARGE
 from strata.experiments.results.lens_maps import METRICS, LensMaps, MapRecord, ReadMaps, ReadPrompt, Why
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.experiments.run.directory import RunDirectory
+from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.files import whole_file
 from strata.probes.lens.lenses import Lens
 from strata.probes.progress import Progress, silent
-from strata.probes.store import ActivationStore
 
 RULE = (
     "In equal parts: the clearest answered items (largest logit difference), the median ones, the clearest failures, "

@@ -48,6 +48,7 @@ from strata.experiments.run.controls import RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import BatchRecord
 from strata.experiments.run.self_test_record import note_tests, record_tests
+from strata.probes.activation_store import ActivationStore
 from strata.probes.backend_choice import OWN, BackendChoice
 from strata.probes.backends import open_chosen
 from strata.probes.backends.batched_reads import BatchBudget
@@ -57,7 +58,6 @@ from strata.probes.checkpoints.identity import ON_SERVER
 from strata.probes.checkpoints.open_spec import randomly_initialised
 from strata.probes.lens.lenses import Lens
 from strata.probes.rerun.tree_reads import TreeReads
-from strata.probes.store import ActivationStore
 from strata.probes.verification.before_measuring import admit
 
 

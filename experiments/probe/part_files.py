@@ -11,7 +11,7 @@ import numpy as np
 
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import JsonObject
-from strata.experiments.run.stage_part import read_part, write_part
+from strata.experiments.run.resumed_part import read_part, write_part
 from strata.probes.linear import ProbeResult
 
 _T = TypeVar("_T")

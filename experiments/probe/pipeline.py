@@ -35,6 +35,7 @@ from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import ItemsRecord, JsonObject
 from strata.experiments.run.self_test_record import note_tests
 from strata.experiments.run.summary_file import probe_summary_of
+from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import randomly_initialised
@@ -42,7 +43,6 @@ from strata.probes.files import write_whole
 from strata.probes.linear import LinearProbe, ProbeScores
 from strata.probes.linear.cross_validation import cross_validate, probeable
 from strata.probes.progress import Progress
-from strata.probes.store import ActivationStore
 from strata.probes.verification.before_measuring import admit
 
 RESULTS = (*(f"{table.name}.parquet" for table in PROBE_TABLES), "items.jsonl", "summary.json")

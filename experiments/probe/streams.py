@@ -12,6 +12,7 @@ from torch import Tensor
 
 from strata.experiments.probe.labelled import Labelled
 from strata.experiments.run.stream_shard import Shard
+from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.batched_reads import BatchBudget, capture_batches
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
@@ -20,7 +21,6 @@ from strata.probes.linear.labels import NO_LABEL
 from strata.probes.progress import Progress
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.prompts.texts import LAST, last_token_of
-from strata.probes.store import ActivationStore
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from strata.experiments.setting import draws as drawn
-from strata.experiments.setting import positive as at_least_one
-from strata.experiments.setting import setting
+from strata.experiments.declared_setting import draws as drawn
+from strata.experiments.declared_setting import positive as at_least_one
+from strata.experiments.declared_setting import setting
 from strata.probes.errors import StrataError
 
 TFIDF = "tfidf"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from strata.experiments.declared_setting import MOST
 from strata.experiments.items.framing import Framing
-from strata.experiments.setting import MOST
 from strata.probes.errors import StrataError
 from strata.probes.foreign_files import UnreadableError, decoded, file_bytes, parse_toml
 

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from pydantic import TypeAdapter
 from torch import Tensor
 
+from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.contract import Site
 from strata.probes.capture.captured_model import CapturedModel
 from strata.probes.capture.request import ALL, Position
@@ -22,7 +23,6 @@ from strata.probes.errors import DamagedError, StrataError, of_system
 from strata.probes.files import remove_unfinished, write_whole
 from strata.probes.foreign_files import file_bytes, read_json_object
 from strata.probes.site_names import site_label
-from strata.probes.store import ActivationStore
 
 SCHEMA = "strata.capture/1"
 DESCRIPTION = "capture.json"

@@ -13,7 +13,7 @@ from torch import nn
 from strata.probes.checkpoints.block_description import parts_of
 from strata.probes.checkpoints.block_steps import BlockParts
 from strata.probes.checkpoints.several_streams import joining, n_streams_of
-from strata.probes.checkpoints.unsuited import why_unsuited
+from strata.probes.checkpoints.unsupported_architectures import why_unsuited
 from strata.probes.errors import NotSupportedError
 
 _FINAL_NORM: tuple[str, ...] = (

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.decoding.prefill import prefilled
+from strata.probes.decoding.suppressed_texts import suppressing
 from strata.probes.decoding.unfinished_rows import Stem, can_be_cut, few_enough, gone_on
-from strata.probes.decoding.unwritten import suppressing
 from strata.probes.errors import DoesNotFitError, StrataError
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import pad

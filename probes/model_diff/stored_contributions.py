@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from strata.probes.activation_store import ActivationStore
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.interventions.activation_patching import BATCH_TOKENS
@@ -18,7 +19,6 @@ from strata.probes.model_diff.shared_inputs import batches_by_length, check_ids
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
 from strata.probes.rerun.recording import record
-from strata.probes.store import ActivationStore
 
 _PARTS = ("attn_out", "mlp_out")
 

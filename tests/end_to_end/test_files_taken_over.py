@@ -16,7 +16,7 @@ from small_world import save_checkpoint, small_items, write_items
 
 from strata.dashboards.cli.main import main
 from strata.experiments.run.directory import RunDirectory
-from strata.experiments.run.stage_part import read_part
+from strata.experiments.run.resumed_part import read_part
 
 FAST = (
     "--draws",

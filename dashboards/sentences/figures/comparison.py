@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from strata.dashboards.number_formats import number
 from strata.dashboards.sentences.figures.layers import at_layer, estimate_words
 from strata.dashboards.sentences.figures.positions import place_words
-from strata.dashboards.text import number
 
 SIMILARITY, CONTRASTS, TRANSFER = "Similarity of streams", "Four contrasts", "Probe transfer"
 SWAPS, CROSSED = "Layer swaps", "Cross-model patching"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strata.dashboards.text import interval, number
+from strata.dashboards.number_formats import interval, number
 
 NO_VALUES = "no values"
 COVERS_BASELINE = "interval covers the baseline"

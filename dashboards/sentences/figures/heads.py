@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from strata.dashboards.number_formats import interval, number, p_words
 from strata.dashboards.sentences.places import cell_label
-from strata.dashboards.text import interval, number, p_words
 from strata.probes.interventions.cells import Cell
 
 HEAD_AXIS = "query head"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from strata.dashboards.number_formats import number
 from strata.dashboards.sentences.figures.layers import NOT_RUN, counted, estimate_words, with_n
 from strata.dashboards.sentences.figures.positions import position_words
-from strata.dashboards.text import number, visible
+from strata.dashboards.visible_text import visible
 from strata.experiments.locate.causal.blank_cells import Blank
 
 EXACT = "exact effect (activation patching)"

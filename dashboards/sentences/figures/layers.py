@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from strata.dashboards.text import interval, number
+from strata.dashboards.number_formats import interval, number
 
 STREAM, BLOCK, DEPTH = "stream", "block", "depth"
 FROM_EMBEDDING = "depth (0 = embedding)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strata.dashboards.text import visible
+from strata.dashboards.visible_text import visible
 
 BOTH = "spans+last"
 """Pooled spans above, the last token below."""

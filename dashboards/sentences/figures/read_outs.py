@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from strata.dashboards.number_formats import number
 from strata.dashboards.sentences.figures.positions import place_words
-from strata.dashboards.text import number, visible
+from strata.dashboards.visible_text import visible
 
 LOG_SCALE = "log scale"
 NEVER = "never"

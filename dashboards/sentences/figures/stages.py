@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from strata.dashboards.number_formats import interval, number
 from strata.dashboards.sentences.figures.layers import NOT_COUNTED
 from strata.dashboards.sentences.places import blocks_words, cell_label, ends_words, one_or_span
-from strata.dashboards.text import interval, number
 from strata.experiments.results.kinds import Located
 from strata.experiments.results.record import Measured
 from strata.probes.interventions.cells import Cell

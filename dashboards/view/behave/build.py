@@ -27,9 +27,9 @@ from strata.dashboards.sentences.pressure import (
     why_no_pressure_layers,
 )
 from strata.dashboards.sentences.provenance import items_words
-from strata.dashboards.view.behave.carried import carried_rows
 from strata.dashboards.view.behave.chain_depth import chain_depth_view, chain_views
 from strata.dashboards.view.behave.lines import line_of
+from strata.dashboards.view.behave.pressure_cell_rows import carried_rows
 from strata.dashboards.view.behave.schema import (
     BEHAVE_VIEW_SCHEMA,
     BehaveView,

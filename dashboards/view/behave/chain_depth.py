@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences.chain_depth import (
     FILLER,
     NOT_ANSWERED,
@@ -13,7 +14,6 @@ from strata.dashboards.sentences.chain_depth import (
     hop_name,
     over_links,
 )
-from strata.dashboards.text import significant
 from strata.dashboards.view.behave.lines import line_of
 from strata.dashboards.view.behave.schema import ChainDepthView, ChainView, DepthLine, HopLine
 from strata.experiments.results.behaviour_tables import BehaviourLayerRow

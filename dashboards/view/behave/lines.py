@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from strata.dashboards.text import significant
+from strata.dashboards.number_formats import significant
 from strata.dashboards.view.behave.schema import BehaviourLine
 from strata.experiments.results.behaviour_tables import BehaviourLayerRow
 

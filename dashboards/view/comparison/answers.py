@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences.answer_changes import DECIDED_UNIT, disagreement, shown_by
 from strata.dashboards.sentences.comparison import fixed_words, prompt_words
 from strata.dashboards.sentences.comparison_reasons import ALL, split_words
 from strata.dashboards.sentences.generated_answers import drawn_words, why_none_sentence
-from strata.dashboards.text import path_free, significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.schema_statements import (
     AgreedView,
@@ -20,6 +20,7 @@ from strata.dashboards.view.comparison.schema_statements import (
     KindAnswersView,
     MeasureView,
 )
+from strata.dashboards.visible_text import path_free
 from strata.experiments.compare.decision import SPLIT
 from strata.experiments.compare.measure_agreement import claimed_by_generated, judged
 from strata.experiments.items.schema import KINDS

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences.comparison_caveats import label_of, own_caveats
 from strata.dashboards.sentences.framing import asked_words
 from strata.dashboards.sentences.page_parts import compare_title
-from strata.dashboards.text import significant
 from strata.dashboards.view.build import axes_of
 from strata.dashboards.view.comparison.answers import build_answers
 from strata.dashboards.view.comparison.behaviour import build_behaviour

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from strata.dashboards.number_formats import p_words
 from strata.dashboards.sentences import model_maps
 from strata.dashboards.sentences.cell_changes import (
     answered_words,
@@ -21,7 +22,6 @@ from strata.dashboards.sentences.place_changes import (
     place_verdict,
     shift_words,
 )
-from strata.dashboards.text import p_words
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.schema_cells import (
     CellsView,

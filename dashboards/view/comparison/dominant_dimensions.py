@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences.dominant_dimensions import aria_with_band, family_band
-from strata.dashboards.text import significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import Columns, gathered, rounded, whole
 from strata.dashboards.view.comparison.schema_lines import DominatedLine

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences.comparison_reasons import models_excluded, why_no_value
-from strata.dashboards.text import path_free, significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.schema_lines import LineView, State
+from strata.dashboards.visible_text import path_free
 from strata.experiments.results.comparison_reasons import Part, WhyNoValue
 from strata.experiments.results.intervals import side_of
 from strata.experiments.results.rows import Row, text

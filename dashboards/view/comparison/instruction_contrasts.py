@@ -26,7 +26,7 @@ from strata.dashboards.view.comparison.dominant_dimensions import (
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import whole, why_absent
 from strata.dashboards.view.comparison.schema_lines import ContrastLine, ContrastsView, ModelText
-from strata.experiments.compare.excess_left import Sides, excess_left
+from strata.experiments.compare.excess_explained import Sides, excess_left
 from strata.experiments.results.intervals import side_of
 from strata.experiments.results.roles import Role
 from strata.experiments.results.rows import Row, text

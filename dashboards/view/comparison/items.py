@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences.page_parts import NOT_ASKED_IN_WAYS
-from strata.dashboards.text import significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.schema_items import ItemTableView
 from strata.dashboards.view.tables import lens_maps_of, table_rows

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from strata.dashboards.number_formats import p_words, significant
 from strata.dashboards.sentences.comparison_reasons import why_no_half, why_not_moved
 from strata.dashboards.sentences.localisation import located_or_why, order_sentence
-from strata.dashboards.text import p_words, significant
 from strata.dashboards.view.comparison.answers import estimate
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.schema_statements import HalvesView, LocationsView, LocationView, OrderView

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from strata.dashboards.sentences.comparison_reasons import split_words
 from strata.dashboards.sentences.generated_answers import right_words
-from strata.dashboards.text import path_free
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.schema_problems import ProblemFamilyView, ProblemView, WrittenView
+from strata.dashboards.visible_text import path_free
 from strata.experiments.results.comparison import GeneratedFamily
 from strata.experiments.results.roles import Role
 from strata.experiments.results.rows import Row, text

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from strata.dashboards.sentences import would_change
+from strata.dashboards.number_formats import significant
+from strata.dashboards.sentences import what_would_change
 from strata.dashboards.sentences.calibration import kept_sentence
 from strata.dashboards.sentences.comparison import hypothesis_reason, verdict_sentences
 from strata.dashboards.sentences.comparison_caveats import caveats, label_of
 from strata.dashboards.sentences.comparison_reasons import PARTS, why_not_compared
 from strata.dashboards.sentences.headline import headline_numbers, headline_sentence, seeds_sentence
-from strata.dashboards.text import path_free, significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.schema_statements import NotComparableView, PairCheckView, VerdictView
+from strata.dashboards.visible_text import path_free
 from strata.experiments.calibrate.kept_record import kept_record
 from strata.experiments.results.roles import BASE
 
@@ -29,7 +30,7 @@ def build_verdict(run: ComparisonRun) -> VerdictView:
         limited=comparison.limited,
         caveats=tuple(caveats(comparison, run.failed_self_tests)),
         calibration=kept_sentence(kept_record()),
-        would_change=would_change.COMPARISON,
+        would_change=what_would_change.COMPARISON,
     )
 
 

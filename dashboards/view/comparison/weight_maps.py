@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences.weight_changes import MEASURES, NOTHING_COMPARED, largest_change
-from strata.dashboards.text import significant
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import drawn_or_why, rounded, whole
 from strata.dashboards.view.comparison.schema_lines import OutsideWeight, WeightMap, WeightMeasure, WeightsView

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pyarrow.parquet as pq
 
+from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences.sweep import (
     ACCURACY,
     CELLS_EFFECT,
@@ -24,7 +25,6 @@ from strata.dashboards.sentences.sweep import (
     sweep_title,
     trajectory_sentences,
 )
-from strata.dashboards.text import significant, without_paths
 from strata.dashboards.view.provenance import code_words, from_manifest, shown_facts
 from strata.dashboards.view.schema_parts import Coded, Provenance, RunHead
 from strata.dashboards.view.sweep.schema import (
@@ -36,6 +36,7 @@ from strata.dashboards.view.sweep.schema import (
     TrajectoryPanel,
     TrajectoryView,
 )
+from strata.dashboards.visible_text import without_paths
 from strata.experiments.items.schema import KINDS
 from strata.experiments.results.sweep import SweepResult, SweptRun
 from strata.experiments.results.sweep_tables import SWEEP_TABLES, TRAJECTORIES, Measure, TrajectoryRow

@@ -12,7 +12,7 @@ from strata.experiments.locate.causal.family_measurements import FamilyMeasureme
 from strata.experiments.locate.causal.pair_selection import family_pairs
 from strata.experiments.locate.causal.pipeline import read_family
 from strata.experiments.results.families import FamilyResult
-from strata.probes.store import ActivationStore
+from strata.probes.activation_store import ActivationStore
 
 FamilyName = tuple[Kind, str]
 

@@ -43,6 +43,7 @@ from strata.experiments.results.locate_summary import CausalSettings, Intermedia
 from strata.experiments.results.locate_tables import BehaviourRow, CurveRow, HeadRow, LocationRow, PlaceRow, WindowRow
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered
 from strata.experiments.run.directory import RunDirectory
+from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -52,7 +53,6 @@ from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
 from strata.probes.rerun.shared_recordings import Runs
 from strata.probes.rerun.why_whole import is_other, why_whole
-from strata.probes.store import ActivationStore
 from strata.probes.threads import side_by_side
 
 

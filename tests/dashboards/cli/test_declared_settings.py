@@ -14,10 +14,10 @@ from strata.dashboards.cli.options import Option, made_of, options_of, resolve, 
 from strata.dashboards.from_python.python_options import ComparingOptions, MeasuringOptions
 from strata.experiments.behave.config import BehaveConfig
 from strata.experiments.compare.config import CompareConfig
+from strata.experiments.declared_setting import settings_of
 from strata.experiments.distill.config import DistillConfig
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.probe.config import ProbeConfig
-from strata.experiments.setting import settings_of
 from strata.probes.errors import StrataError
 
 CONFIGURATIONS = (

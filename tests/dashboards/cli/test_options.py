@@ -11,8 +11,8 @@ import pytest
 
 from strata.dashboards.cli.options import Option, add_options, config_lines, resolve
 from strata.dashboards.quick_settings import QUICK_COMPARE, QUICK_FAMILIES
+from strata.experiments.declared_setting import positive
 from strata.experiments.items.builtin import DEFAULT, chosen
-from strata.experiments.setting import positive
 from strata.experiments.statistics.family_samples import FAMILIES_AS_UNITS
 from strata.probes.errors import StrataError
 

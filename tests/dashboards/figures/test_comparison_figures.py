@@ -9,7 +9,7 @@ from synthetic_comparison import write_synthetic_comparison
 from synthetic_probe import write_synthetic_probe
 
 from strata.dashboards.figures.comparison_figures import comparison_figures
-from strata.dashboards.figures.drawn import Drawn, Figures
+from strata.dashboards.figures.figure_values import Drawn, Figures
 from strata.dashboards.figures.figures_of_run import figures_of_run
 from strata.dashboards.figures.swap_lines import layer_swaps
 from strata.dashboards.view.comparison.build import build_comparison

@@ -11,8 +11,8 @@ import pytest
 from strata.dashboards.figures.causal_curves import Edit, causal_curves
 from strata.dashboards.figures.causal_map import causal_map, pairs_shown
 from strata.dashboards.figures.curves import curves, readings_of
-from strata.dashboards.figures.drawn import Drawn, Figures
 from strata.dashboards.figures.family_map import family_map
+from strata.dashboards.figures.figure_values import Drawn, Figures
 from strata.dashboards.figures.groups import Group
 from strata.dashboards.figures.locate_figures import locate_figures
 from strata.dashboards.figures.palette import PALETTES, Palette

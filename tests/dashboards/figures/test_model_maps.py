@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from strata.dashboards.figures.comparison_figures import comparison_figures
-from strata.dashboards.figures.drawn import Choices
+from strata.dashboards.figures.figure_values import Choices
 from strata.dashboards.view.comparison.build import build_comparison
 from strata.dashboards.view.comparison.cells import maps_of_models
 from strata.dashboards.view.comparison.files import read_comparison

@@ -10,9 +10,9 @@ from open_pages import opened, point_and_click, settled, shown_with, until
 from synthetic_run import HOSTILE_TOKENS, write_synthetic_run
 
 from strata.dashboards.page import render_lens_page, write_report
-from strata.dashboards.text import visible
 from strata.dashboards.view.lens import read_lens_maps
 from strata.dashboards.view.tables import read_run
+from strata.dashboards.visible_text import visible
 
 pytestmark = pytest.mark.browser
 LIGHT = {"probes", "causal", "curves", "format_check", "locations", "emergence"}

@@ -14,8 +14,8 @@ from synthetic_comparison import view_of, write_synthetic_comparison
 
 from strata.dashboards.sentences.comparison import verdict_sentences
 from strata.dashboards.sentences.comparison_reasons import why_not_compared
-from strata.dashboards.text import path_free
 from strata.dashboards.view.comparison.schema import ComparisonView
+from strata.dashboards.visible_text import path_free
 from strata.experiments.results.comparison import Comparison
 from strata.experiments.results.comparison_reasons import ExcludedPart, WhyNotCompared
 from strata.probes.errors import StrataError

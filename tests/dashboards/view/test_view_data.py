@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 from synthetic_run import write_synthetic_run
 
+from strata.dashboards.number_formats import number
 from strata.dashboards.page import write_report
-from strata.dashboards.text import number, visible, without_paths
 from strata.dashboards.view import build_report, build_view, validate_view
 from strata.dashboards.view.lens import OTHER, LensMap, pack_maps
+from strata.dashboards.visible_text import visible, without_paths
 from strata.probes.errors import StrataError
 
 Json = dict[str, Any]

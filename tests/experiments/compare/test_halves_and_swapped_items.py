@@ -18,9 +18,9 @@ from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.results.comparison import HalvedBy, Halves
 from strata.experiments.results.comparison_reasons import WhyNoHalf
+from strata.probes.activation_store import ActivationStore
 from strata.probes.errors import StrataError
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.store import ActivationStore
 
 N_LAYERS = 4
 CONFIG = CompareConfig(locate=LocateConfig(draws=200))

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.jsonl import read_items
+from strata.probes.activation_store import ActivationStore
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import StrataError
@@ -27,7 +28,6 @@ from strata.probes.model_diff import cross_model_patching
 from strata.probes.model_diff.cross_model_patching import CONTRIBUTIONS, EVERY, cross_patch
 from strata.probes.model_diff.layer_swaps import layer_swaps_of, swap_layers
 from strata.probes.model_diff.stored_contributions import store_contributions, stored
-from strata.probes.store import ActivationStore
 
 LINES = [CrossPatching("other_model", part, where) for part in CONTRIBUTIONS for where in ("last", "subject", EVERY)]
 NEAR = {"rtol": 1e-3, "atol": 1e-4}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from strata.experiments.compare.excess_left import excess_left
+from strata.experiments.compare.excess_explained import excess_left
 from strata.experiments.results.intervals import side_of
 
 

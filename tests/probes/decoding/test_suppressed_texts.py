@@ -6,7 +6,7 @@ import pytest
 from tiny_models import tiny_checkpoint
 
 from strata.probes.decoding.generate import generate
-from strata.probes.decoding.unwritten import beginnings
+from strata.probes.decoding.suppressed_texts import beginnings
 
 PROMPTS = ("a", "the capital of France is", "1 + 2 =", "x y z", "b c", "in the")
 

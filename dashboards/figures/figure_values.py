@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from strata.dashboards.text import significant
+from strata.dashboards.number_formats import significant
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
