@@ -89,6 +89,15 @@ def of_system(what: str, error: OSError, remedy: str) -> StrataError:
     return StrataError(f"{what} ({error.strerror or error})", remedy)
 
 
+_NO_MEMORY_IN_TORCH = ("can't allocate memory", "out of memory")
+_NO_MEMORY_FOR_A_LIBRARY = (
+    "failed to map segment from shared object",
+    "cannot map zero-fill pages",
+    "annot allocate memory",
+)
+"""What the dynamic linker says."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that host or device memory ran out."""
     import torch
@@ -96,6 +105,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     # On a CPU, and from some kernels, torch raises a bare RuntimeError.
-    return isinstance(error, RuntimeError) and any(
-        words in str(error) for words in ("can't allocate memory", "out of memory")
-    )
+    if isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY_IN_TORCH):
+        return True
+    # Libraries that load others late put an error of their own before it.
+    if isinstance(error, ImportError) and any(words in str(error) for words in _NO_MEMORY_FOR_A_LIBRARY):
+        return True
+    return error.__cause__ is not None and is_out_of_memory(error.__cause__)
