@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 # One thread a worker, for libraries loaded from here on and for programs that tests start: there is a worker a core.
@@ -23,13 +24,29 @@ from strata.probes.checkpoints.open_spec import open_checkpoint
 torch.set_num_threads(1)
 # Flushed files outlast a power failure, which no test has: each of a comparison's 260 would wait for the disk.
 os.fsync = lambda _: None
-# How long an example takes is the machine's affair.
-settings.register_profile("strata", deadline=None)
+# How long an example takes is the machine's affair; more of them are tried by `make campaign`.
+settings.register_profile("strata", deadline=None, max_examples=40)
 settings.load_profile("strata")
 
 
+_begun: set[Path] = set()
+"""Files of tests that this worker has come to."""
+
+
 def pytest_collection_finish() -> None:
-    """What is imported stays: every later collection of garbage, and dropping a model asks for one, passes it over."""
+    _pass_over()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What earlier files have imported stays as well: half a second a collection, late in a run."""
+    if item.path not in _begun:
+        _begun.add(item.path)
+        if len(_begun) % 4 == 0:
+            _pass_over()
+
+
+def _pass_over() -> None:
+    """What is there stays: every later collection of garbage, and dropping a model asks for one, passes it over."""
     gc.collect()
     gc.freeze()
 

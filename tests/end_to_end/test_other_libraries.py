@@ -17,6 +17,8 @@ from small_comparison import SHAPE, few_items
 import strata
 from strata.dashboards.cli.main import main
 from strata.experiments.locate import probing
+from strata.probes.checkpoints import open_spec
+from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 
 LIBRARIES = ("transformer_lens", "nnsight")
@@ -140,8 +142,10 @@ def test_python_takes_the_same_choice(planted: Planted, tmp_path: Path) -> None:
 
 @pytest.mark.model
 def test_the_embedded_model_is_read_and_located_alike(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    smollm2: Checkpoint, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Six commands open the same model.
+    monkeypatch.setattr(open_spec, "_open_one", lambda *given: smollm2)
     monkeypatch.setattr(probing, "SHUFFLES", 1)
     asked = (
         "locate",

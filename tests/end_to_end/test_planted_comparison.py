@@ -228,18 +228,20 @@ def test_a_model_does_not_differ_from_itself(itself: Finished) -> None:
 
 
 class _CutOff:
-    """Progress that stops the work the first time a stage is heard of, one stage later each time it is used."""
+    """Progress that stops the work the first time that a third stage is heard of which was never reached before: each start opens the
+    models, and the fault campaign kills at every write."""
 
     def __init__(self) -> None:
-        self.seen: set[str] = set()
+        self.seen: list[str] = []
 
     def __call__(self, stage: str, done: int, total: int, unit: str) -> None:
         if stage not in self.seen:
-            self.seen.add(stage)
-            raise KeyboardInterrupt
+            self.seen.append(stage)
+            if len(self.seen) % 3 == 0:
+                raise KeyboardInterrupt
 
 
-def test_a_run_that_is_cut_off_at_every_stage_ends_with_the_same_numbers(
+def test_a_run_that_is_cut_off_again_and_again_ends_with_the_same_numbers(
     world: tuple[Planted, Planted, Planted, Path], itself: Finished, tmp_path: Path
 ) -> None:
     base, _, _, items = world
@@ -250,9 +252,11 @@ def test_a_run_that_is_cut_off_at_every_stage_ends_with_the_same_numbers(
         try:
             comparison = compared(specs, tmp_path / "run", items, progress=cut, probed=True)
         except KeyboardInterrupt:
-            assert len(cut.seen) == stages + 1
+            assert stages < len(cut.seen) <= stages + 3
             assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "stopped"
-    assert {"layer swaps into the base", "cross-model patching", "interventions", "comparing weights"} <= cut.seen
+    assert {"layer swaps into the base", "cross-model patching", "interventions", "comparing weights"} <= {
+        *cut.seen
+    } and len(cut.seen) > 12
     assert comparison == itself[1]
     for name in (
         "changes",

@@ -35,7 +35,7 @@ def test_what_a_whole_file_says_is_what_was_written(value: Any) -> None:
     assert parse_json(json.dumps(value)) == value
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes_are_read_or_refused_in_one_sentence(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
@@ -48,7 +48,7 @@ def test_any_bytes_are_read_or_refused_in_one_sentence(
         assert str(file) in str(error) and "\n" not in str(error) and error.remedy
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(st.text())
 def test_any_text_is_toml_or_refused(text: str) -> None:
     try:

@@ -234,4 +234,4 @@ def test_the_rooms_below_the_page_do_not_look_up() -> None:
     for room, rest in (("sentences", ()), ("figures", ("figures", "view"))):
         for file in (root / room).glob("*.py"):
             used = re.findall(r"from strata\.dashboards\.(\w+)", file.read_text())
-            assert set(used) <= {"sentences", "text", *rest}, file.name
+            assert set(used) <= {"sentences", "number_formats", "visible_text", *rest}, file.name

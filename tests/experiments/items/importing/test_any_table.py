@@ -87,7 +87,7 @@ def plain(value: Any) -> Iterator[str]:
             yield from plain(entry)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(ROWS, st.sampled_from(sorted(MAPPINGS)), st.sampled_from(["jsonl", "json", "keyed"]))
 def test_items_are_made_of_plain_values_and_every_row_is_accounted_for(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]], name: str, form: str
