@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import JsonValue
@@ -17,10 +18,11 @@ CPU_SECONDS = 5
 _WALL_SECONDS = 600
 _BYTES = 2 << 30
 _LONGEST_ANSWER = 1 << 20
-_PRELUDE = f"""
+_PRELUDE = """
 import json, resource, sys
-resource.setrlimit(resource.RLIMIT_CPU, ({CPU_SECONDS}, {CPU_SECONDS + 1}))
-resource.setrlimit(resource.RLIMIT_AS, ({_BYTES}, {_BYTES}))
+seconds, size = map(int, sys.argv[1:])
+resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+resource.setrlimit(resource.RLIMIT_AS, (size, size))
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 given = json.load(sys.stdin)
 """
@@ -45,13 +47,20 @@ def in_sandbox(program: str, given: JsonValue) -> JsonValue:
 
     Raises SandboxError where it takes too long or too much memory, where it raises, and where its answer is too long.
     """
+    answer: JsonValue = json.loads(_ended_well(program, json.dumps(given)))
+    return answer
+
+
+@lru_cache(maxsize=256)  # a comparison asks the same template of the same chat again and again, a second each
+def _ended_well(program: str, given: str) -> bytes:
+    """The answer's JSON."""
     text = f"{_PRELUDE}\n{program}\njson.dump(answer, sys.stdout)\n"
     if not sys.executable:
         raise StrataError("Python doesn't say where its own program is", "Start Strata with an ordinary Python")
     try:
         ended = subprocess.run(
-            [sys.executable, "-I", "-c", text],
-            input=json.dumps(given).encode(),
+            [sys.executable, "-I", "-c", text, str(CPU_SECONDS), str(_BYTES)],
+            input=given.encode(),
             capture_output=True,
             check=False,
             timeout=_WALL_SECONDS,
@@ -62,8 +71,7 @@ def in_sandbox(program: str, given: JsonValue) -> JsonValue:
         raise _ended_badly(ended.returncode, ended.stderr[-20_000:])
     if len(ended.stdout) > _LONGEST_ANSWER:
         raise SandboxError("memory", f"it makes a text of {len(ended.stdout):,} bytes")
-    answer: JsonValue = json.loads(ended.stdout)
-    return answer
+    return ended.stdout
 
 
 def _ended_badly(code: int, stderr: bytes) -> SandboxError:

@@ -18,6 +18,7 @@ from saved import save_directory, save_gguf
 from tiny_models import tiny_tokenizer
 
 from strata.experiments.items.framing import prompt_prefix_of
+from strata.probes.checkpoints import sandbox
 from strata.probes.checkpoints.config_values import refuse_impossible
 from strata.probes.checkpoints.foreign_patterns import refuse_endless_adapter, refuse_endless_tokenizer
 from strata.probes.checkpoints.gguf_header import refuse_impossible_gguf
@@ -119,6 +120,12 @@ def test_deep_nesting_is_no_traceback(directory: Path, name: str) -> None:
             assert len(str(error)) < 2000
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has no end is found out after one second instead of five."""
+    monkeypatch.setattr(sandbox, "CPU_SECONDS", 1)
+
+
 ENDLESS = r"(.*)*(.*)*(.*)*(.*)*(.*)*z"
 
 
@@ -131,7 +138,7 @@ ENDLESS = r"(.*)*(.*)*(.*)*(.*)*(.*)*z"
         ({"exclude_modules": r"(a?){50}a{50}|([a-z_.]+)+\d"}, "regular expression in exclude_modules"),
     ],
 )
-def test_an_endless_expression_of_an_adapter_is_refused(fields: dict[str, Any], message: str) -> None:
+def test_an_endless_expression_of_an_adapter_is_refused(impatient: None, fields: dict[str, Any], message: str) -> None:
     names = [f"model.layers.{block}.self_attn.q_proj_with_a_long_name" for block in range(3)]
     with pytest.raises(StrataError, match=message):
         refuse_endless_adapter("a", fields, names)
@@ -146,7 +153,7 @@ def test_an_ordinary_expression_is_not(tmp_path: Path) -> None:
     refuse_endless_adapter("a", fields, ["model.layers.0.self_attn.q_proj"])
 
 
-def test_an_endless_expression_of_a_tokenizer_is_refused(directory: Path) -> None:
+def test_an_endless_expression_of_a_tokenizer_is_refused(impatient: None, directory: Path) -> None:
     file = directory / "tokenizer.json"
     content = json.loads(file.read_text())
     content["pre_tokenizer"] = {
