@@ -150,7 +150,7 @@ def _calibrate(room: Path) -> Resumable:
     def first() -> None:
         interventions_only.localise_summary = localise_summary
 
-    words = ("calibrate", "--half", "none", "--nulls", "3", "--coverage", "1", "--display", "none")
+    words = ("calibrate", "--half", "none", "--nulls", "3", "--coverage", "1", "--workers", "1", "--display", "none")
     made = Resumable("calibrate", own, lambda out: (*words, "--out", str(out)), _calibration, first=first)
     _LOCALISED.update({file.name: file.read_text() for file in own.glob("*.json")})
     return made

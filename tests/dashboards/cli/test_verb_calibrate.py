@@ -42,7 +42,7 @@ def test_tables_and_json_say_the_same(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "160")
-    command = ["calibrate", "--half", "tune", "--only", "subject below last", "--nulls", "1", "--out", str(tmp_path), "--display", "none"]  # fmt: skip
+    command = ["calibrate", "--half", "tune", "--only", "subject below last", "--nulls", "1", "--workers", "1", "--out", str(tmp_path), "--display", "none"]  # fmt: skip
     assert main(command) == 0
     shown = capfd.readouterr().out
     row = next(line for line in shown.splitlines() if line.startswith("subject below last")).split()
