@@ -25,9 +25,9 @@ def test_the_document_shows_what_is_timed() -> None:
 
 @pytest.mark.model
 def test_both_ways_give_equal_numbers_on_pairs_of_unequal_lengths(smollm2: Checkpoint) -> None:
-    items: list[Any] = load_items("capital", per_family=4, checkpoint=smollm2)
+    items: list[Any] = load_items("capital", per_family=2, checkpoint=smollm2)
     assert len({len(smollm2.encode(item.prompt)) for item in items}) > 1
-    layers = [0, 12, 24]
+    layers = [0, 24]
     with torch.no_grad():
         expected = sweep_with_transformer_lens(TransformerLensBackend(smollm2).bridge, smollm2.tokenizer, items, layers)
     torch.testing.assert_close(sweep_with_strata(smollm2, items)[:, :, layers], expected, rtol=0, atol=1e-3)

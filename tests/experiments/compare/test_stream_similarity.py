@@ -230,7 +230,7 @@ def test_lower_streams_of_the_embedded_pair_are_alike_on_the_prompts_as_asked(
 ) -> None:
     """Streams 5 to 8 of reasoning items: .98 and more, though several families feed a space that answers begin with."""
     families = ("addition", "addition_carry", "majority", "binding", "relation_chain", "deduction")
-    encoded = questions_for(smollm2, LocateConfig(families=families, per_family=8)).encoded
+    encoded = questions_for(smollm2, LocateConfig(families=families, per_family=4)).encoded
     assert {question.item.family for question in encoded if question.shared_prefix} == {
         "addition",
         "addition_carry",

@@ -23,7 +23,7 @@ from strata.probes.checkpoints.open_spec import open_checkpoint
 
 def test_the_model_does_no_more_work_than_was_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = write_construction(tmp_path / "planted", construction("subject below last"))
-    checkpoint, config = open_checkpoint(str(files.checkpoint)), LocateConfig(pairs=18, positions=("last",))
+    checkpoint, config = open_checkpoint(str(files.checkpoint)), LocateConfig(pairs=10, positions=("last",))
     passed = 0
 
     def count(_module: Any, _inputs: Any, output: Any) -> None:
