@@ -72,9 +72,14 @@ class _Mode(TorchDispatchMode):
         kwargs.pop("pin_memory", None)
         device = kwargs.get("device")
         on_it = device is not None and torch.device(device).type == NAME
-        if on_it or any(isinstance(value, Elsewhere) for value in tree_flatten((args, kwargs))[0]):
+        if on_it or any(_is_there(value) for value in tree_flatten((args, kwargs))[0]):
             return _dispatched(func, args, kwargs)
         return func(*args, **kwargs)
+
+
+def _is_there(value: Any) -> bool:
+    """A tensor of the other device, or its name: where an operation arrives whole it may be any argument."""
+    return isinstance(value, Elsewhere) or (isinstance(value, torch.device) and value.type == NAME)
 
 
 def _dispatched(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:

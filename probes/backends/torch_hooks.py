@@ -85,7 +85,7 @@ class TorchHooks(OneRun):
         head: nn.Module = model.model.get_output_embeddings()
         normed = last if _norms_in_body(model) else model.readout.normed(last)
         device = next(head.parameters()).device
-        return model.readout.transform(head(normed.to(device))[..., : model.readout.vocab_size])
+        return model.readout.transform(head(normed.to(device))[..., : model.readout.vocab_size]).to(model.device)
 
 
 def _norms_in_body(model: Checkpoint) -> bool:
@@ -185,7 +185,7 @@ def _replace_contribution(parts: BlockParts, edits: list[SiteEdit], hooks: ExitS
         return h
 
     def change(h: Tensor) -> Tensor:
-        return replaced(h, edits, beside=-entering[0])
+        return replaced(h, edits, beside=-entering[0].to(h))
 
     hooks.enter_context(hook_place(parts.entering, remember, changes=False))
     hooks.enter_context(hook_place(parts.leaving, change, changes=True))

@@ -159,12 +159,15 @@ class _Sweep:
         """The recorded run with another output of the MLP, or of the block, at the edited columns."""
         assert isinstance(edit, Replacement)
         stream = self.recording.streams[layer + 1][:, self.kept].clone()
-        at = self._at(stream.device)
-        base = self.recording.streams[layer][:, self.kept][at].to(stream)
+        base = self._edited_columns(self.recording.streams[layer]).to(stream)
         if edit.component == "mlp_out":
-            base = base + self.recording.attn_out[layer][:, self.kept][at].to(stream)
-        stream[at] = base + edit.values(layer).to(stream)
+            base = base + self._edited_columns(self.recording.attn_out[layer]).to(stream)
+        stream[self._at(stream.device)] = base + edit.values(layer).to(stream)
         return stream
+
+    def _edited_columns(self, recorded: Float[Tensor, "item column d_model"]) -> Float[Tensor, "item position d_model"]:
+        """Blocks of one model may lie on several devices."""
+        return recorded[:, self.kept][self._at(recorded.device)]
 
     def _through(self, layer: int, active: Float[Tensor, "run item token d_model"]) -> None:
         """Takes the runs that have joined through a block, in place and as many at a time as memory is for."""
