@@ -23,6 +23,7 @@ def test_the_document_shows_what_is_timed() -> None:
         assert f"```python\n{inspect.getsource(function)}```" in text
 
 
+@pytest.mark.thorough
 @pytest.mark.model
 def test_both_ways_give_equal_numbers_on_pairs_of_unequal_lengths(smollm2: Checkpoint) -> None:
     items: list[Any] = load_items("capital", per_family=2, checkpoint=smollm2)

@@ -124,6 +124,7 @@ def test_a_page_is_made(one_by_one: tuple[Path, dict[str, Any], Room], tmp_path:
     assert "--one-at-a-time holds one model only" in (run / "report.html").read_text()
 
 
+@pytest.mark.thorough
 def test_a_later_start_with_room_for_two_adds_the_layer_swaps(
     world: World, together: Finished, one_by_one: tuple[Path, dict[str, Any], Room], tmp_path: Path
 ) -> None:
@@ -137,6 +138,7 @@ def test_a_later_start_with_room_for_two_adds_the_layer_swaps(
     assert again == together[1] and rows_of(run, "layer_swaps") == rows_of(together[0], "layer_swaps")
 
 
+@pytest.mark.thorough
 def test_layer_swaps_are_added_without_measuring_the_models_again_also_when_that_is_cut_off(
     world: World, together: Finished, one_by_one: tuple[Path, dict[str, Any], Room], tmp_path: Path
 ) -> None:
@@ -163,6 +165,7 @@ def test_layer_swaps_are_added_without_measuring_the_models_again_also_when_that
     assert not {"capture", "probe transfer", "interventions", "cross-model patching"} & set(heard)
 
 
+@pytest.mark.thorough
 def test_a_download_that_failed_is_tried_again(
     world: World, together: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +187,7 @@ def test_a_download_that_failed_is_tried_again(
     assert not (run / "activations").exists()
 
 
+@pytest.mark.thorough
 def test_a_start_that_is_cut_off_goes_on_from_what_was_stored(
     world: World, one_by_one: tuple[Path, dict[str, Any], Room], tmp_path: Path
 ) -> None:

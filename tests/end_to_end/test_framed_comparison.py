@@ -62,6 +62,7 @@ def test_the_distilled_models_template_is_everybodys_and_foreigners_are_named() 
         prompt_prefix("chat", base="a b ", distilled=None)
 
 
+@pytest.mark.thorough
 def test_a_comparison_in_a_chat_asks_all_models_the_same_and_says_so(tmp_path: Path) -> None:
     items, out = write_items(tmp_path / "items.jsonl"), tmp_path / "run"
     locate = replace(LOCATE, framing="chat", draws=100, pairs=4)

@@ -114,6 +114,7 @@ def test_the_console_script_stands_in_the_environment(environment: Path, directo
     assert done.returncode == 0 and "capital" in done.stdout, done.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.model
 def test_the_examples_meet_the_installed_strata_and_the_persons_own_packages(
     examples: dict[str, Any], environment: Path
@@ -122,12 +123,14 @@ def test_the_examples_meet_the_installed_strata_and_the_persons_own_packages(
     assert examples["theirs"] == ["theirs"] * 3
 
 
+@pytest.mark.thorough
 @pytest.mark.model
 def test_every_example_of_docstrings_and_pages_runs(examples: dict[str, Any]) -> None:
     assert examples["failures"] == {}, "\n".join(examples["failures"].values())
     assert examples["pages"]["README.md"] > 0 and examples["pages"]["docs/api.md"] > 10
 
 
+@pytest.mark.thorough
 @pytest.mark.model
 @pytest.mark.parametrize("name", sorted({*strata.__all__} - RETURNED))
 def test_every_public_name_has_an_example_that_runs(name: str, examples: dict[str, Any]) -> None:

@@ -63,6 +63,7 @@ def test_a_run_with_all_interventions_and_baselines_says_what_it_says_on_the_cpu
         pd.testing.assert_frame_equal(here, there, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.thorough
 def test_a_comparison_with_every_measure_runs_to_its_end(tmp_path: Path) -> None:
     base = save_checkpoint(tmp_path / "base")
     specs = Specs(str(base), str(other(tmp_path / "other", base, seed=1)))

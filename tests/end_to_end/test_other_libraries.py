@@ -140,6 +140,7 @@ def test_python_takes_the_same_choice(planted: Planted, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.model
 def test_the_embedded_model_is_read_and_located_alike(
     smollm2: Checkpoint, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

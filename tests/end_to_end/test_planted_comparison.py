@@ -241,6 +241,7 @@ class _CutOff:
                 raise KeyboardInterrupt
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_cut_off_again_and_again_ends_with_the_same_numbers(
     world: tuple[Planted, Planted, Planted, Path], itself: Finished, tmp_path: Path
 ) -> None:

@@ -93,6 +93,7 @@ def test_every_measure_is_made_in_every_framing(
         assert json.loads((of_role / "manifest.json").read_text())["config"]["prompt_prefix"] == ahead
 
 
+@pytest.mark.thorough
 def test_a_base_whose_context_is_too_short_is_excluded_from_generated_answers_and_it_is_said(
     pair: tuple[Path, Path], tmp_path: Path
 ) -> None:

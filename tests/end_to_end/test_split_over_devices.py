@@ -58,6 +58,7 @@ def test_streams_lenses_and_interventions_say_the_same(planted: tuple[Planted, P
         pd.testing.assert_frame_equal(ours, theirs, rtol=1e-3, atol=1e-4, obj=table)
 
 
+@pytest.mark.thorough
 def test_a_comparison_with_every_measure_runs_to_its_end(tmp_path: Path) -> None:
     base = save_checkpoint(tmp_path / "base")
     specs = Specs(str(base), str(other(tmp_path / "other", base, seed=1)))

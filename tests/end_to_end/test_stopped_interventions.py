@@ -55,6 +55,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
     return planted
 
 
+@pytest.mark.thorough
 def test_families_measured_before_a_kill_are_read_back_and_the_numbers_stay(
     planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -132,6 +132,7 @@ def test_the_page_holds_a_figure_of_every_view_and_links_to_the_runs(world: Path
     assert main(["report", str(world / "out")]) == 0
 
 
+@pytest.mark.thorough
 def test_shards_are_put_together_to_the_tables_of_an_undivided_run(
     world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

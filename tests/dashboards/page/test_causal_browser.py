@@ -114,6 +114,7 @@ def test_a_run_without_interventions_says_not_run(browser: Any, without_interven
         page.wait_for_selector("#curves-panel [data-state=not_run]")
 
 
+@pytest.mark.thorough
 def test_a_quick_run_of_thirty_blocks_is_stamped_small_and_fits_a_narrow_window(browser: Any, tmp_path: Path) -> None:
     run = write_synthetic_run(tmp_path / "run", quick=True, n_layers=30, items_per_family=2)
     page_file = write_report(run)

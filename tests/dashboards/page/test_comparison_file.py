@@ -126,6 +126,7 @@ def _report(run: Path, url: str | None = None) -> int:
     return verb_report.run(argparse.Namespace(run=str(run), json=True, figures=None, url=url), [])
 
 
+@pytest.mark.thorough
 def test_report_rebuilds_the_comparison_and_the_pages_of_its_models(
     plain_comparison_run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,6 +54,7 @@ def test_an_item_without_a_whole_map_opens_the_one_of_its_read_positions(browser
         assert "No lens map was kept for currency-007" in tab.locator("#lens-panel").inner_text()
 
 
+@pytest.mark.thorough
 def test_maps_of_read_positions_lie_beside_the_page_where_it_has_no_room(browser: Any, tmp_path: Path) -> None:
     run = write_synthetic_run(tmp_path / "run", without=LIGHT, hostile=False)
     page = write_report(run, max_bytes=write_report(run).stat().st_size - 1)

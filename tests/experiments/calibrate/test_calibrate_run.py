@@ -74,6 +74,7 @@ def test_a_row_that_was_damaged_is_made_again_and_one_of_before_checksums_counts
         row_as(TypeAdapter(dict[str, int]), read_rows(tmp_path)["a"], tmp_path)
 
 
+@pytest.mark.thorough
 def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
     jobs = [replace(job, reverted=False) for job in jobs_of([FIRST, SECOND])]
     one, two = (calibrate(jobs, always_block_one, tmp_path / str(workers), workers=workers) for workers in (1, 2))

@@ -115,6 +115,7 @@ def test_items_are_shared_out_over_families_that_some_model_answers() -> None:
     assert len({question.key for question in chosen}) == 12
 
 
+@pytest.mark.thorough
 def test_layer_swaps_have_the_same_names_in_every_process_so_that_a_later_one_resumes() -> None:
     """Sets of words print in an order that depends on the process."""
     code = (

@@ -224,6 +224,7 @@ def test_an_excess_of_one_dimension_or_one_family_is_gone_without_it() -> None:
     assert all(excess["all", f"family {n}", 1]["value"] > 0.1 for n in (0, 2, 3))
 
 
+@pytest.mark.thorough
 @pytest.mark.model
 def test_lower_streams_of_the_embedded_pair_are_alike_on_the_prompts_as_asked(
     smollm2: Checkpoint, tmp_path: Path

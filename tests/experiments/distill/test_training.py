@@ -128,6 +128,7 @@ def test_a_run_that_was_stopped_or_killed_ends_in_the_same_bytes(
     assert (whole / "distill.json").read_bytes() == before
 
 
+@pytest.mark.thorough
 def test_seeds_and_twins_give_different_adapters(tmp_path: Path) -> None:
     made = []
     for number, changes in enumerate(({}, {"seed": 1}, {"twin": "plain"}, {"twin": "filler"})):
@@ -152,6 +153,7 @@ def test_what_cannot_be_trained_with_is_refused(bad: dict[str, object]) -> None:
         DistillConfig(**bad)
 
 
+@pytest.mark.thorough
 def test_the_commands_make_measure_and_ship_an_adapter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

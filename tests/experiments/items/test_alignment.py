@@ -190,6 +190,7 @@ def test_items_encoded_together_are_as_encoded_alone(parts: list[tuple[str, str,
     assert encoded == alone
 
 
+@pytest.mark.thorough
 @pytest.mark.model
 def test_every_built_in_item_is_scored_by_the_embedded_model_and_nearly_all_pairs_line_up(
     smollm2: Checkpoint,

@@ -91,6 +91,7 @@ def test_every_token_and_every_site_is_what_transformer_lens_caches_row_by_row(
             torch.testing.assert_close(captured.values[row, place, : tokens.shape[1]], wanted, **CLOSE)
 
 
+@pytest.mark.thorough
 @pytest.mark.model
 def test_a_bridge_around_the_embedded_model_gives_the_rows_that_it_caches_itself(smollm2: Checkpoint) -> None:
     from transformer_lens.model_bridge.sources import build_bridge_from_module

@@ -158,6 +158,7 @@ def test_effects_equal_those_of_transformer_lens_patched_row_by_row_with_its_hoo
                     assert float(result.effects(component)[row, layer]) == pytest.approx(expected, rel=1e-3, abs=2e-3)
 
 
+@pytest.mark.thorough
 @pytest.mark.model
 def test_on_the_embedded_model_effects_equal_plain_forward_hooks_of_hugging_face(smollm2: Checkpoint) -> None:
     pairs = [

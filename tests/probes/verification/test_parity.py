@@ -49,6 +49,7 @@ def test_every_backend_agrees_with_plain_hugging_face(tiny_models: Any, architec
     assert restarted == {"edit block_out", "edit attn_out", "edit mlp_out", "edit resid_pre"}
 
 
+@pytest.mark.thorough
 @pytest.mark.model
 def test_every_backend_agrees_on_the_embedded_model(smollm2: Checkpoint) -> None:
     prompts = [Prompt(text, smollm2.encode(text)) for text in ("The capital of France is", "One and one are")]

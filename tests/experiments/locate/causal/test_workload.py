@@ -21,6 +21,7 @@ from strata.experiments.questions import questions_for
 from strata.probes.checkpoints.open_spec import open_checkpoint
 
 
+@pytest.mark.thorough
 def test_the_model_does_no_more_work_than_was_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = write_construction(tmp_path / "planted", construction("subject below last"))
     checkpoint, config = open_checkpoint(str(files.checkpoint)), LocateConfig(pairs=10, positions=("last",))
