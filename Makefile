@@ -12,7 +12,7 @@ help:
 	@echo "make demo   compare the embedded model with its reasoning-trained twin and a control that learnt the same form without reasoning; prints the page to open"
 	@echo "make behave confidence, pressure, depth of a chain and thinking of the embedded model's reasoning-trained twin; not part of the demo"
 	@echo "make comparison  the same in full, with three seeds of the training and of its control"
-	@echo "make test   the tests; with THOROUGH=1 some thirty whole runs more, as make check does"
+	@echo "make test   the tests; with THOROUGH=1 some hundred longer ones more, as make check does"
 	@echo "make check  ruff, strict type checking, known holes in dependencies and all tests"
 	@echo "make campaign  damaged files, kills and full disks, drawn by SEEDS=0,1,2; ten times as many with FULL=1; PARTS=gguf,pages for some of it,"
 	@echo "               RESULTS=file collects what ran at several times (TABLE=1: its table alone), WRITE=docs/security.md keeps the table"

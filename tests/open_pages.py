@@ -20,6 +20,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""The first that is there: the shell draws the same in two thirds of the time."""
 READY = "html[data-ready=true]"
 _IDLE = "document.getElementById('main') === null || !document.getElementById('main').hasAttribute('aria-busy')"
 _FOLLOWED = """(text) => new Promise((heard) => {
@@ -35,7 +37,7 @@ HASH_WRITTEN = 140
 
 def chromium() -> Iterator[Any]:
     """One browser; skips where there is none, fails in CI."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         if os.environ.get("CI") == "true":
             pytest.fail("no Chromium: apt-get install chromium")

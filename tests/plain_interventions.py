@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -25,7 +26,9 @@ _PARTS = {
 }
 """Blocks, and the modules whose outputs a block adds to the stream: after the post-norms where there are any."""
 
-REFERENCED = tuple(_PARTS)
+_TWO_ALWAYS = ("gemma2", "gpt2")
+"""Norms behind every part, a soft cap and a window; biases and learned positions: what the others have, these have or have not."""
+REFERENCED = tuple(name if name in _TWO_ALWAYS else pytest.param(name, marks=pytest.mark.thorough) for name in _PARTS)
 
 
 class PlainModel:

@@ -11,6 +11,7 @@ from strata.dashboards.benchmarks.family_edits import Programme, family_benchmar
 from strata.probes.interventions.cells import CELLS
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("architecture", ["llama", "gpt2"])
 def test_every_edit_of_the_programme_equals_transformer_lens(
     tiny_models: Any, monkeypatch: pytest.MonkeyPatch, architecture: str

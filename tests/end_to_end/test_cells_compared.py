@@ -33,6 +33,7 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return directory / "run", compared(specs, directory / "run", items, config=config)
 
 
+@pytest.mark.thorough
 def test_the_cell_and_the_blocks_between_which_a_lookup_moved_are_named_and_nothing_else(moved: Finished) -> None:
     cells = CellComparison.model_validate(moved[1]["cells"]["distilled"])
     assert (cells.families, cells.cells, cells.unpaired, cells.not_beyond_control) == (2, 8, {}, 0)

@@ -71,6 +71,7 @@ def nothing_inside_is_paired(run: Path, comparison: dict[str, Any]) -> None:
         assert (moved["verdict"], moved["difference"]) == ("undetermined", None) and moved["why"]
 
 
+@pytest.mark.thorough
 def test_another_depth_leaves_the_answers_and_the_shared_blocks_comparable(
     base: Path, gaps: Compared, tmp_path: Path
 ) -> None:
@@ -88,6 +89,7 @@ def test_another_depth_leaves_the_answers_and_the_shared_blocks_comparable(
     assert [(caveat["code"], caveat["model"]) for caveat in comparison["caveats"]] == [("base-doubted", "distilled")]
 
 
+@pytest.mark.thorough
 def test_another_width_leaves_what_is_read_off_blocks_comparable(base: Path, gaps: Compared, tmp_path: Path) -> None:
     run, comparison, left = gaps(
         other(tmp_path / "wide", base, hidden_size=16),
@@ -100,6 +102,7 @@ def test_another_width_leaves_what_is_read_off_blocks_comparable(base: Path, gap
     assert not rows_of(run, "similarity") and not rows_of(run, "layer_swaps")
 
 
+@pytest.mark.thorough
 def test_another_width_of_the_mlp_leaves_out_the_random_change_alone(
     base: Path, gaps: Compared, tmp_path: Path
 ) -> None:
@@ -134,6 +137,7 @@ def test_a_model_that_cannot_be_run_from_the_middle_is_patched_in_whole_passes(b
     assert {row["contrast"] for row in rows_of(out, "layer_swaps")} == {"distilled", "random"}
 
 
+@pytest.mark.thorough
 def test_a_larger_vocabulary_is_compared_as_far_as_it_is_shared(base: Path, gaps: Compared, tmp_path: Path) -> None:
     run, comparison, left = gaps(other(tmp_path / "wordy", base, vocab_size=96))
     assert left == {}

@@ -55,6 +55,7 @@ def test_a_page_of_one_prompt_says_it(adapted: str, tmp_path: Path) -> None:
     assert TOLD in (tmp_path / "lens.html").read_text()
 
 
+@pytest.mark.thorough
 def test_a_run_keeps_it_in_its_manifest_and_a_comparison_under_its_model(adapted: str, tmp_path: Path) -> None:
     items, out = write_items(tmp_path / "items.jsonl"), tmp_path / "run"
     assert main(["locate", adapted, "--items", str(items), "--out", str(out), *QUICK]) == 0

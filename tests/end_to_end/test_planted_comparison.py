@@ -273,6 +273,7 @@ def test_a_run_that_is_cut_off_again_and_again_ends_with_the_same_numbers(
         assert rows_of(tmp_path / "run", name) == rows_of(itself[0], name)
 
 
+@pytest.mark.thorough
 def test_what_is_deleted_from_a_finished_run_is_made_again(
     world: tuple[Planted, Planted, Planted, Path], itself: Finished
 ) -> None:

@@ -147,6 +147,7 @@ def test_a_fall_of_one_dimension_or_one_family_stands_beside_the_lines_that_deny
     assert shown and all(", at subject: " in text for text in shown), "sentences are of the position that is drawn"
 
 
+@pytest.mark.thorough
 def test_no_label_of_a_map_is_cut_on_the_left(browser: Any, plain_comparison_run: Path, tmp_path: Path) -> None:
     """With the longest name of a site, as in a run over whole blocks."""
     run = Path(shutil.copytree(plain_comparison_run, tmp_path / "run"))
@@ -217,6 +218,7 @@ def test_what_is_empty_stands_there_with_its_reason(browser: Any, tmp_path: Path
         assert tab.locator("#similarity-panel [data-state=incomparable]").count() == 1
 
 
+@pytest.mark.thorough
 def test_models_that_hardly_differ_have_scores_and_a_reason_for_no_recovery(browser: Any, tmp_path: Path) -> None:
     run = write_synthetic_comparison(tmp_path / "run", without={"recovery"})
     with opened(browser, write_comparison(run)) as tab:

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 LIGHT = {"tuned", "emergence", "probes"}
 
 
+@pytest.mark.thorough
 def test_an_item_without_a_whole_map_opens_the_one_of_its_read_positions(browser: Any, report: Path) -> None:
     kept = json.loads((report.parent / "lens_maps.json").read_text())
     whole, read = ({one["item"] for one in of} for of in (kept["maps"], kept["read"]["items"]))

@@ -81,7 +81,7 @@ def test_the_numbers_can_be_taken_as_a_table(tab: Any) -> None:
     tools.get_by_text("Hide table").click()
 
 
-@pytest.mark.parametrize("n_layers", [1, 80])
+@pytest.mark.parametrize("n_layers", [1, pytest.param(80, marks=pytest.mark.thorough)])
 def test_it_fits_a_narrow_window_and_paper(browser: Any, tmp_path: Path, n_layers: int) -> None:
     """The stage map alone: other figures have tests of their own."""
     rest = {"probes", "lens", "lens_maps", "emergence", "locations", "format_check"}
@@ -97,6 +97,7 @@ def test_it_fits_a_narrow_window_and_paper(browser: Any, tmp_path: Path, n_layer
         settled(page)
 
 
+@pytest.mark.thorough
 def test_with_the_withdrawn_rule_there_is_none(browser: Any, tmp_path: Path) -> None:
     run = write_synthetic_run(tmp_path / "first", first_rule=True, n_maps=0)
     with opened(browser, write_report(run)) as page:

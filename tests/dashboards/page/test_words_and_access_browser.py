@@ -28,7 +28,9 @@ def violations(tab: Any, rules: list[str] | None = None) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("name", ["locate", "compare", "probe"])
+@pytest.mark.parametrize(
+    "name", ["locate", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("compare", "probe"))]
+)
 def test_axe_finds_nothing_in_light_and_dark(
     browser: Any, report: Path, comparison: Path, tmp_path: Path, name: str
 ) -> None:

@@ -122,6 +122,7 @@ def test_draws_of_a_problem_are_one_problem(tmp_path: Path) -> None:
     assert (apart(summary).value, apart(summary).n_items) == (1, len(LESSONS))
 
 
+@pytest.mark.thorough
 def test_what_is_kept_of_a_layer_swap_is_what_the_swapped_model_writes(tmp_path: Path) -> None:
     run, held = started(tmp_path, base=False, distilled=True), models()
     generated_layer_swaps(run, held, ("base", "distilled"), CONFIG, nothing_left)

@@ -98,6 +98,7 @@ def test_training_is_a_plain_loop_over_the_learnt_tokens(tmp_path: Path) -> None
     assert any(float(tensor.detach().abs().max()) > 0 for name, tensor in trained.items() if "lora_B" in name)
 
 
+@pytest.mark.thorough
 def test_a_run_that_was_stopped_or_killed_ends_in_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

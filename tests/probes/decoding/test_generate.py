@@ -42,6 +42,7 @@ def test_a_sample_does_not_depend_on_its_company() -> None:
     assert [generation.ids for generation in other] != [generation.ids for generation in together]
 
 
+@pytest.mark.thorough
 def test_samples_follow_the_softmax_of_the_model() -> None:
     checkpoint = tiny_checkpoint("llama")
     with torch.no_grad():
