@@ -63,13 +63,14 @@ def admit(
 
 
 def _asked(checkpoint: Checkpoint, prompts: Sequence[Prompt]) -> _Asked:
-    """The prompts, each weight with how often it was written to, and what hangs on the modules."""
+    """The prompts (by their hash: there may be a hundred thousand), each weight with how often it was written to, and what hangs on the
+    modules."""
     model = checkpoint.model
     weights = tuple((id(weight), 0 if weight.is_inference() else weight._version) for weight in model.parameters())
     hooks = tuple(
         (*module._forward_pre_hooks, *module._forward_hooks, "forward" in vars(module)) for module in model.modules()
     )
-    return (tuple(tuple(prompt.ids) for prompt in prompts), weights, hooks)
+    return (len(prompts), hash(tuple(tuple(prompt.ids) for prompt in prompts)), weights, hooks)
 
 
 def _first_broken_weight(checkpoint: Checkpoint) -> str | None:
