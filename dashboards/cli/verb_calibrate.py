@@ -203,6 +203,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         from strata.experiments.calibrate.simulated_coverage import simulated_coverage
         from strata.experiments.locate.interventions_only import localise_summary
         from strata.experiments.run.directory_lock import alone_in
+        from strata.probes.files import remove_unfinished
 
         if not options.real and (options.families or options.items):
             raise StrataError("--families and --items are of a real model, and none is named", "Add --real CHECKPOINT")
@@ -221,6 +222,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         workers = options.workers or min(MOST_WORKERS, os.cpu_count() or 1)
         nulls = [Null(NULL_KINDS[number % len(NULL_KINDS)], number // len(NULL_KINDS)) for number in range(asked.nulls)]
         kept.enter_context(alone_in(Path(options.out)))
+        remove_unfinished(Path(options.out), "*")
         rows = calibrate(
             jobs_of(asked.constructions, nulls, _shipped(asked), power=asked.power, effects=effects, seed=options.seed),
             localise_summary,
