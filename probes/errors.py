@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import mmap
+import sys
 from typing import Any
 
 
@@ -90,24 +92,42 @@ def of_system(what: str, error: OSError, remedy: str) -> StrataError:
 
 
 _NO_MEMORY_IN_TORCH = ("can't allocate memory", "out of memory")
-_NO_MEMORY_FOR_A_LIBRARY = (
-    "failed to map segment from shared object",
-    "cannot map zero-fill pages",
-    "annot allocate memory",
-)
-"""What the dynamic linker says."""
+_NO_MEMORY_FOR_A_LIBRARY = ("failed to map segment from shared object", "cannot map zero-fill pages")
+"""What the dynamic linker says; of a disk from which no program may be run, too."""
+_ROOM_FOR_A_LIBRARY = 64 << 20
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that host or device memory ran out."""
-    import torch
+    """Whether an exception, or what caused it, says that host or device memory ran out."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        if _says_no_memory(cause):
+            return True
+        seen.add(id(cause))
+        cause = cause.__cause__
+    return False
 
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+
+def _says_no_memory(error: BaseException) -> bool:
+    # torch itself may be what found no memory to be loaded.
+    torch = sys.modules.get("torch")
+    if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
+        return True
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
         return True
     # On a CPU, and from some kernels, torch raises a bare RuntimeError.
-    if isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY_IN_TORCH):
-        return True
-    # Libraries that load others late put an error of their own before it.
-    if isinstance(error, ImportError) and any(words in str(error) for words in _NO_MEMORY_FOR_A_LIBRARY):
-        return True
-    return error.__cause__ is not None and is_out_of_memory(error.__cause__)
+    if isinstance(error, RuntimeError):
+        return any(words in str(error) for words in _NO_MEMORY_IN_TORCH)
+    of_linker = isinstance(error, ImportError | OSError) and any(
+        said in str(error) for said in _NO_MEMORY_FOR_A_LIBRARY
+    )
+    return of_linker and not _has_room()
+
+
+def _has_room() -> bool:
+    try:
+        mmap.mmap(-1, _ROOM_FOR_A_LIBRARY).close()
+    except OSError:
+        return False
+    return True

@@ -24,7 +24,7 @@ from strata.probes.checkpoints.open_spec import open_checkpoint
 torch.set_num_threads(1)
 # Flushed files outlast a power failure, which no test has: each of a comparison's 260 would wait for the disk.
 os.fsync = lambda _: None
-# How long an example takes is the machine's affair; more of them are tried by `make campaign`.
+# How long an example takes is the machine's affair.
 settings.register_profile("strata", deadline=None, max_examples=40)
 settings.load_profile("strata")
 

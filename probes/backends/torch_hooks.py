@@ -135,7 +135,7 @@ def _derive(model: Checkpoint, sites: Sequence[Site], by_site: dict[Site, Tensor
             if _is_lacking(model, part):  # what a block hasn't got adds nothing
                 by_site[part] = torch.zeros_like(by_site[Site("resid_pre", site.layer)])
         if others:
-            by_site[site] = by_site[first] + by_site[others[0]]
+            by_site[site] = by_site[first].to(by_site[others[0]].device) + by_site[others[0]]
 
 
 def _place_reads(

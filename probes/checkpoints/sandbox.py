@@ -18,6 +18,8 @@ CPU_SECONDS = 5
 _WALL_SECONDS = 600
 _BYTES = 2 << 30
 _LONGEST_ANSWER = 1 << 20
+_MOST_KEPT = 1 << 16
+"""Characters of what is given: longer ones are not held in memory for a second time."""
 _PRELUDE = """
 import json, resource, sys
 seconds, size = map(int, sys.argv[1:])
@@ -47,19 +49,20 @@ def in_sandbox(program: str, given: JsonValue) -> JsonValue:
 
     Raises SandboxError where it takes too long or too much memory, where it raises, and where its answer is too long.
     """
-    answer: JsonValue = json.loads(_ended_well(program, json.dumps(given)))
+    text, limits = json.dumps(given), (CPU_SECONDS, _BYTES)
+    found = _kept(program, text, limits) if len(text) <= _MOST_KEPT else _ended_well(program, text, limits)
+    answer: JsonValue = json.loads(found)
     return answer
 
 
-@lru_cache(maxsize=256)  # a comparison asks the same template of the same chat again and again, a second each
-def _ended_well(program: str, given: str) -> bytes:
-    """The answer's JSON."""
+def _ended_well(program: str, given: str, limits: tuple[int, int]) -> bytes:
+    """The answer's JSON; `limits`: seconds and bytes."""
     text = f"{_PRELUDE}\n{program}\njson.dump(answer, sys.stdout)\n"
     if not sys.executable:
         raise StrataError("Python doesn't say where its own program is", "Start Strata with an ordinary Python")
     try:
         ended = subprocess.run(
-            [sys.executable, "-I", "-c", text, str(CPU_SECONDS), str(_BYTES)],
+            [sys.executable, "-I", "-c", text, *map(str, limits)],
             input=given.encode(),
             capture_output=True,
             check=False,
@@ -72,6 +75,10 @@ def _ended_well(program: str, given: str) -> bytes:
     if len(ended.stdout) > _LONGEST_ANSWER:
         raise SandboxError("memory", f"it makes a text of {len(ended.stdout):,} bytes")
     return ended.stdout
+
+
+# A comparison asks the same template of the same chat again and again, a second each.
+_kept = lru_cache(maxsize=256)(_ended_well)
 
 
 def _ended_badly(code: int, stderr: bytes) -> SandboxError:

@@ -110,6 +110,7 @@ class _Sweep:
         self.start = min(int(where.min()), recording.n_columns - keep)
         self.n_items, self.n_queries = len(where), recording.n_columns - self.start
         self.columns, self.items = where - self.start, torch.arange(len(where))[:, None]
+        self.at: dict[torch.device, tuple[Tensor, Tensor]] = {}
         self.kept = slice(self.start - recording.first, None)
         self.runs, self.places = plan_of(edits, {index: block for index, (block, _) in self.reached.items()})
         # What is written before the last column in the last block reaches nothing.
@@ -211,7 +212,9 @@ class _Sweep:
 
     def _at(self, device: torch.device, rows: Sequence[int] | None = None) -> tuple[Tensor, ...]:
         """Where the edited columns lie in the streams of the items, or in those of some runs."""
-        at = self.items.to(device), self.columns.to(device)
+        if device not in self.at:
+            self.at[device] = self.items.to(device), self.columns.to(device)
+        at = self.at[device]
         return at if rows is None else (torch.tensor(rows, device=device)[:, None, None], *at)
 
     # Outputs are edited in place: the module has just computed them for nobody else.

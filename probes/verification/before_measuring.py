@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from strata.probes.backends.contract import Backend
@@ -12,12 +13,26 @@ from strata.probes.errors import NotSupportedError, SelfTestError
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.why_whole import is_other
-from strata.probes.verification.model_self_tests import FiniteLogits, SelfTest, require_passed, run_self_tests
+from strata.probes.verification.model_self_tests import (
+    FiniteLogits,
+    SelfTest,
+    logits_sha256,
+    require_passed,
+    run_self_tests,
+)
 from strata.probes.verification.shape_check import check_shapes
 
-_Asked = tuple[object, ...]
-_PASSED: WeakKeyDictionary[Checkpoint, dict[_Asked, tuple[SelfTest, ...]]] = WeakKeyDictionary()
-"""What each open checkpoint has passed: a comparison asks every model once before and once while it is measured."""
+
+@dataclass(frozen=True)
+class _Passed:
+    prompts: int
+    """Their hash: there may be a hundred thousand."""
+    logits: str
+    tests: tuple[SelfTest, ...]
+
+
+_PASSED: WeakKeyDictionary[Checkpoint, _Passed] = WeakKeyDictionary()
+"""What each open checkpoint passed last: a comparison asks every model once before and once while it is measured."""
 
 
 def admit(
@@ -30,15 +45,17 @@ def admit(
 ) -> tuple[SelfTest, ...]:
     """Checks the shapes of everything that is read (of a model on a server there is nothing to look at), then runs the self-tests on `prompts`: all that will be measured.
 
-    A checkpoint that has passed on the same prompts, with the same weights in place, isn't tested again.
+    A checkpoint that has passed on the same prompts, and still gives the same logits at the beginnings of some, isn't tested again.
     `record` is given the results before one of them can stop the run. Raises NotSupportedError for an architecture that
     isn't read rightly, SelfTestError for one whose logits are no numbers, which is the fault of its weights.
     """
     if not checkpoint.is_elsewhere:
         check_shapes(checkpoint)
-    asked = None if is_other(backend) else _asked(checkpoint, prompts)
-    tests = _PASSED.get(checkpoint, {}).get(asked) if asked else None
-    if tests is None:
+    passed = None if is_other(backend) else _PASSED.get(checkpoint)
+    asked = hash(tuple(tuple(prompt.ids) for prompt in prompts))
+    if passed is not None and passed.prompts == asked and passed.logits == logits_sha256(checkpoint, prompts):
+        tests = passed.tests
+    else:
         tests = run_self_tests(checkpoint, prompts, backend=backend, progress=progress)
     record(tests)
     failed = [test for test in tests if not test.passed]
@@ -57,20 +74,9 @@ def admit(
             f"({len(failed)} of {len(tests)} self-tests failed)",
             "Do not trust numbers from this model; `strata verify` shows which backend differs at which site",
         )
-    if asked:
-        _PASSED.setdefault(checkpoint, {})[asked] = tests
+    if not is_other(backend):
+        _PASSED[checkpoint] = _Passed(asked, logits_sha256(checkpoint, prompts), tests)
     return tests
-
-
-def _asked(checkpoint: Checkpoint, prompts: Sequence[Prompt]) -> _Asked:
-    """The prompts (by their hash: there may be a hundred thousand), each weight with how often it was written to, and what hangs on the
-    modules."""
-    model = checkpoint.model
-    weights = tuple((id(weight), 0 if weight.is_inference() else weight._version) for weight in model.parameters())
-    hooks = tuple(
-        (*module._forward_pre_hooks, *module._forward_hooks, "forward" in vars(module)) for module in model.modules()
-    )
-    return (len(prompts), hash(tuple(tuple(prompt.ids) for prompt in prompts)), weights, hooks)
 
 
 def _first_broken_weight(checkpoint: Checkpoint) -> str | None:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 
 import torch
 from jaxtyping import Float
@@ -91,6 +92,13 @@ def run_self_tests(
             ) from error
     progress("self-tests", len(tests), len(tests), "test")
     return tuple(results)
+
+
+def logits_sha256(checkpoint: Checkpoint, prompts: Sequence[Prompt]) -> str:
+    """Of the logits that torch hooks read in one small forward pass, over the first tokens that the self-tests look at."""
+    read = TorchHooks(checkpoint).read(pad(_spread(prompts), checkpoint.pad_id), [], logits=True)
+    assert read.logits is not None
+    return sha256(read.logits.float().cpu().contiguous().numpy().tobytes()).hexdigest()
 
 
 def require_passed(results: Sequence[SelfTest]) -> None:

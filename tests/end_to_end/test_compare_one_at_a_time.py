@@ -81,7 +81,6 @@ def finished_but_for(run: Path, tmp_path: Path, *files: str) -> Path:
     return copy
 
 
-@pytest.mark.thorough
 def test_every_table_but_the_layer_swaps_is_the_same(
     together: Finished, one_by_one: tuple[Path, dict[str, Any], Room]
 ) -> None:
@@ -92,7 +91,6 @@ def test_every_table_but_the_layer_swaps_is_the_same(
     assert rows_of(together[0], "layer_swaps") and not rows_of(one_by_one[0], "layer_swaps")
 
 
-@pytest.mark.thorough
 def test_what_needs_both_models_is_excluded_with_what_to_do_about_it(
     together: Finished, one_by_one: tuple[Path, dict[str, Any], Room]
 ) -> None:
@@ -112,14 +110,12 @@ def test_what_needs_both_models_is_excluded_with_what_to_do_about_it(
         assert of_kind | swapped == expected | swapped
 
 
-@pytest.mark.thorough
 def test_each_model_is_opened_a_few_times_only(one_by_one: tuple[Path, dict[str, Any], Room]) -> None:
     """Three to know them; two more (one is still there) to ask, in other ways too and for contrasts; three to locate, since the
     base's page comes first; four to be source and target."""
     assert one_by_one[2].opened == 3 + 3 * 2 + 3 + 4
 
 
-@pytest.mark.thorough
 def test_a_page_is_made(one_by_one: tuple[Path, dict[str, Any], Room], tmp_path: Path) -> None:
     run = shutil.copytree(one_by_one[0], tmp_path / "run")
     for role in one_by_one[1]["models"]:

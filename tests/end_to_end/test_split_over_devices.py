@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -18,9 +19,13 @@ from small_world import other, save_checkpoint, write_items
 
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.locate.pipeline import locate
+from strata.probes.backends.contract import Site, SiteName
+from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.decoding.generate import generate
+from strata.probes.prompts.batching import pad
+from strata.probes.prompts.prompt import Prompt
 
 TABLES = ("behaviour", "profiles", "windows", "places", "emergence")
 
@@ -56,6 +61,22 @@ def test_streams_lenses_and_interventions_say_the_same(planted: tuple[Planted, P
         ours, theirs = (pq.read_table(run / f"{table}.parquet").to_pandas() for run in (whole, tmp_path / "run"))
         assert len(ours), table
         pd.testing.assert_frame_equal(ours, theirs, rtol=1e-3, atol=1e-4, obj=table)
+
+
+@pytest.mark.parametrize("there_first", [True, False])
+def test_every_site_is_read_on_both_sides_of_the_split(tmp_path: Path, there_first: bool) -> None:
+    model = str(save_checkpoint(tmp_path / "model"))
+    whole = open_checkpoint(model, device="cpu")
+    batch = pad([Prompt("p", whole.encode("the a is in the"))], whole.pad_id)
+    sites = [Site(name, layer) for layer in range(whole.n_layers) for name in get_args(SiteName)]
+    expected = TorchHooks(whole).read(batch, sites, logits=True)
+    with other_device():
+        places = (f"{NAME}:0", "cpu") if there_first else ("cpu", f"{NAME}:0")
+        read = TorchHooks(split(open_checkpoint(model, device="cpu"), *places, at=1)).read(batch, sites, logits=True)
+        assert expected.logits is not None and read.logits is not None
+        torch.testing.assert_close(read.logits.cpu(), expected.logits)
+        for site in sites:
+            torch.testing.assert_close(read.values[site].cpu(), expected.values[site], msg=str(site))
 
 
 @pytest.mark.thorough

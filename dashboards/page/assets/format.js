@@ -23,7 +23,7 @@ function prob(p) {
 const SYMBOLS = { '\n': '⏎', '\t': '⇥' };
 const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]/u;
 
-/** Text with nothing invisible in it: same rules as `visible` in dashboards/text.py. */
+/** Text with nothing invisible in it: same rules as `visible` in dashboards/visible_text.py. */
 function visible(text) {
   if (text === '') return '∅';
   const inner = text.replace(/^ +| +$/g, '');
