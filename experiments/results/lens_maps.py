@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from strata.experiments.results.record import Record
 
@@ -43,6 +45,13 @@ class ReadMaps(Record):
 
     positions: tuple[str, ...]
     items: tuple[ReadPrompt, ...]
+
+    @model_validator(mode="after")
+    def _names_what_was_read(self) -> Self:
+        for one in self.items:
+            if not set(one.at) <= {*self.positions} & set(one.tokens) & set(one.token_ids):
+                raise ValueError(f"{one.item[:100]!r} has positions without a column, a token or its id")
+        return self
 
 
 class LensMaps(Record):
