@@ -44,7 +44,7 @@ SENTENCES: Mapping[str, str] = {
     "of_attribution": " The grey line is the exact activation patching effect.",
     # Maps.
     "no_heads": (
-        "No head was edited alone: --causal-map quick leaves them out, and without a place of attention there is no block to look into. "
+        "No head was edited alone: that is done without --quick only, and only in blocks where attention makes or brings the answer. "
         "Start `strata locate` with --causal-map default and another --out."
     ),
     "emergence": (
