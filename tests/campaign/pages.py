@@ -39,7 +39,7 @@ def hostile_pages(room: Path, seed: int, n: int, made: Callable[[str], Resumable
 
     `made`: makes the small run of a verb.
     """
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         return
     from playwright.sync_api import sync_playwright
