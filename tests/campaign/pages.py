@@ -15,6 +15,8 @@ from random import Random
 from typing import Any
 from xml.etree import ElementTree
 
+from open_pages import BROWSERS
+
 from campaign.hostile_names import LOCATED, NAMES, PlainRun, as_directory, renamed
 from campaign.resumable import Resumable
 from campaign.trial import Outcome, Result, Trial
