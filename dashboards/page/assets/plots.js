@@ -109,7 +109,9 @@ function saveTable(name) {
 async function imageOf(name, format) {
   const plot = plots.get(name);
   const layout = { ...plot.gd.layout };
-  const run = VIEW.run ? `${VIEW.models[0].label} · run ${VIEW.run.run_id}` : '';
+  // Pages of `behave` and `sweep` name what they measured elsewhere.
+  const model = VIEW.models && VIEW.models.length ? `${VIEW.models[0].label} · ` : '';
+  const run = VIEW.run ? `${model}run ${VIEW.run.run_id}` : '';
   const figure = {
     data: plot.gd.data,
     layout: {

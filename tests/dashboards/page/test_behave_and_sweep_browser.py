@@ -86,3 +86,13 @@ def test_a_table_says_in_full_what_a_figure_cuts(browser: Any, pages: dict[str, 
     with opened(browser, pages["sweep"]) as tab:
         tab.locator("#accuracy-panel [aria-expanded]").click()
         assert ENDLESS in tab.locator("#accuracy-panel .astable").inner_text()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_figure_is_taken_away_as_picture_and_table(browser: Any, pages: dict[str, Path], name: str) -> None:
+    with opened(browser, pages[name], accept_downloads=True) as tab:
+        for kind, start in (("SVG", b"<svg"), ("CSV", b"")):
+            with tab.expect_download() as waiting:
+                tab.locator(".plot-tools").get_by_text(kind, exact=True).first.click()
+            content = Path(waiting.value.path()).read_bytes()
+            assert content.startswith(start) and len(content) > 100
