@@ -73,7 +73,7 @@ def kind_sentence(kind: str, of_kind: KindLocalisation, families: Mapping[str, F
     span = span_words(family.span for family in families.values() if family.kind == kind)
     head = f"{kind.capitalize()} answers are made by {located_words(located, span)}"
     if kind in CONTROL_OF and located.shared_with_control == "shared":
-        head += ", and so are those of its control"
+        head += ", through which its control passes too"
     sure = f"in {located.families} of {count(located.of, 'family', 'families')}"
     rest = f", 95 % interval {ends_words(located.interval)}, {sure}"
     control = _control_clause(kind, located, families)

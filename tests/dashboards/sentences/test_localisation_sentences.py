@@ -86,7 +86,7 @@ def test_a_located_kind_says_where_how_sure_in_how_many_families_and_what_its_co
     families = {name: placed_family("knowledge", 30) for name in ("a", "b", "c")}
     shared = kind_sentence("knowledge", kind_localisation("knowledge", families, 30, shared=True), families)
     where = "Knowledge answers are made by attention at the last token (move), blocks 14–16"
-    assert shared.head == f"{where}, and so are those of its control", (
+    assert shared.head == f"{where}, through which its control passes too", (
         "what takes a claim away stands out like the claim"
     )
     assert "95 % interval [13, 17], in 3 of 4 families" in shared.rest
