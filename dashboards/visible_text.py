@@ -34,7 +34,7 @@ def _visible_char(c: str) -> str:
         return _MARKS[c]
     if code < 0x20 or 0x7F <= code < 0xA0:
         return f"\\x{code:02X}"
-    if c in _BIDI or code in (0x200B, 0xFEFF) or 0xD800 <= code < 0xE000:
+    if c in _BIDI or code in (0x200B, 0xFEFF, 0xFFFE, 0xFFFF) or 0xD800 <= code < 0xE000:
         return f"⟨U+{code:04X}⟩"
     return c
 

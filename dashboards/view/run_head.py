@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from strata.dashboards.sentences.page_parts import LIMITED, QUICK, SELF_TEST_FAILED, THIS_MODEL, unfinished_stamp
 from strata.dashboards.view.schema_parts import Coded, MeasuredModel, RunHead
+from strata.dashboards.view.shown_names import shown_name
 from strata.dashboards.visible_text import without_paths
 from strata.experiments.run.manifest import Manifest
 
 
 def model_label(manifest: Manifest) -> str:
     """The spec of a run's model, without the way to it."""
-    return str(without_paths(manifest.checkpoint.spec or THIS_MODEL)).removeprefix("…/")
+    return shown_name(str(without_paths(manifest.checkpoint.spec or THIS_MODEL)).removeprefix("…/"))
 
 
 def run_head(manifest: Manifest, title: str) -> RunHead:

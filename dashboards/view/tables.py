@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from strata.dashboards.view.shown_names import LONGEST, shown_name, with_shown_names
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA, SUMMARY_SCHEMA
 from strata.experiments.results.format_check import FormCheck
 from strata.experiments.results.lens_maps import LensMaps
@@ -96,7 +98,7 @@ def read_run(run_dir: Path) -> RunTables:
     return RunTables(
         run_dir=run_dir,
         manifest=typed_manifest,
-        summary=summary_of(summary),
+        summary=summary_of(with_shown_names(summary)),
         behaviour=behaviour,
         curves=_typed(run_dir, CURVES),
         emergence=_typed(run_dir, EMERGENCE),
@@ -122,7 +124,7 @@ def checked_manifest(run_dir: Path, content: JsonObject) -> Manifest:
 def lens_maps_of(run_dir: Path) -> LensMaps | None:
     """lens_maps.json; None where no map was kept. Raises StrataError for a damaged one."""
     content = json_object(run_dir / "lens_maps.json")
-    return None if content is None else _checked(run_dir / "lens_maps.json", LensMaps, content)
+    return None if content is None else _checked(run_dir / "lens_maps.json", LensMaps, with_shown_names(content))
 
 
 def _check_schema(file: Path, content: JsonObject, schemas: Sequence[str]) -> None:
@@ -149,11 +151,10 @@ def table_rows(path: Path) -> Sequence[Row] | None:
 def _typed(run_dir: Path, declared: Table[RowT]) -> list[RowT] | None:
     """The same, each of them typed."""
     path = run_dir / f"{declared.name}.parquet"
-    rows = table_rows(path)
-    if rows is None:
+    if not path.exists():
         return None
     try:
-        return declared.read(rows)
+        return declared.read(_with_shown_names(_read(path)))
     except TypeError as error:
         raise StrataError(f"{path} lacks a column ({error})", _AGAIN) from error
 
@@ -177,7 +178,7 @@ def _asked(path: Path) -> dict[str, Asked]:
                 continue
             try:
                 item = parse_json(line)
-                asked[str(item["id"])] = Asked.model_validate(
+                asked[shown_name(str(item["id"]))] = Asked.model_validate(
                     {name: item[name] for name in Asked.model_fields if item.get(name)}
                 )
             except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -199,8 +200,7 @@ def patching_rows(run: RunTables, items: Sequence[str]) -> list[ProfileRow]:
     if not items:
         return []
     where = [("instrument", "in", spellings("patching")), ("item", "in", list(items))]
-    rows = rows_as_read(_read(run.run_dir / "profiles.parquet", where).to_pylist())
-    return PROFILES.read(rows)
+    return PROFILES.read(_with_shown_names(_read(run.run_dir / "profiles.parquet", where)))
 
 
 def _read(
@@ -210,3 +210,11 @@ def _read(
         return pq.read_table(path, columns=columns, filters=where)
     except Exception as error:  # Arrow's own, and bare ones of every kind for a damaged file
         raise StrataError(f"{path} cannot be read ({str(error)[:200]})", _AGAIN) from error
+
+
+def _with_shown_names(table: pa.Table) -> Sequence[Row]:
+    rows = rows_as_read(table.to_pylist())
+    texts = (column for column in table.columns if pa.types.is_string(column.type))
+    # Whether one is too long costs nothing to find out in the table, and much in its rows.
+    too_long = any((pc.max(pc.utf8_length(column)).as_py() or 0) > LONGEST for column in texts)
+    return with_shown_names(rows) if too_long else rows

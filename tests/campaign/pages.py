@@ -110,7 +110,7 @@ def _of_page(browser: Any, run: PlainRun, copy: Path, size: int) -> Iterator[str
     with _watched(browser, ("file:", "data:", "blob:")) as (tab, seen):
         tab.goto(page.resolve().as_uri())
         tab.wait_for_selector("html[data-ready=true]")
-        for kind in ("CSV", "SVG"):
+        for kind in ("CSV", "SVG", "PNG"):
             buttons = tab.locator(".plot-tools, #pager").get_by_text(kind, exact=True)
             shown = [button for button in buttons.all() if button.is_visible()]
             for button in shown[:_MOST_EXPORTS]:
@@ -176,6 +176,10 @@ def _watched(browser: Any, within: tuple[str, ...]) -> Iterator[tuple[Any, list[
 
 
 def _of_export(kind: str, content: bytes) -> Iterator[str]:
+    if kind == "PNG":
+        if not content.startswith(b"\x89PNG\r\n"):
+            yield "the picture is no PNG"
+        return
     text = content.decode("utf-8-sig")
     if kind == "SVG":
         try:

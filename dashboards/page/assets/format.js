@@ -21,7 +21,7 @@ function prob(p) {
 }
 
 const SYMBOLS = { '\n': '⏎', '\t': '⇥' };
-const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]/u;
+const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]/u;
 
 /** Text with nothing invisible in it: same rules as `visible` in dashboards/visible_text.py. */
 function visible(text) {
@@ -40,9 +40,12 @@ function visible(text) {
   return '␣'.repeat(lead) + body + '␣'.repeat(tail);
 }
 
-/** Plotly reads `<b>`, `&amp;` and the like in its texts; this takes the meaning out of them. */
+/**
+ * Plotly reads `<b>`, `&amp;` and the like in its texts; this takes the meaning out of them.
+ * What is invisible becomes visible: a picture that holds a control character can't be saved as PNG.
+ */
 function plotText(text) {
-  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+  return text && visible(text).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 }
 
 function clip(text, length) {

@@ -110,7 +110,7 @@ async function imageOf(name, format) {
   const plot = plots.get(name);
   const layout = { ...plot.gd.layout };
   // Pages of `behave` and `sweep` name what they measured elsewhere.
-  const model = VIEW.models && VIEW.models.length ? `${VIEW.models[0].label} · ` : '';
+  const model = VIEW.models && VIEW.models.length ? `${clip(VIEW.models[0].label, 60)} · ` : '';
   const run = VIEW.run ? `${model}run ${VIEW.run.run_id}` : '';
   const figure = {
     data: plot.gd.data,

@@ -14,6 +14,7 @@ from open_pages import opened, settled, shown_with
 from synthetic_run import write_synthetic_run
 
 from strata.dashboards.page import write_report
+from strata.dashboards.view.shown_names import LONGEST, shown_name
 
 pytestmark = pytest.mark.browser
 ENDLESS = "<b>&amp;" * 12_500
@@ -32,7 +33,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = [json.loads(line) for line in (run / "items.jsonl").read_text().splitlines()]
     lines[0] |= {"prompt": LONG, "spans": {}, "foil_spans": {}}
     (run / "items.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return write_report(renamed(run, directory / "again", LOCATED["answer_token"], LONG))
+    run = renamed(run, directory / "again", LOCATED["answer_token"], LONG)
+    spec = json.loads((run / "manifest.json").read_text())["checkpoint"]["spec"]
+    return write_report(renamed(run, directory / "called", spec, "a\x00b\x1b[31m\x7f\uffffc"))
 
 
 @pytest.mark.parametrize("width", [1400, 800])
@@ -43,9 +46,17 @@ def test_nothing_runs_breaks_or_widens(browser: Any, page: Path, width: int) -> 
         names = tab.evaluate(
             "JSON.parse(document.getElementById('view').textContent).behaviour.rows.map((r) => r.family.length)"
         )
-        assert max(names) == 100_000 and len(tab.title()) < 200
+        assert max(names) <= LONGEST and len(tab.title()) < 200
         shown_with(tab, "lo=1&hi=5&ikind=knowledge")
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_picture_is_one_although_the_model_is_called_by_controls(browser: Any, page: Path, tmp_path: Path) -> None:
+    with opened(browser, page, "view=curves", accept_downloads=True) as tab:
+        with tab.expect_download() as waiting:
+            tab.locator("#curves-panel .plot-tools").get_by_text("PNG", exact=True).click()
+        waiting.value.save_as(tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_table_that_is_taken_away_holds_the_texts_cell_by_cell(browser: Any, page: Path, tmp_path: Path) -> None:
@@ -57,5 +68,7 @@ def test_a_table_that_is_taken_away_holds_the_texts_cell_by_cell(browser: Any, p
     head, *rows = csv.reader(io.StringIO((tmp_path / "items.csv").read_text(encoding="utf-8"), newline=""))
     assert rows and {len(row) for row in rows} == {len(head)}
     answers = {row[head.index("answer")] for row in rows}
-    assert answers == {LONG}, "the text as it is, zero bytes and direction marks included"
-    assert {row[head.index("family")] for row in rows} >= {ENDLESS}
+    assert answers == {shown_name(LONG)}, (
+        "the text as it is up to where it is cut, zero bytes and direction marks included"
+    )
+    assert {row[head.index("family")] for row in rows} >= {shown_name(ENDLESS)}

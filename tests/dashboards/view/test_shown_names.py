@@ -1,0 +1,38 @@
+"""Does a name of any length stay short on a page, and the same name wherever it stands?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from campaign.hostile_names import LOCATED, renamed
+from hypothesis import given
+from hypothesis import strategies as st
+from synthetic_run import write_synthetic_run
+
+from strata.dashboards.page import write_report
+from strata.dashboards.view.shown_names import LONGEST, shown_name, with_shown_names
+
+MUCH = 500_000
+"""Bytes by which a page may grow for a name of 90,000 letters; it holds each of its names hundreds of times."""
+
+
+@given(st.text(), st.text())
+def test_names_stay_apart(one: str, other: str) -> None:
+    long, longer = one + "x" * LONGEST, other + "x" * LONGEST
+    assert (shown_name(long) == shown_name(longer)) == (long == longer)
+    assert len(shown_name(long)) <= LONGEST
+    assert shown_name(one[:LONGEST]) == one[:LONGEST]
+
+
+def test_keys_and_texts_of_a_value_are_cut_alike() -> None:
+    name = "é" * 5_000
+    cut = with_shown_names({name: [{"family": name, "n": 3}, None, 0.5]})
+    assert cut == {shown_name(name): [{"family": shown_name(name), "n": 3}, None, 0.5]}
+
+
+def test_a_page_with_an_endless_name_is_hardly_larger(tmp_path: Path) -> None:
+    plain = write_synthetic_run(tmp_path / "plain", hostile=False, without={"probes", "tuned", "format_check"})
+    size = write_report(plain).stat().st_size
+    for what, name in LOCATED.items():
+        page = write_report(renamed(plain, tmp_path / "renamed", name, "<b>" * 30_000))
+        assert page.stat().st_size < size + MUCH, what
