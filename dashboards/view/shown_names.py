@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TypeVar
 
+from strata.dashboards.sentences.page_parts import cut_name
+
 LONGEST = 400
 """Letters. An item file may give a name half as many; a tokenizer sets its tokens no limit."""
 _KEPT = 300
@@ -16,7 +18,7 @@ def shown_name(text: str) -> str:
     if len(text) <= LONGEST:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return f"{text[:_KEPT]}… ({len(text):,} letters, {digest})"
+    return cut_name(text[:_KEPT], len(text), digest)
 
 
 def with_shown_names(value: Value) -> Value:
