@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from strata.dashboards.figures.figure_values import PlotlyObject
-from strata.dashboards.figures.palette import Palette, plain
+from strata.dashboards.figures.palette import Palette, clipped, plain
 from strata.dashboards.figures.row_heights import BOTTOM, CELL, HANDOVER, LABEL, ROWS, TOPS, WHISKER
 from strata.dashboards.number_formats import interval, number
 from strata.dashboards.sentences.figures.layers import BLOCK, at_layer
@@ -20,6 +20,7 @@ from strata.dashboards.sentences.figures.stages import (
 )
 from strata.dashboards.sentences.places import cell_label
 from strata.dashboards.view.stage_panels import Outline, Panel
+from strata.dashboards.visible_text import visible
 from strata.experiments.results.families import Role
 from strata.probes.interventions.cells import Cell, at_span
 
@@ -43,6 +44,9 @@ _DASHES: dict[Role, str] = {
 _WIDTHS: dict[Role, float] = {"makes": 2.0, "prepares": 1.6, "relays": 1.6, "in-part": 1.6, "open": 1.2}
 _ORDER: tuple[Role, ...] = ("makes", "in-part", "prepares", "relays", "open")
 """Whose name stays where two would run into each other."""
+_ALWAYS_WHOLE: Cell = "move"
+"""Only attention brings anything to the last token, so this row's effect is 1 in every model: nothing to stand out."""
+_LONGEST_FAMILY = 18
 _LETTERS = 46
 """Letters that fit over the width of a narrow panel."""
 
@@ -131,8 +135,9 @@ def _effect(
         return [{**common, "text": NOT_MEASURED.replace(" ", "<br>"), "font": {"size": 11, "color": palette.muted}}]
     effect = found.effect
     ends = NO_INTERVAL if effect.interval is None else interval(*effect.interval)
-    value = f"<b>{number(effect.value)}</b>" if found.counts else number(effect.value)
-    colour = palette.text if found.counts else palette.muted
+    found_out = found.counts and cell != _ALWAYS_WHOLE
+    value = f"<b>{number(effect.value)}</b>" if found_out else number(effect.value)
+    colour = palette.text if found_out else palette.muted
     return [{**common, "text": f"{value}<br>{ends if known else NO_BLOCKS}", "font": {"size": 11, "color": colour}}]
 
 
@@ -159,23 +164,38 @@ def outline_marks(marks: Marks, panel: Panel, n_layers: int, palette: Palette) -
         if outline.interval is not None:
             _whisker(marks, outline, palette)
     for outline in sorted((o for o in panel.outlines if o.label), key=lambda o: (not o.strong, _ORDER.index(o.role))):
-        _name(marks, outline, n_layers, palette, taken)
+        _name(marks, outline, outline.label, n_layers, palette, taken)
+    for outline in panel.outlines:
+        if outline.families:
+            _name(marks, outline, _families_name(outline.families), n_layers, palette, taken)
+
+
+def _families_name(families: Sequence[str]) -> str:
+    """What stands beside a thin box: its first family, and how many more."""
+    more = f" +{len(families) - 1}" if len(families) > 1 else ""
+    return f"{clipped(visible(families[0]), _LONGEST_FAMILY)}{more}"
 
 
 def _name(
-    marks: Marks, outline: Outline, n_layers: int, palette: Palette, taken: dict[Cell, list[tuple[float, float]]]
+    marks: Marks,
+    outline: Outline,
+    text: str,
+    n_layers: int,
+    palette: Palette,
+    taken: dict[Cell, list[tuple[float, float]]],
 ) -> None:
-    wide = (len(outline.label) + 1) * n_layers / _LETTERS
+    wide = (len(text) + 1) * n_layers / _LETTERS
     from_right = outline.first - 0.5 + wide > n_layers
     start = outline.last + 0.5 - wide if from_right else outline.first - 0.5
     if any(start < end and begin < start + wide for begin, end in taken.get(outline.cell, [])):
         return
     taken.setdefault(outline.cell, []).append((start, start + wide))
-    bold = outline.role == "makes"
+    quiet = bool(outline.families)
+    shown = plain(text) if quiet or outline.role != "makes" else f"<b>{plain(text)}</b>"
     marks.annotations.append(
         {"x": outline.last + 0.5 if from_right else outline.first - 0.5, "y": TOPS[outline.cell] + LABEL, "yanchor": "middle",
-         "xanchor": "right" if from_right else "left", "text": f"<b>{outline.label}</b>" if bold else outline.label,
-         "font": {"size": 12, "color": palette.text}, "borderpad": 0}
+         "xanchor": "right" if from_right else "left", "text": shown,
+         "font": {"size": 11 if quiet else 12, "color": palette.muted if quiet else palette.text}, "borderpad": 0}
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from strata.dashboards.number_formats import count, interval, number, p_words
+from strata.dashboards.sentences.family_places import family_places
 from strata.dashboards.sentences.places import (
     CONTROL_OF,
     CONTROL_WORDS,
@@ -69,12 +70,16 @@ def kind_sentence(kind: str, of_kind: KindLocalisation, families: Mapping[str, F
         why = of_kind.why_not_located
         reason = "no reason is recorded" if why is None else why_not_located(why)
         sought = why is None or why.code not in ("no-interventions", "not-asked")
-        return Sentence(kind, _not_located(kind, sought), f": {reason}.")
+        places = family_places(kind, families) if why is not None and why.code == "families-disagree" else ""
+        return Sentence(kind, _not_located(kind, sought), f": {reason}{f': {places}' if places else ''}.")
     span = span_words(family.span for family in families.values() if family.kind == kind)
     head = f"{kind.capitalize()} answers are made by {located_words(located, span)}"
     if kind in CONTROL_OF and located.shared_with_control == "shared":
         head += ", through which its control passes too"
-    sure = f"in {located.families} of {count(located.of, 'family', 'families')}"
+    elsewhere = family_places(kind, families, except_by=located.cell)
+    sure = (
+        f"in {located.families} of {count(located.of, 'family', 'families')}{f', but {elsewhere}' if elsewhere else ''}"
+    )
     rest = f", 95 % interval {ends_words(located.interval)}, {sure}"
     control = _control_clause(kind, located, families)
     only = "" if located.general else ONLY_THESE

@@ -86,8 +86,10 @@ def why_not_located(why: WhyNotLocated) -> str:
         case "too-few-placed":
             return f"{placed} of {families} whose role can be tested {'has' if placed == 1 else 'have'} a place{_needed(why.needed)}"
         case "families-disagree":
-            agreed = f" ({placed} of {families} at most{_needed(why.needed)})" if why.families else ""
-            return f"its families are placed, but not in the same part of the model{agreed}"
+            agreed = (
+                f" (none makes those of more than {placed} of {families}{_needed(why.needed)})" if why.families else ""
+            )
+            return f"different parts of the model make its families' answers{agreed}"
         case _:
             assert_never(why.code)
 

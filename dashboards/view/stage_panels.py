@@ -59,6 +59,8 @@ class Outline:
     interval: tuple[int, int] | None = None
     strong: bool = False
     """The place that the sentence names."""
+    families: tuple[str, ...] = ()
+    """Whose place it is, where it isn't the kind's or the panel's own."""
 
 
 @dataclass(frozen=True)
@@ -171,13 +173,13 @@ def _cell_of_kind(
 
 def _places(members: Mapping[str, FamilyResult]) -> Iterator[Outline]:
     """One outline for all families that are made in the same blocks."""
-    together: dict[tuple[Cell, int, int], list[str]] = {}
+    together: dict[tuple[Cell, int, int], dict[str, str]] = {}
     for name, family in members.items():
         if family.place is not None:
             place = family.place
-            together.setdefault((place.cell, place.first, place.last), []).append(family_and_ends(name, place.interval))
+            together.setdefault((place.cell, place.first, place.last), {})[name] = family_and_ends(name, place.interval)
     for (cell, first, last), names in together.items():
-        yield Outline(cell, first, last, shared_place_says(first, last, names))
+        yield Outline(cell, first, last, shared_place_says(first, last, [*names.values()]), families=tuple(names))
 
 
 def _located(of_kind: KindLocalisation) -> Iterator[Outline]:
