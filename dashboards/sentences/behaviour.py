@@ -9,7 +9,7 @@ from strata.dashboards.sentences.chain_confidence import chain_confidence_senten
 from strata.dashboards.sentences.chain_depth import chain_depth_sentences, why_no_chains_words
 from strata.dashboards.sentences.confidence import confidence_sentences
 from strata.dashboards.sentences.fast_slow import fast_slow_sentences
-from strata.dashboards.sentences.information_gain import gain_sentences, why_no_steps
+from strata.dashboards.sentences.information_gain import gain_sentences, steps_too_long, why_no_steps
 from strata.dashboards.sentences.item_exclusions import exclusion_words
 from strata.dashboards.sentences.knowledge_index import index_sentences
 from strata.dashboards.sentences.pressure import (
@@ -63,6 +63,11 @@ def behaviour_caveats(summary: BehaviourSummary) -> list[str]:
     lines += [
         f"{count(n, 'problem')} not asked fast and slow: {not_thought_words(why)}"
         for why, n in thinking.not_asked.items()
+    ]
+    lines += [
+        steps_too_long(source, n)
+        for source, n in thinking.steps_too_long.items()
+        if source not in thinking.why_no_steps
     ]
     lines += [why_no_steps(source, why) for source, why in thinking.why_no_steps.items()]
     return [*lines, *(caveat_sentence(caveat) for caveat in summary.warnings)]

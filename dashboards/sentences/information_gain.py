@@ -54,8 +54,15 @@ def why_no_steps(source: StepSource, why: WhyNoSteps) -> str:
             return f"Steps {WHOSE[source]} weren't read: nobody wrote any for these problems."
         case "never-thinks":
             return f"Steps {WHOSE[source]} weren't read: no answer has a closed chain of thought."
+        case "context-too-short":
+            return f"Steps {WHOSE[source]} weren't read: with them no problem fits the model's context."
         case _:
             assert_never(why.code)
+
+
+def steps_too_long(source: StepSource, problems: int) -> str:
+    """Of problems that were left aside, as a caveat."""
+    return f"{count(problems, 'problem')} without a gain of the steps {WHOSE[source]}: with them longer than the model's context"
 
 
 def why_not_shown(why: WhyNotShown) -> str:

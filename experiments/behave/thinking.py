@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from strata.experiments.behave.chain_confidence import measure_chain_confidence, read_chain_options
 from strata.experiments.behave.chained_steps import Chained, with_own_steps, with_written_steps
@@ -41,6 +42,11 @@ from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.progress import Progress
+
+_NO_STEPS: dict[StepSource, Literal["no-written-steps", "never-thinks"]] = {
+    "written": "no-written-steps",
+    "own": "never-thinks",
+}
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,7 @@ class ThinkingStage:
         items, layers = [*fast_slow.items, *index.items], [*fast_slow.layers, *index.layers]
         gains: dict[StepSource, dict[Kind, InformationGain]] = {}
         confidence: dict[StepSource, dict[Kind, ChainConfidence]] = {}
+        steps_too_long: dict[StepSource, int] = {}
         why_no_steps: dict[StepSource, WhyNoSteps] = {}
         sources: dict[StepSource, list[Chained]] = {
             "written": with_written_steps(asked, config.steps),
@@ -123,8 +130,10 @@ class ThinkingStage:
                 self.checkpoint, self.backend, frame, chained, folder / source, run_id, budget=self.budget, progress=self.progress,
                 stage=f"{source} steps",
             )  # fmt: skip
+            if len(readings) < len(chained):
+                steps_too_long[source] = len(chained) - len(readings)
             if not readings:
-                why_no_steps[source] = WhyNoSteps(code="no-written-steps" if source == "written" else "never-thinks")
+                why_no_steps[source] = WhyNoSteps(code="context-too-short" if chained else _NO_STEPS[source])
                 continue
             measured = measure_gain(readings, source, **seeded)
             gains[source] = dict(measured.kinds)
@@ -139,7 +148,7 @@ class ThinkingStage:
                 items, layers = [*items, *sure.items], [*layers, *sure.layers]
         thinking = Thinking(
             tags=frame.tags, fast_slow=fast_slow.kinds, information_gain=gains, confidence=confidence, knowledge_index=index.kinds,
-            not_asked=not_asked, why_no_steps=why_no_steps,
+            not_asked=not_asked, steps_too_long=steps_too_long, why_no_steps=why_no_steps,
         )  # fmt: skip
         return MeasuredThinking(thinking, items, layers)
 

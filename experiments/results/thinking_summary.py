@@ -168,6 +168,7 @@ class WhyNoSteps(Record):
     code: Literal[
         "no-written-steps",  # nobody wrote any for these problems
         "never-thinks",  # no answer has a closed chain of thought with a step in it
+        "context-too-short",  # there are some, and with none of them does a problem fit the model's context
     ]
 
 
@@ -183,6 +184,8 @@ class Thinking(Record):
     knowledge_index: Mapping[Kind, KnowledgeIndex] = Field(default_factory=dict)
     not_asked: Mapping[NotThought, int] = Field(default_factory=dict)
     """Problems that couldn't be, by reason."""
+    steps_too_long: Mapping[StepSource, int] = Field(default_factory=dict)
+    """Problems left aside, since their question with all steps, or a control's text, is longer than the model's context."""
     why_no_steps: Mapping[StepSource, WhyNoSteps] = Field(default_factory=dict)
     why: WhyNoThinking | None = None
     """None: it was measured."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from planted_models import write_planted
-from r1_like import write_r1_like_pair
+from r1_like import DISTILLED_CONTEXT, write_r1_like_pair
 from small_world import save_checkpoint, small_items, write_items
 
 from strata.dashboards.cli import main
@@ -133,6 +133,29 @@ def test_answers_are_written_fast_and_slow_and_the_steps_of_a_file_are_read(
     assert "Fast and slow answers" in page and 'id="information_gain-panel"' in page
     assert main(["behave", *words, "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["behaviour"]["thinking"] == thinking
+
+
+@pytest.mark.parametrize(
+    ("endless", "sentence"), [(1, "1 problem without a gain of the steps written"), (None, "with them no problem fits")]
+)
+def test_problems_whose_steps_do_not_fit_the_context_are_counted(
+    endless: int | None, sentence: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """`endless`: of how many items; None: of all."""
+    _, model = write_r1_like_pair(tmp_path / "pair")
+    items = stepped_items()
+    stepped = [item for item in items if "steps" in item]
+    for item in stepped[:endless]:
+        item["steps"] = ["and so on " * DISTILLED_CONTEXT, "so it is"]
+    file, out = write_items(tmp_path / "items.jsonl", items), tmp_path / "run"
+    words = [str(model), "--items", str(file), "--out", str(out), "--thinking-problems", "12", "--thinking-facts", "0"]
+    assert main(["behave", *words, "--chain-tokens", "4", "--pressure-items", "0", "--chain-items", "0", *FAST]) == 0
+    assert sentence in " ".join(capfd.readouterr().out.split())
+    thinking = json.loads((out / "summary.json").read_text())["behaviour"]["thinking"]
+    read = thinking["information_gain"].get("written", {}).get("reasoning", {}).get("problems", 0)
+    too_long = thinking["steps_too_long"]["written"]
+    assert too_long == (1 if endless else 12) and read + too_long == 12
+    assert thinking["why_no_steps"].get("written") == (None if endless else {"code": "context-too-short"})
 
 
 def test_a_tokenizer_without_the_tags_thinks_nothing_and_says_so(finished: Path) -> None:
