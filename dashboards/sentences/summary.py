@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from strata.dashboards.sentences.families import COLUMNS, COMPACT, compact_rows, family_rows
 from strata.dashboards.sentences.localisation import Sentence, sentences
+from strata.experiments.items.schema import KINDS
 from strata.experiments.results.locate_summary import Summary
 
 FIRST_RULE = (
@@ -21,6 +24,12 @@ def first_rule() -> Sentence:
 def said(summary: Summary) -> list[Sentence]:
     """Where answers are made, in which order, what becomes of the hypothesis; none of a withdrawn rule."""
     return [] if summary.withdrawn else sentences(summary.localisation)
+
+
+def headline(told: Sequence[Sentence], *, ordered: bool) -> str:
+    """What of the kinds stands above everything: each statement without how sure it is. `ordered`: the kinds' order too."""
+    stated = {"withdrawn", *KINDS, *(["order"] if ordered else [])}
+    return " ".join(f"{sentence.head.rstrip(' .')}." for sentence in told if sentence.about in stated)
 
 
 def said_words(summary: Summary) -> list[str]:

@@ -27,6 +27,7 @@ from strata.dashboards.view.item_effects import item_effects
 from strata.dashboards.view.items import build_items, with_read_maps
 from strata.dashboards.view.labels import EXPECTED_INSTRUMENTS, INSTRUMENTS, MEASURES
 from strata.dashboards.view.lens import READ, PackedReads, pack_maps, pack_reads, read_lens_maps, read_position_maps
+from strata.dashboards.view.look_next import look_next
 from strata.dashboards.view.maps import build_maps
 from strata.dashboards.view.provenance import build_provenance, framing_of
 from strata.dashboards.view.read_behind_starts import read_behind_starts
@@ -55,6 +56,9 @@ SOURCES: Mapping[str, str] = {
     "maps[].rows[].low, high": "curves.parquet low, high of the measure before the baseline is taken off",
     "verdict.sentences": "summary.json kinds.*.located, why_not_located, order, hypothesis; kinds.*.instruments",
     "verdict.kinds[].place, located, why": "summary.json kinds.*.located, why_not_located",
+    "verdict.headline": "summary.json kinds.*.located, why_not_located, order",
+    "verdict.short_caveats": "verdict.caveats",
+    "look_next[]": "profiles.parquet value of activation patching, measure gained; summary.json kinds.*.located, families.*.place",
     "localisation": "summary.json families.*, kinds.*.cells, located, handover",
     "localisation.head_maps": "heads.parquet; summary.json families.*.head_sets",
     "causal.lines[].mean, low, high": "curves.parquet mean, low, high of activation patching, ablation, damage, knockout, attribution",
@@ -102,6 +106,8 @@ def build_report(run_dir: Path) -> Report:
     blobs = {p.entry.key: p.blob for p in packed}
     if reads is not None:
         items, blobs[READ] = with_read_maps(items, reads.rows), reads.blob
+    effects = item_effects(run_dir, items.columns.item, run.n_layers)
+    localisation = None if run.summary.withdrawn else run.summary.localisation
     view = View(
         schema=SCHEMA_NAME,
         run=_run(run),
@@ -112,6 +118,7 @@ def build_report(run_dir: Path) -> Report:
             references=BASELINES, defaults=default_choice(readings),
         ),
         verdict=build_verdict(run, series, behaviour.rows),
+        look_next=look_next(localisation, effects, items.columns),
         localisation=build_stages(run.summary, run.heads),
         comparability=(),
         calibration=Stated(state="not_run" if kept_record() is None else "ok", text=kept_sentence(kept_record())),
@@ -121,7 +128,7 @@ def build_report(run_dir: Path) -> Report:
         causal=causal,
         emergence=emergence_state(run),
         items=items,
-        effects=item_effects(run_dir, items.columns.item, run.n_layers),
+        effects=effects,
         lens=_lens_state(run, len(packed), reads),
         lens_index=tuple(p.entry for p in packed),
         lens_vocabulary=tuple(vocabulary),
@@ -131,7 +138,7 @@ def build_report(run_dir: Path) -> Report:
         sources=SOURCES,
         sizes=Sizes(lens_bytes=sum(map(len, blobs.values())), lens_maps=len(packed)),
     )  # fmt: skip
-    return Report(view, blobs, None if run.summary.withdrawn else run.summary.localisation)
+    return Report(view, blobs, localisation)
 
 
 def axes_of(n_layers: int) -> Axes:

@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue, ValidationError
 from strata.dashboards.view.schema_causal import CausalView
 from strata.dashboards.view.schema_effects import ItemEffects
 from strata.dashboards.view.schema_parts import Axes, Coded, InstrumentLabel, MeasureLabel, Provenance, Shown, Stated
-from strata.dashboards.view.schema_places import LocalisationView, VerdictView
+from strata.dashboards.view.schema_places import LocalisationView, LookNext, VerdictView
 from strata.dashboards.view.schema_readings import (
     BehaviourView,
     EmergenceView,
@@ -96,6 +96,7 @@ class View(Record):
     axes: Axes
     labels: Labels
     verdict: VerdictView
+    look_next: tuple[LookNext, ...]
     localisation: LocalisationView
     comparability: tuple[Comparability, ...]
     calibration: Stated

@@ -23,6 +23,22 @@ class SentenceView(Record):
     rest: str
 
 
+class ItemToLookAt(Record):
+    """An item, what it gains, and the part of the address that shows it."""
+
+    item: str
+    says: str
+    link: str
+
+
+class LookNext(Record):
+    """Items to look at first."""
+
+    where: str
+    """Whose items, and in which blocks of which part of the model."""
+    items: tuple[ItemToLookAt, ...]
+
+
 class OnsetView(Record):
     """Where a read-out finds the answers of a kind, and the same as depths for the strip."""
 
@@ -76,6 +92,8 @@ class VerdictView(Record):
 
     state: LocalisedState
     word: Verdict
+    headline: str
+    """What is said of the kinds, and of their order where there is one, without how sure that is."""
     sentences: tuple[SentenceView, ...]
     intermediates: str
     general: bool
@@ -85,6 +103,8 @@ class VerdictView(Record):
     quick: bool
     kinds: tuple[KindView, ...]
     caveats: tuple[Coded, ...]
+    short_caveats: tuple[Coded, ...]
+    """Each code once, in a few words."""
     would_change: str
 
 

@@ -11,9 +11,11 @@ from strata.dashboards.sentences.intermediates import intermediates_words
 from strata.dashboards.sentences.localisation import ORDERED_KINDS
 from strata.dashboards.sentences.onset_sentence import readings_sentence
 from strata.dashboards.sentences.reasons import why_not_located
-from strata.dashboards.sentences.summary import first_rule, said
+from strata.dashboards.sentences.short_caveats import short_caveats
+from strata.dashboards.sentences.summary import first_rule, headline, said
 from strata.dashboards.sentences.verdict_rows import NO_READ_OUT, NotLocated, located_in, read_from, tested_in
 from strata.dashboards.view.labels import kind_order
+from strata.dashboards.view.schema_parts import Coded
 from strata.dashboards.view.schema_places import KindView, OnsetView, PlaceView, SentenceView, VerdictView
 from strata.dashboards.view.schema_readings import FamilyAnswers, Series
 from strata.dashboards.view.stages import localised_state
@@ -32,16 +34,19 @@ def build_verdict(run: RunTables, series: Sequence[Series], behaviour: Sequence[
     first = [first_rule()] if summary.withdrawn else []
     told = [*first, *said(summary), readings_sentence(summary)]
     order = summary.order
+    caveats = caveats_of(run, kinds, series, behaviour)
     return VerdictView(
         state=state,
         word=order.verdict,
+        headline=headline(told, ordered=order.verdict != "undetermined"),
         sentences=tuple(SentenceView(about=s.about, head=s.head, rest=s.rest) for s in told),
         intermediates=intermediates_words(summary.intermediates) if "composite" in names else "",
         general=not summary.withdrawn and (order.general or order.verdict == "undetermined"),
         ordered=not summary.withdrawn and set(ORDERED_KINDS) <= set(names),
         quick=summary.quick,
         kinds=tuple(kinds),
-        caveats=caveats_of(run, kinds, series, behaviour),
+        caveats=caveats,
+        short_caveats=tuple(Coded(code=code, text=text) for code, text in short_caveats(c.code for c in caveats)),
         would_change=what_would_change.WITH_INTERVENTIONS if state == "ok" else what_would_change.WITHOUT_INTERVENTIONS,
     )
 

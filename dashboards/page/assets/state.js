@@ -64,6 +64,8 @@ window.addEventListener('hashchange', () => {
   const changed = new Set(Object.keys(state).filter((k) => state[k] !== before[k]));
   if (changed.has('theme')) applyTheme();
   if (changed.size) tell(changed);
+  // Who follows a link to an item wants to see it.
+  if (changed.has('item') && state.item && document.getElementById('lens')) document.getElementById('lens').scrollIntoView({ block: 'start' });
 });
 
 // Theme: hash first, then what was chosen last, then the system.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,24 @@ def test_the_map_of_kinds_stands_right_below_the_sentences(tab: Any) -> None:
     ).count()
     assert 0 < ticks <= 180, "each label is counted at most twice: 90 in all"
     assert tab.locator("#stages-panel .plotbox").get_attribute("aria-label").startswith("Knowledge answers are made by")
+
+
+def test_the_first_screen_says_what_is_found_what_stands_against_it_and_where_to_look(
+    browser: Any, report: Path
+) -> None:
+    with opened(browser, report, viewport={"width": 1280, "height": 720}) as page:
+        assert page.locator("#stages-panel .plot").bounding_box()["y"] < 500, "most of the first map is seen"
+        verdict = json.loads((report.parent / "view.json").read_text())["verdict"]
+        shown = page.locator(".short-caveats a")
+        assert shown.count() == len({caveat["code"] for caveat in verdict["caveats"]}) > 1
+        for link in shown.all():
+            assert page.locator(link.get_attribute("href")).count() == 1, "each is a click from what it rests on"
+        look = page.locator(".look a").first
+        item = look.inner_text()
+        look.click()
+        settled(page)
+        assert page.evaluate("state.item") == item and page.evaluate("state.lo !== null && state.cell !== ''")
+        page.wait_for_function("Math.abs(document.getElementById('lens').getBoundingClientRect().top) < 200")
 
 
 def test_a_family_is_chosen_by_the_list_and_restored_by_the_link(tab: Any) -> None:
