@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from open_pages import opened, settled, shown_with
@@ -54,7 +55,8 @@ def test_the_first_screen_says_what_is_found_what_stands_against_it_and_where_to
         item = look.inner_text()
         look.click()
         settled(page)
-        assert page.evaluate("state.item") == item and page.evaluate("state.lo !== null && state.cell !== ''")
+        asked = parse_qs(page.evaluate("location.hash.slice(1)"))
+        assert asked["item"] == [item] and {"lo", "hi"} <= set(asked)
         page.wait_for_function("Math.abs(document.getElementById('lens').getBoundingClientRect().top) < 200")
 
 
