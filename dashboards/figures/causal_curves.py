@@ -26,7 +26,6 @@ from strata.dashboards.sentences.figures.interventions import (
     NO_CONTROLS,
     NO_DAMAGE,
     at_position,
-    control_name,
     curves_title,
     damage_name,
     pairs_counted,
@@ -34,6 +33,7 @@ from strata.dashboards.sentences.figures.interventions import (
 )
 from strata.dashboards.sentences.figures.layers import DEPTH, with_n
 from strata.dashboards.sentences.figures.positions import BOTH
+from strata.dashboards.sentences.intervention_measures import control_name
 from strata.dashboards.view.causal_labels import split_window
 from strata.dashboards.view.schema import View
 from strata.dashboards.view.schema_causal import CausalLine, CausalMeasure
@@ -106,9 +106,8 @@ class _Found:
             named = [("patching", self.edit.measure, EXACT, "denoise")]
         elif self.edit.instrument == "patching":
             for measure in causal.meta[f"patching|{self.edit.measure}"].references:
-                meta = causal.meta.get(f"patching|{measure}")
-                base = split_window(measure)[0]
-                named.append(("patching", measure, measure if meta is None else control_name(meta.label), base))
+                base, window = split_window(measure)
+                named.append(("patching", measure, control_name(base, window), base))
         lines = [
             (words, base, self._line(instrument, measure, group, place)) for instrument, measure, words, base in named
         ]

@@ -18,7 +18,8 @@ from strata.dashboards.figures.marks import (
 from strata.dashboards.figures.palette import FONT, PALETTES, Palette, Theme, plain
 from strata.dashboards.figures.row_heights import BOTTOM, CELL, ROWS, TOPS
 from strata.dashboards.sentences.figures.layers import BLOCK
-from strata.dashboards.sentences.figures.stages import ENDS_KEY, HEAD, PATTERNS_KEY, SCALE, cell_words
+from strata.dashboards.sentences.figures.stages import ENDS_KEY, HEAD, PATTERNS_KEY, SCALE
+from strata.dashboards.sentences.places import cell_parts
 from strata.dashboards.view.stage_panels import Panel
 from strata.probes.interventions.cells import Cell
 
@@ -142,7 +143,7 @@ def _tick_step(n_layers: int) -> int:
 
 def _row_label(cell: Cell, span: str | None) -> str:
     """Over two lines: `attention (move)`, `at the last token`."""
-    part, where = cell_words(cell, span)
+    part, where = cell_parts(cell, span)
     return f"{part} <i>({cell})</i><br>{plain(where)}"
 
 

@@ -29,11 +29,7 @@ FailedSelfTests = Mapping[Role | None, Sequence[str]]
 
 def caveats(comparison: Comparison, failed_self_tests: FailedSelfTests | None = None) -> list[Caveat]:
     """Each once, however often it was found."""
-    told: list[Caveat] = []
-    for caveat in _caveats(comparison, failed_self_tests or {}):
-        if all(caveat.text != known.text for known in told):
-            told.append(caveat)
-    return told
+    return list(dict.fromkeys(_caveats(comparison, failed_self_tests or {})))
 
 
 def _caveats(comparison: Comparison, failed_self_tests: FailedSelfTests) -> Iterator[Caveat]:

@@ -8,6 +8,7 @@ from typing import Protocol
 from strata.dashboards.number_formats import count, number
 from strata.dashboards.sentences.layer_lines import Line, in_streams
 from strata.experiments.compare.similarity_falls import APART, Carried, carried
+from strata.experiments.results.comparison_columns import dominant_dimensions
 from strata.probes.model_diff.dominant_dimensions import DOMINANT_SHARE, Of
 
 Apart = Mapping[int, tuple[float, float]]
@@ -26,7 +27,7 @@ class Dominated(Line, Protocol):
 
     @property
     def dominant(self) -> Sequence[str | None]:
-        """Their numbers by stream, as `3, 9`; None where there are none."""
+        """Their numbers by stream, as the tables have them; None where there are none."""
 
     @property
     def shares(self) -> Sequence[float | None]:
@@ -44,8 +45,12 @@ def dominance_words(line: Dominated) -> str:
     streams = [stream for stream, named in zip(line.layer, line.dominant, strict=True) if named]
     if not streams:
         return f"no dimension is dominant (the largest holds {holds})"
-    names = sorted(_dimensions(line), key=int)
-    which = f"dimension {names[0]} holds" if len(names) == 1 else f"dimensions {', '.join(names)} dominate: one holds"
+    numbers = sorted(_dimensions(line))
+    which = (
+        f"dimension {numbers[0]} holds"
+        if len(numbers) == 1
+        else f"dimensions {', '.join(map(str, numbers))} dominate: one holds"
+    )
     return f"{which} up to {holds} ({in_streams(streams)})"
 
 
@@ -80,8 +85,8 @@ def aria_with_band(aria: str, band: str) -> str:
     return f"{aria}; bands: {band}"
 
 
-def _dimensions(line: Dominated) -> set[str]:
-    return {name for names in line.dominant if names for name in names.split(", ")}
+def _dimensions(line: Dominated) -> set[int]:
+    return {dimension for told in line.dominant for dimension in dominant_dimensions(told)}
 
 
 def _percent(share: float | None) -> str:

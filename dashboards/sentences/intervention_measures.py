@@ -19,6 +19,14 @@ NOTHING, ALL_THE_WAY = "0: nothing", "1: all the way"
 ONE_IS = "1 = all the way"
 
 
+CONTROLS: Mapping[str, str] = {
+    "random_donor": "random donor",
+    "norm_matched_noise": "norm-matched noise",
+    "wrong_position": "wrong position",
+}
+"""What the controls of activation patching are called beside what they control."""
+
+
 @dataclass(frozen=True)
 class PatchingWords:
     """A measure of activation patching in words."""
@@ -51,9 +59,7 @@ PATCHING: Mapping[str, PatchingWords] = {
         full=ALL_THE_WAY,
         one="1 = fully restored",
     ),
-    "random_donor": PatchingWords("Control: random donor"),
-    "norm_matched_noise": PatchingWords("Control: norm-matched noise"),
-    "wrong_position": PatchingWords("Control: wrong position"),
+    **{control: PatchingWords(f"Control: {name}") for control, name in CONTROLS.items()},
 }
 
 
@@ -84,6 +90,11 @@ DAMAGE_UNIT = "KL, nats a token"
 def across(window: int) -> str:
     """What is added to a label where several blocks are edited together."""
     return f", windows of {window} blocks" if window > 1 else ""
+
+
+def control_name(control: str, window: int) -> str:
+    """What a control is called beside its measure."""
+    return CONTROLS[control] + across(window)
 
 
 def ablation_label(method: str, words: AblationWords, window: int) -> str:

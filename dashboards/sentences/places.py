@@ -40,17 +40,28 @@ def span_words(spans: Iterable[str | None]) -> str | None:
     return names.pop() if len(names) == 1 else None
 
 
+def cell_parts(cell: Cell, span: str | None = None) -> tuple[str, str]:
+    """A row's part of the model, and where in the prompt: `MLP`, `at the subject`. Without a span: `at the replaced words`."""
+    return "attention" if _is_attention(cell) else "MLP", f"at the {_token(cell, span)}"
+
+
 def cell_label(cell: Cell, span: str | None = None) -> str:
-    """`MLP at the subject`: a row of the stage map. Without a span: `MLP at the replaced words`."""
-    part = "attention" if component_of(cell) == "attn_out" else "MLP"
-    where = (span or "replaced words") if at_span(cell) else "last token"
-    return f"{part} at the {where}"
+    """`MLP at the subject`: a row of the stage map."""
+    return " ".join(cell_parts(cell, span))
 
 
 def cell_words(cell: Cell, span: str | None = None) -> str:
     """`the MLPs at the subject (enrich)`: in a sentence."""
-    words = cell_label(cell, span)
-    return f"{words.replace('MLP', 'the MLPs', 1)} ({cell})"
+    part = "attention" if _is_attention(cell) else "the MLPs"
+    return f"{part} at the {_token(cell, span)} ({cell})"
+
+
+def _is_attention(cell: Cell) -> bool:
+    return component_of(cell) == "attn_out"
+
+
+def _token(cell: Cell, span: str | None) -> str:
+    return (span or "replaced words") if at_span(cell) else "last token"
 
 
 def blocks_words(first: int, last: int, extent: Extent = "blocks") -> str:

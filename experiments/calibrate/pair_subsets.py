@@ -10,7 +10,7 @@ from random import Random
 import torch
 
 from strata.experiments.locate.causal.family_decision import FEWEST_ENTITIES, FamilyPairs
-from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
+from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, is_between_pairs
 from strata.experiments.locate.causal.measure_family import LOOKS
 
 
@@ -46,8 +46,7 @@ def subset_of(
     chosen_rows = list(rows)
     tensors = {name: values[chosen_rows] for name, values in measured.as_tensors().items()}
     for name in tensors:
-        if name == "inputs" or name.startswith(("cosines/", "head_cosines/")):
-            # These are between pairs: a pair is a row and, last, a column.
+        if is_between_pairs(name):
             tensors[name] = tensors[name][..., chosen_rows]
     looks = 1 + sum(look < len(chosen_rows) for look in LOOKS)
     tensors["looks"] = torch.full((len(chosen_rows),), looks)

@@ -17,6 +17,7 @@ from strata.experiments.calibrate.construction import Construction, flaws
 from strata.experiments.calibrate.planted_circuits import blocks_of, embedding, layout_of, unembedding
 from strata.experiments.calibrate.planted_facts import World, world_of
 from strata.experiments.calibrate.planted_items import items_of
+from strata.experiments.calibrate.planted_part import PlantedPart
 from strata.experiments.calibrate.truth import Truth, truth_of
 from strata.experiments.calibrate.weight_writing import Block, Layout, columns_of, filler_block, write_block
 from strata.experiments.calibrate.written_types import WRITTEN_TYPES
@@ -26,6 +27,7 @@ from strata.probes.errors import StrataError
 _CERTAINTY = 8.0
 _LOUD_FILLER = 1.0
 """Length of the filler's spare part in messy constructions: that of an answer."""
+_TRUTH = TypeAdapter(Truth)
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def write_construction(directory: Path, construction: Construction) -> PlantedFi
     world = checked_world(construction)
     write_model(files.checkpoint, construction, world, planted_state(construction, world))
     write_items(files.items, items_of(construction, world))
-    truth = {**asdict(truth_of(construction)), "construction": asdict(construction)}
+    truth = {**_TRUTH.dump_python(truth_of(construction), mode="json"), "construction": asdict(construction)}
     files.truth.write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     return files
 
@@ -59,7 +61,7 @@ def write_model(directory: Path, construction: Construction, world: World, state
 
 
 def read_truth(file: Path) -> Truth:
-    return TypeAdapter(Truth).validate_json(Path(file).read_text(encoding="utf-8"))
+    return _TRUTH.validate_json(Path(file).read_text(encoding="utf-8"))
 
 
 def checked_world(construction: Construction) -> World:
@@ -93,8 +95,8 @@ def planted_state(
 
 
 @contextmanager
-def taken_out(construction: Construction, state: Mapping[str, Tensor], parts: Sequence[str]) -> Iterator[None]:
-    """Planted parts (`part_name`) write nothing while this is open; `state` is the model's own, which changes.
+def taken_out(construction: Construction, state: Mapping[str, Tensor], parts: Sequence[PlantedPart]) -> Iterator[None]:
+    """Planted parts write nothing while this is open; `state` is the model's own, which changes.
 
     Raises StrataError for a part that isn't there.
     """
@@ -110,7 +112,7 @@ def taken_out(construction: Construction, state: Mapping[str, Tensor], parts: Se
                     kept.append((matrix, at, matrix[:, at].clone()))
                     matrix[:, at], found = 0.0, True
         if not found:
-            raise StrataError(f"{construction.name} has no part {part!r}", "Name one of its truth's parts")
+            raise StrataError(f"{construction.name} has no part {part.name!r}", "Name one of its truth's parts")
     yield
     for matrix, columns, written in kept:
         matrix[:, columns] = written

@@ -21,6 +21,7 @@ from strata.experiments.calibrate.construction import (
     FamilyPlan,
 )
 from strata.experiments.calibrate.planted_facts import World, control_name
+from strata.experiments.calibrate.planted_part import PartRole, PlantedPart
 from strata.experiments.calibrate.weight_writing import Block, Code, Direction, Head, Layout, Lookup, Symbol
 
 D_MODEL, HEADS = 240, 6
@@ -89,10 +90,6 @@ def blocks_of(construction: Construction, world: World) -> list[Block]:
     return blocks
 
 
-def part_name(family: str, role: str, block: int) -> str:
-    return f"{family}/{role}/{block}"
-
-
 def embedding(layout: Layout, world: World, generator: torch.Generator) -> Float[Tensor, "vocab d_model"]:
     from strata.experiments.calibrate.planted_facts import ANSWERS, OPERANDS, SECOND_WORDS, SUBJECTS
 
@@ -157,7 +154,7 @@ def _lookups(family: FamilyPlan, world: World) -> Iterator[tuple[int, Lookup]]:
     source = "entity" if family.at_span else "moved"
     code = tuple(range(ENTITIES))
     for block, into, turned in zip(family.recodes, ("once", "twice"), world.recoded, strict=False):
-        tag = part_name(family.name, "recode", block)
+        tag = PlantedPart(family.name, "recode", block)
         for entity in range(ENTITIES):
             yield block, Lookup((asked, (source, code[entity])), ((into, turned[entity]),), part=tag)
         source, code = into, turned
@@ -170,14 +167,14 @@ def _lookups(family: FamilyPlan, world: World) -> Iterator[tuple[int, Lookup]]:
         for place, (block, size) in enumerate(zip(family.blocks, family.sizes, strict=True)):
             if not family.by_attention:
                 symbols = [value] if family.form != "parts" else _part_of(value, place)
-                tag = part_name(family.name, "makes", block)
+                tag = PlantedPart(family.name, "makes", block)
                 yield block, Lookup(reads, tuple((written, symbol) for symbol in symbols), known * size, part=tag)
         for block in family.decoys:
-            yield block, Lookup(reads, (("decoy", value),), part=part_name(family.name, "decoy", block))
+            yield block, Lookup(reads, (("decoy", value),), part=PlantedPart(family.name, "decoy", block))
         if family.backup is not None:
-            tag = part_name(family.name, "backup", family.backup)
+            tag = PlantedPart(family.name, "backup", family.backup)
             yield family.backup, Lookup(reads, ((written, value),), unless=written, part=tag)
-    rewrites = [
+    rewrites: list[tuple[int | None, PartRole, str, str, float]] = [
         (family.series, "series", "made", _ready(family), 1.0),
         (family.suppressor, "suppressor", _ready(family), _ready(family), _SUPPRESSED),
         (family.relay, "relay", "passed", "output", 1.0),
@@ -185,7 +182,10 @@ def _lookups(family: FamilyPlan, world: World) -> Iterator[tuple[int, Lookup]]:
     for at, role, read, into, size in rewrites:
         if at is not None:
             for value in range(VALUES):
-                yield at, Lookup((asked, (read, value)), ((into, value),), size, part=part_name(family.name, role, at))
+                yield (
+                    at,
+                    Lookup((asked, (read, value)), ((into, value),), size, part=PlantedPart(family.name, role, at)),
+                )
 
 
 def _part_of(value: int, place: int) -> list[int]:
@@ -201,4 +201,4 @@ def _table_heads(family: FamilyPlan, world: World) -> Iterator[tuple[int, Head]]
     written = "attribute" if family.at_span else _arrives(family)
     table = [(("entity", entity), (written, value)) for (entity, _), value in world.table[family.name].items()]
     for block, size in zip(family.blocks, family.sizes, strict=True):
-        yield block, Head(looks, (), table=table, size=size, part=part_name(family.name, "makes", block))
+        yield block, Head(looks, (), table=table, size=size, part=PlantedPart(family.name, "makes", block))

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.planted_checkpoint import PlantedFiles, taken_out
+from strata.experiments.calibrate.planted_part import PlantedPart
 from strata.experiments.calibrate.truth import FamilyTruth, truth_of
 
 _ITEMS = 12
@@ -29,7 +30,7 @@ class Reverted:
     """What taking one or more planted parts out did to one family's items."""
 
     family: str
-    parts: tuple[str, ...]
+    parts: tuple[PlantedPart, ...]
     expected: str
     """`falls`, `rises` or `stays` of the margin; `right`: the answers stay right, by whatever margin."""
     accuracy: float
@@ -106,21 +107,21 @@ def excluded_families(results: Sequence[Reverted]) -> dict[str, tuple[str, ...]]
     failed: dict[str, list[str]] = {}
     for result in results:
         if not result.ok:
-            failed.setdefault(result.parts[0].partition("/")[0], []).append("+".join(result.parts))
+            failed.setdefault(result.parts[0].family, []).append("+".join(part.name for part in result.parts))
     return {family: tuple(dict.fromkeys(parts)) for family, parts in failed.items()}
 
 
-def _sets_of_parts(family: FamilyTruth) -> list[tuple[tuple[str, ...], str]]:
+def _sets_of_parts(family: FamilyTruth) -> list[tuple[tuple[PlantedPart, ...], str]]:
     parts = family.parts or {}
     taken = [((part,), effect) for part, effect in parts.items()]
-    makes = tuple(part for part in parts if "/makes/" in part)
-    backups = tuple(part for part in parts if "/backup/" in part)
+    makes = tuple(part for part in parts if part.role == "makes")
+    backups = tuple(part for part in parts if part.role == "backup")
     return taken + ([(makes + backups, "falls")] if len(makes + backups) > 1 else [])
 
 
 def _compared(
     asked: _Asked, intact: tuple[Tensor, Tensor], reverted: tuple[Tensor, Tensor],
-    families: Mapping[str, FamilyTruth], name: str, parts: tuple[str, ...], expected: str,
+    families: Mapping[str, FamilyTruth], name: str, parts: tuple[PlantedPart, ...], expected: str,
 ) -> list[Reverted]:  # fmt: skip
     results = []
     for family in families:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from strata.experiments.calibrate.construction import CELL, Construction, FamilyPlan
-from strata.experiments.calibrate.planted_circuits import part_name
 from strata.experiments.calibrate.planted_facts import control_name
+from strata.experiments.calibrate.planted_part import PartKey, PartRole, PlantedPart
 from strata.experiments.calibrate.written_types import WRITTEN_TYPES
 
 Reading = Literal["single", "additive", "in-series", "together"]
@@ -41,7 +41,7 @@ class FamilyTruth:
     prepares: tuple[Place, ...] = ()
     relays: tuple[Place, ...] = ()
     decoys: tuple[Place, ...] = ()
-    parts: Mapping[str, str] | None = None
+    parts: Mapping[PartKey, str] | None = None
     """What taking each planted part out of the weights has to do to their margin: `falls`, `rises`, `stays`; or `right`: they stay right."""
     sizes: tuple[float, ...] = ()
     """What each of `blocks` writes, in units of the answer; empty where nobody wrote them."""
@@ -136,11 +136,11 @@ def _reading(family: FamilyPlan) -> Reading:
     return "additive" if len(family.blocks) > 1 else "single"
 
 
-def _parts(family: FamilyPlan) -> dict[str, str]:
+def _parts(family: FamilyPlan) -> dict[PlantedPart, str]:
     spared = family.backup is not None or (family.form == "copies" and len(family.blocks) > 1)
-    parts = {part_name(family.name, "makes", block): "right" if spared else "falls" for block in family.blocks}
-    roles: list[tuple[str, int | None, str]] = [("recode", block, "falls") for block in family.recodes]
+    parts = {PlantedPart(family.name, "makes", block): "right" if spared else "falls" for block in family.blocks}
+    roles: list[tuple[PartRole, int | None, str]] = [("recode", block, "falls") for block in family.recodes]
     roles += [("series", family.series, "falls"), ("relay", family.relay, "falls")]
     roles += [("suppressor", family.suppressor, "rises"), ("backup", family.backup, "stays")]
     roles += [("decoy", block, "stays") for block in family.decoys]
-    return parts | {part_name(family.name, role, at): effect for role, at, effect in roles if at is not None}
+    return parts | {PlantedPart(family.name, role, at): effect for role, at, effect in roles if at is not None}

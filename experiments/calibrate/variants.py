@@ -37,7 +37,7 @@ def _of_family(family: FamilyTruth, truth: Truth) -> list[str]:
         shown.append("input encoded again")
     if any(place.cell not in ("gather", "move") for place in family.relays):
         shown.append("relayed")
-    roles = {part.split("/")[1] for part in family.parts or {}}
+    roles = {part.role for part in family.parts or {}}
     shown += [name for role, name in (("suppressor", "suppressor"), ("backup", "backup")) if role in roles]
     if truth.noise:
         shown.append("blurred")

@@ -15,6 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from strata.experiments.calibrate.planted_part import PlantedPart
+
 ROPE_THETA = 1e36
 ANCHOR = 30.0
 """Length of the direction that every token shares; it keeps the norms' scale within a few percent of constant."""
@@ -105,7 +107,7 @@ class Head:
     """(symbol read there, symbol written here): a lookup by the output-value circuit."""
     size: float = 1.0
     """What an entry of the table writes, in units of the answer."""
-    part: str = ""
+    part: PlantedPart | None = None
     """Which planted part this belongs to, for taking it out again."""
 
 
@@ -118,7 +120,7 @@ class Lookup:
     size: float = 1.0
     unless: str | None = None
     """A slot in which any symbol keeps this lookup shut."""
-    part: str = ""
+    part: PlantedPart | None = None
     """Which planted part this belongs to, for taking it out again."""
 
 
@@ -184,7 +186,7 @@ def write_block(
             weights["down"][:, row] = sign * written
 
 
-def columns_of(layout: Layout, block: Block, part: str) -> dict[Component, list[int]]:
+def columns_of(layout: Layout, block: Block, part: PlantedPart) -> dict[Component, list[int]]:
     """Columns of the two matrices of `block` that write to the stream, which belong to `part`."""
     width = layout.head_width
     heads = [number for number, head in enumerate(block.heads) if head.part == part]

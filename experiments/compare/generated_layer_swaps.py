@@ -27,6 +27,7 @@ from strata.experiments.compare.models import Models
 from strata.experiments.generated_answers.problems import Lesson, Split, evaluation_lessons
 from strata.experiments.generated_answers.prompting import Prompting, best_way
 from strata.experiments.results.comparison import HalvedBy, Halves
+from strata.experiments.results.comparison_columns import direction_into
 from strata.experiments.results.comparison_tables import GENERATED_LAYER_SWAPS
 from strata.experiments.results.generated_tables import ANSWERS
 from strata.experiments.results.roles import BASE, Role
@@ -107,7 +108,7 @@ class _Asked:
         answers = [self._ask(lessons, swap) for swap in parts]
         values = np.concatenate([whole, np.stack([_right(rows) for rows in answers], 1)], 1)
         layer_swaps = (*ends, *parts)
-        names = {"contrast": self.role, "direction": f"into {BASE}", "kind": "reasoning", "measure": MEASURE}
+        names = {"contrast": self.role, "direction": direction_into(BASE), "kind": "reasoning", "measure": MEASURE}
         rows = list(swap_rows(values, clusters, layer_swaps, LEAST_ACCURACY, names, self.config))
         halved = halves(values, clusters, layer_swaps, n_layers, LEAST_ACCURACY, self.config)
         return (None if halved is None else halved.model_copy(update=asked)), rows

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.models import Models
-from strata.experiments.compare.stream_similarity import DIMENSIONS, dominant_text, families_excluded
+from strata.experiments.compare.stream_similarity import DIMENSIONS, families_excluded
 from strata.experiments.items.alignment import EncodedItem, encode_items
 from strata.experiments.items.entity import entity_of
 from strata.experiments.items.framing import REQUEST, framed
@@ -28,6 +28,7 @@ from strata.experiments.items.schema import Item, Kind
 from strata.experiments.locate.causal.pair_sampling import spread_over_entities
 from strata.experiments.locate.reading_positions import asked_at
 from strata.experiments.questions import Questions
+from strata.experiments.results.comparison_columns import dominant_text
 from strata.experiments.results.comparison_reasons import WhyNoValue
 from strata.experiments.results.comparison_tables import CONTRASTS
 from strata.experiments.results.item_exclusions import WhyExcluded
@@ -220,7 +221,7 @@ def contrasts_of(
             if dimensions == "trimmed" and not of_stream.dominant:
                 continue
             share = max((value for value in of_stream.shares if np.isfinite(value)), default=None)
-            yield row | {"dimensions": dimensions, "share": share, "dominant": dominant_text(of_stream)}
+            yield row | {"dimensions": dimensions, "share": share, "dominant": dominant_text(of_stream.dominant)}
 
 
 def attention_contrasts(

@@ -17,6 +17,7 @@ from strata.experiments.items.entity import entity_of
 from strata.experiments.items.schema import KINDS
 from strata.experiments.locate.activation_stores import kept_streams
 from strata.experiments.locate.reading_positions import appended, asked_at
+from strata.experiments.results.comparison_columns import dominant_text
 from strata.experiments.results.roles import BASE, Role
 from strata.experiments.results.rows import integer
 from strata.experiments.results.table import Value
@@ -99,13 +100,8 @@ def rows_of_streams(
                     continue
                 yield {
                     "measure": measure, "dimensions": dimensions, "share_base": _number(of_stream.shares[0]),
-                    "share_other": _number(of_stream.shares[1]), "dominant": dominant_text(of_stream), **row,
+                    "share_other": _number(of_stream.shares[1]), "dominant": dominant_text(of_stream.dominant), **row,
                 }  # fmt: skip
-
-
-def dominant_text(held: Dominance) -> str | None:
-    """Dominant dimensions as the tables name them; None when there are none."""
-    return ", ".join(map(str, held.dominant)) or None
 
 
 def families_excluded(families: Sequence[str]) -> dict[str, Bool[np.ndarray, " item"]]:

@@ -15,6 +15,7 @@ from strata.experiments.compare.swap_and_patch_stores import ExchangeStores
 from strata.experiments.items.schema import Kind
 from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.results.comparison import HalvedBy, Halves
+from strata.experiments.results.comparison_columns import direction_into
 from strata.experiments.results.comparison_reasons import ExcludedPart, Part, WhyNotCompared
 from strata.experiments.results.comparison_tables import CROSSED, LAYER_SWAPS
 from strata.experiments.results.roles import BASE, DISTILLED, Role
@@ -164,18 +165,19 @@ class _Scored:
         for way in self.stores.ways(self.role):
             if not self.stores.whole(self.stores.crossed(way)):
                 continue
-            store, into = self.stores.crossed(way), f"into {way.into}"
-            yield from cross_rows(store, self.stores.items, {"contrast": self.role, "direction": into}, self.config)
+            store, direction = self.stores.crossed(way), direction_into(way.into)
+            names = {"contrast": self.role, "direction": direction}
+            yield from cross_rows(store, self.stores.items, names, self.config)
             if self.stores.has_null(way):
-                names = {"contrast": RANDOM, "direction": into}
+                names = {"contrast": RANDOM, "direction": direction}
                 yield from cross_rows(store, self.stores.items, names, self.config, null=True)
 
     def layer_swaps(self) -> Iterator[Row]:
         for way in self.stores.ways(self.role):
-            names = {"contrast": self.role, "direction": f"into {way.into}"}
+            names = {"contrast": self.role, "direction": direction_into(way.into)}
             yield from self._rows(self.stores.swapped(way), self.stores.layer_swaps, names)
         if self.role == DISTILLED:
-            names = {"contrast": RANDOM, "direction": f"into {BASE}"}
+            names = {"contrast": RANDOM, "direction": direction_into(BASE)}
             yield from self._rows(self.stores.randomly_swapped(), self.stores.random_layer_swaps, names)
 
     def halves(self) -> dict[Kind, dict[HalvedBy, Halves]] | None:

@@ -68,11 +68,12 @@ def prompt_map(
     asked = torch.full((1,), NO_TOKEN if answer_id is None else answer_id)
     reading = read_lens(checkpoint.readout, streams, {"answer": asked}, lens=lens, top_k=TOP, kl_to_final=True)
 
-    finite = logits_are_finite(reading.top_log_probs[..., 0].flatten())
+    most_probable = reading.top_log_probs[..., 0].flatten()
+    finite = logits_are_finite(most_probable)
     if not finite.passed:
         raise SelfTestError(
             f"Self-test '{finite.name}' failed: {finite.value:.0f} readings through the {lens.name} lens "
-            f"({finite.note.rpartition(', ')[2]}) are no numbers",
+            f"(of {most_probable.numel()}) are no numbers",
             "Try --dtype float32; if that changes nothing, the checkpoint's weights are damaged",
         )
 

@@ -30,18 +30,21 @@ class AnswerMeasure:
     """A share of right items, which is told in percent and changes in points."""
     chance: str = ""
     """What is reached without knowing anything; empty where there is no such level."""
+    decides: str = ""
+    """How it is told beside others that decide for other items; empty where it decides for none."""
 
 
 BY_CHOICE = AnswerMeasure(
     "by_choice", "accuracy by choice", "the answer is the likeliest of the item's choices", "share of items", True,
-    "1 ÷ number of choices, or the share of the commonest answer where that is more",
+    "1 ÷ number of choices, or the share of the commonest answer where that is more", "by choice",
 )  # fmt: skip
 BY_LIKELIHOOD = AnswerMeasure(
-    "by_likelihood", "accuracy by likelihood", "the answer is likelier than its foil", "share of items", True, "½"
-)
+    "by_likelihood", "accuracy by likelihood", "the answer is likelier than its foil", "share of items", True, "½",
+    "by likelihood",
+)  # fmt: skip
 FIRST_TOKEN = AnswerMeasure(
     "first_token", "accuracy by first token", "the answer is the likeliest token of the whole vocabulary", "share of items",
-    True, "0",
+    True, "0", "by first token",
 )  # fmt: skip
 LOGIT_DIFFERENCE = AnswerMeasure(
     "logit_difference", "logit difference", "how much likelier the answer is than its foil",
@@ -91,5 +94,5 @@ def deciding_label(counts: Mapping[Name, int]) -> str:
     """`accuracy by choice`; of items that different measures decided `share answered right (40 by choice, 8 by likelihood)`."""
     if len(counts) == 1:
         return MEASURES[next(iter(counts))].label
-    counted = ", ".join(f"{n} {MEASURES[name].label.removeprefix('accuracy ')}" for name, n in counts.items())
+    counted = ", ".join(f"{n} {MEASURES[name].decides}" for name, n in counts.items())
     return f"share {ANSWERED_RIGHT}{f' ({counted})' if counted else ''}"

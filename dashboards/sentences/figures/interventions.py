@@ -28,11 +28,6 @@ MOVED = "share of the difference moved"
 BLOCK_HOVER = "block %{x}: %{y:.2f}"
 
 
-def control_name(label: str) -> str:
-    """What a control is called beside its measure."""
-    return label.removeprefix("Control: ")
-
-
 def curves_title(instrument: str, measure: str, site: str | None, position: str) -> str:
     """Of the curves by block."""
     at = "" if site is None else f", {site}"

@@ -7,7 +7,6 @@ from strata.dashboards.sentences.figures.layers import NOT_COUNTED
 from strata.dashboards.sentences.places import blocks_words, cell_label, ends_words, one_or_span
 from strata.experiments.results.kinds import Located
 from strata.experiments.results.record import Measured
-from strata.probes.interventions.cells import Cell
 
 NOTE = "One colour scale for all maps of this run; its steps are square roots."
 HINT = "Point at a block for its numbers; drag over blocks, or choose one, to rank the items below by what they gain there."
@@ -57,12 +56,6 @@ def gained_words(gain: float, whole: Measured, *, identity: bool) -> str:
 def handover_words(first: int, last: int) -> str:
     """Beside the bar between span and last token."""
     return f"handover {one_or_span(first, last)}"
-
-
-def cell_words(cell: Cell, span: str | None = None) -> tuple[str, str]:
-    """A row's part of the model, and where in the prompt: `attention`, `at the last token`."""
-    part, _, where = cell_label(cell, span).partition(" ")
-    return part, where
 
 
 def place_of_run(place: Located, n_layers: int) -> str:

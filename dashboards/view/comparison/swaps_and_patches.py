@@ -38,6 +38,7 @@ from strata.dashboards.view.comparison.schema_lines import (
     SwapReason,
     WholeSwap,
 )
+from strata.experiments.results.comparison_columns import direction_into
 from strata.experiments.results.roles import BASE
 from strata.experiments.results.rows import Row, text
 from strata.probes.interventions.cells import CELLS, Cell, at_span, component_of
@@ -134,9 +135,6 @@ def _part_order(part: tuple[str, str]) -> tuple[bool, bool, int]:
 
 def _directed(rows: Sequence[Row]) -> list[Row]:
     """Rows whose direction is what the page's list calls it."""
-    return [{**row, "direction": "into_base" if _receiver(row) == BASE else "out_of_base"} for row in rows]
-
-
-def _receiver(row: Row) -> str:
-    """The model of `into MODEL`."""
-    return text(row, "direction").rpartition(" ")[2]
+    return [
+        {**row, "direction": "into_base" if row["direction"] == direction_into(BASE) else "out_of_base"} for row in rows
+    ]

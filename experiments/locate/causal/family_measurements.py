@@ -38,6 +38,9 @@ class WindowShifts:
             self.values[name] = np.concatenate([self.values[name], rows])
 
 
+_BETWEEN_PAIRS = ("cosines", "head_cosines")
+
+
 @dataclass
 class FamilyMeasurements:
     """Everything that the family's result is computed from; nothing else is kept of its runs."""
@@ -106,7 +109,7 @@ class FamilyMeasurements:
             for cell, table in tables.items():
                 out[f"{group}/{cell}/windows"] = _repeated(np.array(table.windows).reshape(-1, 2), n)
                 out |= {f"{group}/{cell}/{name}": values for name, values in table.values.items()}
-        for group, by_pair in (("cosines", self.cosines), ("head_cosines", self.head_cosines)):
+        for group, by_pair in zip(_BETWEEN_PAIRS, (self.cosines, self.head_cosines), strict=True):
             out |= {f"{group}/{cell}": values.transpose(1, 0, 2) for cell, values in by_pair.items()}
         for group, by_block in (("read_out", self.read_out), ("attribution", self.attribution)):
             out |= {f"{group}/{cell}": values for cell, values in by_block.items()}
@@ -141,7 +144,7 @@ class FamilyMeasurements:
                         if name.startswith(prefix) and not name.endswith("/windows")
                     }
                     getattr(measured, group)[cell] = table
-            for group in ("cosines", "head_cosines"):
+            for group in _BETWEEN_PAIRS:
                 if f"{group}/{cell}" in arrays:
                     getattr(measured, group)[cell] = arrays[f"{group}/{cell}"].transpose(1, 0, 2)
             for group in ("read_out", "attribution"):
@@ -156,6 +159,11 @@ class FamilyMeasurements:
                 if found:
                     getattr(measured, group)[cell] = found
         return measured
+
+
+def is_between_pairs(name: str) -> bool:
+    """Whether a tensor of `as_tensors` has a pair as its row and, last, a column for every pair."""
+    return name == "inputs" or name in {f"{group}/{cell}" for group in _BETWEEN_PAIRS for cell in CELLS}
 
 
 def _repeated(values: np.ndarray, n: int) -> np.ndarray:

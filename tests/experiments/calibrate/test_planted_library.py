@@ -24,6 +24,7 @@ from strata.experiments.calibrate.planted_checkpoint import (
     write_construction,
 )
 from strata.experiments.calibrate.planted_items import items_of
+from strata.experiments.calibrate.planted_part import PlantedPart
 from strata.experiments.calibrate.revert_test import excluded_families, revert
 from strata.experiments.calibrate.similar_families import facts, sums
 from strata.experiments.calibrate.truth import order_of, truth_of
@@ -85,13 +86,13 @@ def test_parts_taken_out_of_the_weights_do_what_the_truth_says_and_a_false_truth
     files = write_construction(tmp_path, small)
     results = revert(small, files)
     assert excluded_families(results) == {}
-    own = {result.parts[0]: result for result in results if result.family == result.parts[0].split("/")[0]}
+    own = {result.parts[0].name: result for result in results if result.family == result.parts[0].family}
     assert (
         own["emblem/makes/2"].accuracy < 0.5 < own["emblem/decoy/1"].accuracy == own["emblem/makes/2"].intact_accuracy
     )
     assert own["plus/suppressor/5"].margin > 1.2 * own["plus/suppressor/5"].intact_margin
     # The same weights, claimed to make the answer by what nothing reads.
-    claimed = [replace(result, expected="falls") if "decoy" in result.parts[0] else result for result in results]
+    claimed = [replace(result, expected="falls") if result.parts[0].role == "decoy" else result for result in results]
     assert excluded_families(claimed)["emblem"] == ("emblem/decoy/1",)
 
 
@@ -169,6 +170,8 @@ def test_truth_is_written_and_read_back(tmp_path: Path) -> None:
     small = built(facts([1], 4, series=3) + sums([4], 1, recodes=(2, 3)))
     files = write_construction(tmp_path, small)
     assert read_truth(files.truth) == truth_of(small)
+    written = json.loads(files.truth.read_text())["families"]["emblem"]["parts"]
+    assert written == {"emblem/makes/1": "falls", "emblem/series/3": "falls"}
     assert json.loads(files.truth.read_text())["construction"]["n_layers"] == 6
 
 
@@ -225,12 +228,12 @@ def test_a_part_comes_back_and_an_unknown_one_is_said() -> None:
     small = built(facts([2], 3))
     state = planted_state(small, checked_world(small))
     before = {name: tensor.clone() for name, tensor in state.items()}
-    with taken_out(small, state, ["emblem/makes/2"]):
+    with taken_out(small, state, [PlantedPart("emblem", "makes", 2)]):
         assert [name for name in state if not state[name].equal(before[name])] == [
             "model.layers.2.mlp.down_proj.weight"
         ]
     assert all(state[name].equal(before[name]) for name in state)
-    with pytest.raises(StrataError, match="no part"), taken_out(small, state, ["emblem/makes/3"]):
+    with pytest.raises(StrataError, match="no part"), taken_out(small, state, [PlantedPart("emblem", "makes", 3)]):
         pass
 
 
