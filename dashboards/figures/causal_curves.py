@@ -35,6 +35,7 @@ from strata.dashboards.sentences.figures.layers import DEPTH, with_n
 from strata.dashboards.sentences.figures.positions import BOTH
 from strata.dashboards.sentences.intervention_measures import control_name
 from strata.dashboards.view.causal_labels import split_window
+from strata.dashboards.view.choice_names import choice
 from strata.dashboards.view.schema import View
 from strata.dashboards.view.schema_causal import CausalLine, CausalMeasure
 from strata.dashboards.view.schema_parts import Axes
@@ -83,7 +84,7 @@ def causal_curves(view: View, edit: Edit, groups: Sequence[Group], theme: Theme 
     found = _Found(view, edit)
     if not any(found.main(group, place) for group in groups for place in edit.places):
         return None
-    meta = view.causal.meta[f"{edit.instrument}|{edit.measure}"]
+    meta = view.causal.meta_of(edit.instrument, edit.measure)
     with_controls = any(found.companions(group, place) for group in groups for place in edit.places)
     panels = [[group] for group in groups] if len(groups) > 2 or (len(groups) > 1 and with_controls) else [list(groups)]
     return _Figure(Canvas(view.axes, PALETTES[theme]), found, meta, panels).drawn()
@@ -105,7 +106,7 @@ class _Found:
         if self.edit.instrument == "attribution":
             named = [("patching", self.edit.measure, EXACT, "denoise")]
         elif self.edit.instrument == "patching":
-            for measure in causal.meta[f"patching|{self.edit.measure}"].references:
+            for measure in causal.meta_of("patching", self.edit.measure).references:
                 base, window = split_window(measure)
                 named.append(("patching", measure, control_name(base, window), base))
         lines = [
@@ -326,9 +327,8 @@ def all_causal_curves(view: View, theme: Theme = "light") -> dict[str, Drawn]:
     """By what the page's lists are set to: `GROUPS|INSTRUMENT|MEASURE|SITE|POSITION`."""
     drawn = {}
     for edit in edits_of(view):
-        of_edit = "|".join(name or "" for name in (edit.instrument, edit.measure, edit.component, edit.position))
         for name, groups in shown_groups(view).items():
             figure = causal_curves(view, edit, groups, theme)
             if figure is not None:
-                drawn[f"{name}|{of_edit}"] = figure
+                drawn[choice(name, edit.instrument, edit.measure, edit.component, edit.position)] = figure
     return drawn

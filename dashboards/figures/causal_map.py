@@ -25,6 +25,7 @@ from strata.dashboards.sentences.figures.interventions import (
 )
 from strata.dashboards.sentences.figures.layers import BLOCK, DEPTH, NOT_COUNTED, at_layer, estimate_words
 from strata.dashboards.sentences.figures.positions import position_words
+from strata.dashboards.view.choice_names import choice, of_item
 from strata.dashboards.view.schema import View
 from strata.dashboards.view.schema_causal import CausalItem, CausalMeasure, Peaks
 from strata.dashboards.view.schema_parts import Number
@@ -80,7 +81,7 @@ class _Panel:
 
 
 def pairs_shown(view: View) -> dict[str, PairsShown]:
-    """By `kind:NAME`, `family:NAME` and `item:ID`."""
+    """By `of_kind`, `of_family` and `of_item`."""
     causal, shown = view.causal, {}
     for group in causal.groups:
         lines = {
@@ -90,7 +91,7 @@ def pairs_shown(view: View) -> dict[str, PairsShown]:
         }  # fmt: skip
         label = pairs_of_kind(group.kind) if group.family is None else visible(group.family)
         shown[group.id] = PairsShown(label, group.n_items, False, group.positions, group.identity, group.peaks, lines)
-    return shown | {f"item:{item.item}": _single(item) for item in causal.items}
+    return shown | {of_item(item.item): _single(item) for item in causal.items}
 
 
 def _single(item: CausalItem) -> PairsShown:
@@ -116,7 +117,7 @@ def causal_map(
     ]
     if not sites:
         return None
-    palette, meta, limit = PALETTES[theme], view.causal.meta[f"patching|{measure}"], view.causal.limits[1]
+    palette, meta, limit = PALETTES[theme], view.causal.meta_of("patching", measure), view.causal.limits[1]
     canvas = Canvas(view.axes, palette)
     n_layers, narrow = view.axes.n_layers, width != "wide"
     per_row = 2 if narrow else 4
@@ -183,7 +184,7 @@ class _Site:
         view, pairs = self.view, self.pairs
         # Pooled spans exist for some sites only.
         positions = tuple(p for p in pairs.positions if p != "spans" or (self.measure, self.site, p) in pairs.lines)
-        meta, limit = view.causal.meta[f"patching|{self.measure}"], view.causal.limits[1]
+        meta, limit = view.causal.meta_of("patching", self.measure), view.causal.limits[1]
         depths, site = view.axes.block.depth, view.causal.components[self.site]
         n_layers = view.axes.n_layers
         values: list[list[Number]] = [[] for _ in range(n_layers)]
@@ -319,7 +320,7 @@ def _aria(view: View, pairs: PairsShown, measure: str, sites: Sequence[str]) -> 
         for site, peak in found.items()
         if peak is not None
     ]
-    return map_aria(view.causal.meta[f"patching|{measure}"].label, pairs.label, pairs.n, peaks)
+    return map_aria(view.causal.meta_of("patching", measure).label, pairs.label, pairs.n, peaks)
 
 
 def all_causal_maps(view: View) -> dict[str, dict[Width, Drawn]]:
@@ -332,5 +333,5 @@ def all_causal_maps(view: View) -> dict[str, dict[Width, Drawn]]:
                 wide = causal_map(view, pairs, measure, site)
                 narrow = causal_map(view, pairs, measure, site, "narrow")
                 if wide is not None and narrow is not None:
-                    drawn[f"{name}|{measure}|{site}"] = {"wide": wide, "narrow": narrow}
+                    drawn[choice(name, measure, site)] = {"wide": wide, "narrow": narrow}
     return drawn

@@ -12,6 +12,7 @@ from strata.dashboards.figures.stream_lines import contrasts, similarity, transf
 from strata.dashboards.figures.swap_lines import SCORES, crossed, layer_swaps, swap_measures
 from strata.dashboards.figures.weight_map import weight_map
 from strata.dashboards.sentences.figures.comparison import LAYER_CONTRASTS, SWAP_WAYS
+from strata.dashboards.view.choice_names import choice
 from strata.dashboards.view.comparison.cells import MapsOfModels
 from strata.dashboards.view.comparison.schema import ComparisonView
 
@@ -22,7 +23,7 @@ _PANELS: tuple[Width, ...] = ("wide", "narrow", "phone")
 def comparison_figures(view: ComparisonView, maps: MapsOfModels | None) -> Figures:
     """In the light theme. `maps`: of the same run as the view."""
     swaps = {
-        f"{way}|{score}|{measure}": _laid_out(partial(layer_swaps, view, way, score, measure), _PANELS)
+        choice(way, score, measure): _laid_out(partial(layer_swaps, view, way, score, measure), _PANELS)
         for way in (SWAP_WAYS if view.layer_swaps.state == "ok" else ())
         if any(line.direction == way for line in view.layer_swaps.lines)
         for score in SCORES
@@ -54,14 +55,12 @@ def _laid_out(draw: Callable[[Width], Drawn], widths: Sequence[Width]) -> dict[W
 
 
 def _stages(view: ComparisonView, maps: MapsOfModels | None) -> Choices:
-    """By `kinds`, and by `family:NAME`."""
+    """By the choices of the page's list."""
     if maps is None:
         return {}
     return {
-        choice.id: {
-            width: model_maps(maps, choice.family, name=choice.text, aria=choice.aria, width=width) for width in _MAP
-        }
-        for choice in view.stages.choices
+        one.id: {width: model_maps(maps, one.family, name=one.text, aria=one.aria, width=width) for width in _MAP}
+        for one in view.stages.choices
     }
 
 
@@ -73,14 +72,14 @@ def _layer_maps(view: ComparisonView) -> Choices:
             drawn = {width: layer_map(view, reading, shown, width) for width in _MAP}
             figures = {width: figure for width, figure in drawn.items() if figure is not None}
             if figures:
-                found[f"{name}|{reading.id}"] = figures
+                found[choice(name, reading.id)] = figures
     return found
 
 
 def _layers(view: ComparisonView) -> Choices:
     """By `READING|SITE`."""
     return {
-        f"{reading.id}|{site or ''}": _laid_out(partial(layer_curves, view, reading, site), _PANELS)
+        choice(reading.id, site): _laid_out(partial(layer_curves, view, reading, site), _PANELS)
         for reading in view.changes.readings
         for site in (reading.components or (None,))
     }

@@ -25,6 +25,7 @@ from strata.dashboards.figures.lines import (
 from strata.dashboards.figures.palette import PALETTES, Theme, plain
 from strata.dashboards.sentences.figures.layers import DEPTH, STREAM, counted
 from strata.dashboards.sentences.figures.read_outs import LOG_SCALE, measure_axis, onset_mark, reading_words
+from strata.dashboards.view.choice_names import choice
 from strata.dashboards.view.schema import View
 from strata.dashboards.view.schema_parts import Axes, InstrumentLabel, MeasureLabel
 from strata.dashboards.view.schema_places import OnsetView
@@ -289,12 +290,9 @@ def all_curves(view: View, theme: Theme = "light") -> dict[str, Drawn]:
     """By what the page's lists are set to: `GROUPS|INSTRUMENT|MEASURE|TARGET|FOLDS|POSITION`; empty where there is no such list."""
     drawn = {}
     for reading in readings_of(view):
-        of_reading = "|".join(
-            name or ""
-            for name in (reading.instrument, reading.measure, reading.target, reading.scheme, reading.position)
-        )
+        lists = (reading.instrument, reading.measure, reading.target, reading.scheme, reading.position)
         for name, groups in shown_groups(view).items():
             figure = curves(view, reading, groups, theme)
             if figure is not None:
-                drawn[f"{name}|{of_reading}"] = figure
+                drawn[choice(name, *lists)] = figure
     return drawn

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from strata.dashboards.view.choice_names import of_family
 from strata.dashboards.view.schema import View
 
 MAIN_KINDS = ("knowledge", "reasoning")
@@ -38,4 +39,4 @@ def shown_groups(view: View) -> dict[str, list[Group]]:
     main = main_kinds(kinds)
     shown = {"+".join(main): [Group(kind) for kind in main], "all": [Group(kind) for kind in kinds]}
     shown |= {kind: [Group(kind)] for kind in kinds}
-    return shown | {f"family:{row.family}": [Group(row.kind, row.family)] for row in view.behaviour.rows}
+    return shown | {of_family(row.family): [Group(row.kind, row.family)] for row in view.behaviour.rows}

@@ -7,10 +7,12 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from strata.dashboards.figures.causal_map import ALL
 from strata.dashboards.figures.figure_values import WIDTHS, Drawn, PlotlyObject
 from strata.dashboards.figures.figures_of_run import FiguresOfRun
 from strata.dashboards.figures.palette import plain
 from strata.dashboards.figures.themes import in_theme
+from strata.dashboards.view.choice_names import is_of_kind, parts_of
 from strata.probes.errors import StrataError
 
 FORMATS = ("svg", "pdf", "png")
@@ -66,11 +68,11 @@ def for_paper(run: FiguresOfRun) -> Iterator[tuple[str, Drawn]]:
     """
     taken: set[str] = set()
     for view, choices in run.figures.items():
-        first = next(iter(choices), "").partition("|")[0]
+        first = next((parts_of(choice)[0] for choice in choices), "")
         for choice, widths in choices.items():
-            shown = choice.partition("|")[0]
+            shown, *lists = parts_of(choice)
             if (view == "curves" and shown != first) or (
-                view == "causal" and not (shown.startswith("kind:") and choice.endswith("|all"))
+                view == "causal" and not (is_of_kind(shown) and lists[-1] == ALL)
             ):
                 continue
             drawn = widths["wide"]

@@ -36,7 +36,7 @@ def _laid_out(draw: Callable[[Width], Drawn]) -> dict[Width, Drawn]:
 
 
 def _stages(report: Report) -> Choices:
-    """By `kinds`, and by `family:NAME`."""
+    """By the choices of the page's list."""
     localisation = report.localisation
     if localisation is None:
         return {}

@@ -22,6 +22,7 @@ from strata.dashboards.sentences.figures.stages import (
     maps_title,
     model_panel,
 )
+from strata.dashboards.view.choice_names import of_family
 from strata.dashboards.view.comparison.cells import MapsOfModels
 from strata.dashboards.view.stage_panels import Panel, family_panel, kind_panel, profiles
 from strata.probes.interventions.cells import at_span
@@ -51,7 +52,7 @@ def model_maps(
         rows = model_panels(maps)
         lines = KIND_LINES
     else:
-        rows = [[*_family(maps, family), maps.differences[f"family:{family}"]]]
+        rows = [[*_family(maps, family), maps.differences[of_family(family)]]]
         lines = FAMILY_LINES
     grid = _NARROW
     if width == "wide":

@@ -21,6 +21,7 @@ from strata.dashboards.sentences.figures.read_outs import (
     probe_title,
     rise_mark,
 )
+from strata.dashboards.view.choice_names import choice
 from strata.dashboards.view.schema_probe import ProbedPosition, ProbeView, StreamLine
 
 PANEL = ("x", "y")
@@ -113,13 +114,13 @@ def probe_figures(view: ProbeView) -> Figures:
     widths: tuple[Width, ...] = ("wide", "narrow", "phone")
     return {
         "accuracy": {
-            f"{at}|{measure}": {"wide": accuracy(view, position, measure)}
+            choice(str(at), measure): {"wide": accuracy(view, position, measure)}
             for at, position in enumerate(view.positions)
             for measure, shown in PROBE_LINES.items()
             if shown.line in position.lines
         },
         "confusion": {
-            f"{at}|{stream}": {width: confusion(position, stream, width) for width in widths}
+            choice(str(at), str(stream)): {width: confusion(position, stream, width) for width in widths}
             for at, position in enumerate(view.positions)
             for stream in position.lines["accuracy"].layer
         },

@@ -19,6 +19,7 @@ from strata.dashboards.sentences.figures.comparison import (
     no_recovery,
     reasons_words,
 )
+from strata.dashboards.view.choice_names import choice
 from strata.dashboards.view.comparison.schema import ComparisonView
 from strata.dashboards.view.comparison.schema_lines import SwapLine
 
@@ -84,7 +85,7 @@ def crossed(view: ComparisonView, way: str, width: Width = "wide", theme: Theme 
     """A row a contribution, a column a kind: the share of the difference in logits that it brings over."""
     part = view.crossed
     kinds = _kinds(view, [*(line.kind for line in part.lines), *(reason.kind for reason in part.reasons)])
-    parts = [(f"{one.component}|{one.position}", one.label) for one in part.parts] or [("", ANY_CONTRIBUTION)]
+    parts = [(choice(one.component, one.position), one.label) for one in part.parts] or [("", ANY_CONTRIBUTION)]
     reasons = {
         kind: reasons_words((r.contrast, r.text) for r in part.reasons if (r.direction, r.kind) == (way, kind))
         for kind in kinds
@@ -95,7 +96,7 @@ def crossed(view: ComparisonView, way: str, width: Width = "wide", theme: Theme 
                 Entry(line, ROLE_STYLES[who], source)
                 for who, source in part.sources.items()
                 for line in part.lines
-                if (line.contrast, line.direction, line.kind, f"{line.component}|{line.position}")
+                if (line.contrast, line.direction, line.kind, choice(line.component, line.position))
                 == (who, way, kind, name)
             ],
             reasons[kind],

@@ -17,6 +17,7 @@ SHARED_SCRIPTS = (
     "glossary.js",
     "cursor.js",
     "plots.js",
+    "choices.js",
     "figures.js",
     "views.js",
     "keys.js",

@@ -24,6 +24,7 @@ from strata.dashboards.view.causal_labels import (
     order_measures,
     split_window,
 )
+from strata.dashboards.view.choice_names import choice, of_family, of_kind
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_causal import CausalGroup, CausalLine, CausalView, PairsOfKind, Peak
 from strata.dashboards.view.tables import RunTables
@@ -66,7 +67,7 @@ def build_causal(run: RunTables, mapped: list[str]) -> CausalView:
         measures={
             name: tuple(order_measures(name, (line.measure for line in lines if line.instrument == name))) for name in present
         },
-        meta={f"{i}|{m}": measure_meta(i, m) for i, m in sorted({(line.instrument, line.measure) for line in lines})},
+        meta={choice(i, m): measure_meta(i, m) for i, m in sorted({(line.instrument, line.measure) for line in lines})},
         groups=tuple(_groups(lines, order, run)),
         limits=_limits(lines),
         items_rule=rule,
@@ -165,7 +166,7 @@ def _groups(lines: Sequence[CausalLine], order: dict[str, float], run: RunTables
         families = [family] if family else families_of(run, kind)
         swapped = set().union(*(replaced.get(name, set()) for name in families))
         yield CausalGroup(
-            id=f"family:{family}" if family else f"kind:{kind}", kind=kind, family=family,
+            id=of_family(family) if family else of_kind(kind), kind=kind, family=family,
             n_items=max(s.n_items for s in members), n_clusters=max(s.n_clusters for s in members), positions=positions,
             identity=tuple(p for p in positions if p in ("spans", "all") or p in swapped), peaks=peaks,
         )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal
 
+from strata.dashboards.view.choice_names import choice
 from strata.dashboards.view.schema_parts import Line, Number, Numbers
 from strata.experiments.results.record import Record
 
@@ -118,13 +119,17 @@ class CausalView(Record):
     measures: Mapping[str, tuple[str, ...]]
     """By instrument."""
     meta: Mapping[str, CausalMeasure]
-    """By `instrument|measure`."""
+    """By `choice` of instrument and measure."""
     groups: tuple[CausalGroup, ...]
     limits: tuple[float, float]
     items_rule: str
     pairs: tuple[PairsOfKind, ...]
     lines: tuple[CausalLine, ...]
     items: tuple[CausalItem, ...]
+
+    def meta_of(self, instrument: str, measure: str) -> CausalMeasure:
+        """Raises KeyError for what has no line."""
+        return self.meta[choice(instrument, measure)]
 
     @cached_property
     def line_at(self) -> Mapping[tuple[str, str, str, str | None, str, str | None], CausalLine]:

@@ -18,6 +18,7 @@ from strata.dashboards.sentences.stage_rows import (
     measured_words,
 )
 from strata.dashboards.sentences.summary import FIRST_RULE
+from strata.dashboards.view.choice_names import of_family
 from strata.dashboards.view.heads import head_maps
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_places import Choice, KindCellView, LocalisationView, LocalisedState
@@ -45,7 +46,7 @@ def build_stages(summary: Summary, head_rows: Sequence[HeadRow] = ()) -> Localis
         if localisation.families[row.family].cells:
             text = family_map_choice(row.family, row.kind)
             aria = family_map_aria(row.family, row.place, row.interval, row.why)
-            choices.append(Choice(id=f"family:{row.family}", text=text, aria=aria, family=row.family))
+            choices.append(Choice(id=of_family(row.family), text=text, aria=aria, family=row.family))
     ordered = {row.family: localisation.families[row.family] for row in rows}
     return LocalisationView(
         state=state, text="", rows=tuple(rows), cells=tuple(_cells(localisation)), choices=tuple(choices),

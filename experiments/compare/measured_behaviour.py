@@ -16,6 +16,7 @@ from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.excluded_parts import Exclude, refused_by
 from strata.experiments.compare.models import Models
 from strata.experiments.compare.paired_estimates import paired
+from strata.experiments.items.reasoning.chain_lengths import chain_of_id
 from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.questions import Source
 from strata.experiments.results.behaviour_tables import (
@@ -131,7 +132,7 @@ def _scored(rows: Sequence[BehaviourItemRow]) -> Iterator[tuple[BehaviourMeasure
 
 def _asked_about(row: BehaviourItemRow) -> str:
     """A chain is asked over all of its links and over the last one, each an item of its own."""
-    return row.item.removesuffix(f".{row.condition}") if row.measure == "chain" else row.item
+    return chain_of_id(row.item) if row.measure == "chain" else row.item
 
 
 def _asked(config: CompareConfig, tags: str) -> BehaveConfig:

@@ -2,13 +2,10 @@
 
 const BOTH = 'spans+last';
 
-function causalMeta(instrument, measure) { return VIEW.causal.meta[`${instrument}|${measure}`]; }
+function causalMeta(instrument, measure) { return VIEW.causal.meta[choiceName(instrument, measure)]; }
 
 /** Whether a line is of the kinds, or of the family, that are shown. */
-function isShown(line) {
-  if (state.kind.startsWith('family:')) return line.family === state.kind.slice(7);
-  return line.family === null && (state.kind === 'all' || state.kind.split('+').includes(line.kind));
-}
+function isShown(line) { return line.family === null ? shownKinds(state.kind).includes(line.kind) : ofFamily(line.family) === state.kind; }
 
 /** Selects for an intervention: measures without controls, then the sites and positions that this measure has. */
 function causalControls() {

@@ -3,12 +3,12 @@
 /** What is shown: the name of its figures, its item where it is one, and the measures that it has. */
 function causalChoice() {
   const C = VIEW.causal;
-  const item = C.items.find((i) => `item:${i.item}` === state.cgroup) || null;
+  const item = C.items.find((i) => ofItem(i.item) === state.cgroup) || null;
   const group = item ? null : C.groups.find((g) => g.id === state.cgroup) || C.groups[0];
   if (!item && !group) return null;
-  const id = item ? `item:${item.item}` : group.id;
+  const id = item ? ofItem(item.item) : group.id;
   const label = item ? `${visible(item.item)} (${item.family})` : (group.family === null ? `all ${group.kind} pairs` : visible(group.family));
-  return { id, item, label, measures: (C.measures.patching || []).filter((m) => hasFigure('causal', `${id}|${m}|all`)) };
+  return { id, item, label, measures: (C.measures.patching || []).filter((m) => hasFigure('causal', choiceName(id, m, 'all'))) };
 }
 
 /** Clean and counterfactual prompt over each other, cut at the same spans. */
@@ -37,13 +37,13 @@ async function renderCausal() {
     return;
   }
   const named = (g) => (g.family === null ? `kind: ${g.kind}` : `family: ${visible(g.family)}`);
-  fillSelect($('cgroup'), [...C.groups.map((g) => ({ value: g.id, text: `${named(g)} · n ${g.n_items}` })), ...C.items.map((i) => ({ value: `item:${i.item}`, text: `item: ${clip(visible(i.item), 30)}` }))], state.cgroup);
+  fillSelect($('cgroup'), [...C.groups.map((g) => ({ value: g.id, text: `${named(g)} · n ${g.n_items}` })), ...C.items.map((i) => ({ value: ofItem(i.item), text: `item: ${clip(visible(i.item), 30)}` }))], state.cgroup);
   if (!choice.measures.includes(state.cmeasure)) state.cmeasure = choice.measures[0];
   fillSelect($('cmeasure'), choice.measures.map((m) => ({ value: m, text: causalMeta('patching', m).label })), state.cmeasure);
   fillSelect($('csite'), [{ value: 'all', text: 'all, side by side' }, ...Object.entries(C.components).map(([value, text]) => ({ value, text }))], state.csite);
   const meta = causalMeta('patching', state.cmeasure);
   $('causal-caption').textContent = say('causal', { measure: meta.label, pairs: choice.label, unit: meta.unit, more: choice.item ? say('causal_item', { rule: C.items_rule }) : say('causal_columns') });
-  const figure = figureFor('causal', `${choice.id}|${state.cmeasure}|${state.csite}`, host);
+  const figure = figureFor('causal', choiceName(choice.id, state.cmeasure, state.csite), host);
   if (!figure) {
     drawState('causal', host, stateBox('not_run', say('no_site', { measure: meta.label }), say('other_site'), h('button', { type: 'button', onclick: () => update({ csite: 'all', cmeasure: 'denoise' }) }, say('denoise_everywhere'))));
     $('causal-head').hidden = true;

@@ -8,7 +8,7 @@ const BRUSHED = ['layermap', 'layers'];
 function placeText(position) { return named('places', position) || say('at', { position: visible(position) }); }
 
 /** What stands at a place of the names of a view's figures. */
-function offered(view, at) { return unique(choicesOf(view).map((choice) => choice.split('|')[at])); }
+function offered(view, at) { return unique(choicesOf(view).map((choice) => choiceParts(choice)[at])); }
 
 /** Draws the chosen figure, or the reason why there is none. */
 async function drawChoice(view, part, choice, title) {
@@ -27,7 +27,7 @@ function reading() {
 
 function layerControls(r) {
   const all = VIEW.changes.readings;
-  const show = Object.keys(SHOWN).filter((name) => hasFigure('layermap', `${name}|${r.id}`));
+  const show = Object.keys(SHOWN).filter((name) => hasFigure('layermap', choiceName(name, r.id)));
   if (!show.includes(state.show)) state.show = 'change';
   Object.assign(state, { inst: r.instrument, measure: r.measure, at: r.position });
   fillSelect($('show'), show.map((value) => ({ value, text: SHOWN[value] })), state.show);
@@ -58,8 +58,8 @@ async function renderLayers() {
   }
   const r = reading();
   layerControls(r);
-  await drawChoice('layermap', part, `${state.show}|${r.id}`, 'Layer by layer');
-  await drawChoice('layers', part, `${r.id}|${r.components.length ? state.site : ''}`, 'Layer by layer');
+  await drawChoice('layermap', part, choiceName(state.show, r.id), 'Layer by layer');
+  await drawChoice('layers', part, choiceName(r.id, r.components.length ? state.site : ''), 'Layer by layer');
 }
 
 async function renderLayerSwaps() {
@@ -68,7 +68,7 @@ async function renderLayerSwaps() {
   fillSelect($('gway'), offered('layer_swaps', 0).map((value) => ({ value, text: WAYS[value] })), state.gway);
   fillSelect($('gscore'), scores, state.gscore);
   fillSelect($('gmeasure'), offered('layer_swaps', 2).map((value) => ({ value, text: part.scores[value].label })), state.gmeasure);
-  await drawChoice('layer_swaps', part, [state.gway, state.gscore, state.gmeasure].join('|'), 'Layer swaps');
+  await drawChoice('layer_swaps', part, choiceName(state.gway, state.gscore, state.gmeasure), 'Layer swaps');
 }
 
 async function renderCrossed() {
@@ -127,7 +127,7 @@ function declareKeys() {
   declare('site', 'mlp_out', oneOf(...Object.keys(VIEW.changes.components || {})));
   declare('gway', 'into_base', oneOf(...Object.keys(WAYS)));
   declare('gscore', 'recovery', oneOf('recovery', 'value'));
-  const recovered = (m) => isDrawn('layer_swaps', `into_base|recovery|${m}`);
+  const recovered = (m) => isDrawn('layer_swaps', choiceName('into_base', 'recovery', m));
   const scores = Object.keys(VIEW.layer_swaps.scores || {});
   declare('gmeasure', scores.find(recovered) || 'logit_difference', oneOf(...scores));
   declare('cway', 'into_base', oneOf(...Object.keys(WAYS)));

@@ -11,14 +11,23 @@ function mainKinds() {
   return main.length ? main : kinds.slice(0, 2);
 }
 
+/** Both at once are a choice of their own. */
+function together(kinds) { return kinds.join('+'); }
+
+/** The kinds that a choice stands for; none where it is a family. */
+function shownKinds(choice) {
+  const kinds = kindsPresent(), main = mainKinds();
+  return choice === 'all' ? kinds : choice === together(main) ? main : kinds.filter((k) => k === choice);
+}
+
 function curveControls() {
   const measures = VIEW.labels.measures;
   const kinds = kindsPresent();
   const main = mainKinds();
-  const show = [...(main.length > 1 ? [{ value: main.join('+'), text: main.join(' and ') }] : []),
+  const show = [...(main.length > 1 ? [{ value: together(main), text: main.join(' and ') }] : []),
     ...kinds.map((k) => ({ value: k, text: kinds.length > 1 ? `${k} only` : k }))];
   if (kinds.length > 2) show.push({ value: 'all', text: say('all_kinds') });
-  for (const row of VIEW.behaviour.rows) show.push({ value: `family:${row.family}`, text: `family: ${visible(row.family)}${row.answered ? '' : ' (not answered)'}` });
+  for (const row of VIEW.behaviour.rows) show.push({ value: ofFamily(row.family), text: `family: ${visible(row.family)}${row.answered ? '' : ' (not answered)'}` });
   fillSelect($('kind'), show, state.kind);
   const present = instrumentsPresent();
   const listed = unique([...present.filter((i) => i !== 'lens.bias'), ...VIEW.labels.expected]);
@@ -43,7 +52,7 @@ function curveControls() {
 function curveChoice() {
   const listed = (id) => ($(id).options.length ? state[id] : '');
   const of = isCausal(state.inst) ? [listed('site'), state.at] : [listed('target'), listed('scheme'), state.at];
-  return [state.kind, state.inst, state.measure, ...of].join('|');
+  return choiceName(state.kind, state.inst, state.measure, ...of);
 }
 
 async function renderCurves() {

@@ -116,7 +116,7 @@ function openItem(id, scroll) {
     notice(say('no_such_item', { item: visible(id) }));
     return;
   }
-  const own = VIEW.causal.items.some((i) => i.item === id) ? { cgroup: `item:${id}` } : {};
+  const own = VIEW.causal.items.some((i) => i.item === id) ? { cgroup: ofItem(id) } : {};
   update({ item: id, pos: null, stream: null, x0: null, x1: null, ...own });
   if (scroll) $('lens').scrollIntoView({ block: 'start' });
 }

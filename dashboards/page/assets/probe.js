@@ -4,7 +4,7 @@ const SHOWN = NAMES.probe_lines;
 
 function chosenPosition() { return VIEW.positions.find((p) => p.name === state.at) || VIEW.positions[0]; }
 function chosenStream() { return state.layer === null ? chosenPosition().best : state.layer; }
-function figureName(of) { return `${VIEW.positions.indexOf(chosenPosition())}|${of}`; }
+function figureName(of) { return choiceName(VIEW.positions.indexOf(chosenPosition()), of); }
 
 function attachAccuracy(gd) { gd.on('plotly_click', (event) => update({ layer: event.points[0].x })); }
 

@@ -22,6 +22,7 @@ from strata.dashboards.sentences.place_changes import (
     place_verdict,
     shift_words,
 )
+from strata.dashboards.view.choice_names import of_family
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.schema_cells import (
     CellsView,
@@ -97,7 +98,7 @@ def build_model_maps(run: ComparisonRun) -> ModelMapsView:
         choices.append(Choice(id=KINDS_CHOICE, text=model_maps.kinds_choice(maps.kinds), aria=said))
     for name in maps.families:
         kind = next(one.families[name].kind for one in maps.models.values() if name in one.families)
-        choices.append(Choice(id=f"family:{name}", text=model_maps.family_choice(name, kind), aria=model_maps.family_aria(name, maps.differences[f"family:{name}"].says), family=name))  # fmt: skip
+        choices.append(Choice(id=of_family(name), text=model_maps.family_choice(name, kind), aria=model_maps.family_aria(name, maps.differences[of_family(name)].says), family=name))  # fmt: skip
     return ModelMapsView(state="ok", text="", choices=tuple(choices))
 
 
@@ -128,7 +129,7 @@ def maps_of_models(run: ComparisonRun) -> MapsOfModels | None:
         kind for kind in ORDERED_KINDS if kind in differences and all(kind in one.kinds for one in models.values())
     ]
     names = dict.fromkeys(name for localisation in models.values() for name, family in localisation.families.items() if family.cells)  # fmt: skip
-    families = [name for name in names if f"family:{name}" in differences]
+    families = [name for name in names if of_family(name) in differences]
     return MapsOfModels(models, differences, tuple(kinds), tuple(families)) if kinds or families else None
 
 
@@ -154,11 +155,11 @@ def _differences(run: ComparisonRun) -> dict[str, Panel]:
         n = len({row["family"] for row in rows if row["kind"] == kind and row["family"] is not None})
         panels[kind] = replace(_panel(of_kind, [cell for cell in cells.changed if cell.kind == kind], model_maps.families_words(n), cells), of={"kind": kind})  # fmt: skip
     for name in dict.fromkeys(row["family"] for row in rows if row["family"] is not None):
-        of_family = [row for row in rows if row["family"] == name]
+        of_one = [row for row in rows if row["family"] == name]
         changed = [cell for cell in cells.changed if cell.family == name]
-        n_pairs = of_family[0]["n_pairs"] or 0
-        panels[f"family:{name}"] = replace(
-            _panel(of_family, changed, model_maps.pairs_words(n_pairs), cells), of={"family": name}
+        n_pairs = of_one[0]["n_pairs"] or 0
+        panels[of_family(name)] = replace(
+            _panel(of_one, changed, model_maps.pairs_words(n_pairs), cells), of={"family": name}
         )
     return panels
 

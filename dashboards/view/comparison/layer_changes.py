@@ -9,6 +9,7 @@ from strata.dashboards.sentences.instruments import instrument_label
 from strata.dashboards.sentences.intervention_measures import COMPONENTS
 from strata.dashboards.sentences.layer_changes import CONTRASTS, NO_READING, change_aria, excluded_layers_words
 from strata.dashboards.view.causal_labels import order_measures, split_window
+from strata.dashboards.view.choice_names import choice
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import Columns, covers_zero, drawn_or_why, gathered
 from strata.dashboards.view.comparison.schema_lines import ChangeLine, ChangesView, ReadingView
@@ -85,7 +86,7 @@ def _reading(instrument: str, measure: str, position: str, members: Sequence[Cha
 
 def reading_id(instrument: str, measure: str, position: str) -> str:
     """What the page's lists call a reading."""
-    return f"{instrument}|{measure}|{position}"
+    return choice(instrument, measure, position)
 
 
 def without_less_telling(changes: ChangesView) -> ChangesView:

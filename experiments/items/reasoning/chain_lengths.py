@@ -71,6 +71,16 @@ def chain_pairs(depth: int, *, n: int, seed: int, token_length: TokenLength) -> 
     return pairs
 
 
+def asked_id(chain: str, asked: str) -> str:
+    """Of the item that asks a chain in one of the two ways."""
+    return f"{chain}.{asked}"
+
+
+def chain_of_id(item: str) -> str:
+    """The chain that `asked_id` named an item of."""
+    return item.rpartition(".")[0]
+
+
 def _pair(
     depth: int, answer: str, template: Template, words: Vocabulary, seed: int, turn: int, token_length: TokenLength
 ) -> ChainPair | None:
@@ -82,11 +92,11 @@ def _pair(
     shown = replace(template, n_examples=_EXAMPLES)
     examples = worked_examples(RELATION_CHAIN, rng, shown, depth, words, problem)
     id = f"chain.{depth}.{turn:05d}"
-    walked = _item(problem, [_filled(side, 0) for side in examples], template, depth, f"{id}.walked")
+    walked = _item(problem, [_filled(side, 0) for side in examples], template, depth, asked_id(id, "walked"))
     if depth == 1:
-        filler = replace(walked, id=f"{id}.filler")
+        filler = replace(walked, id=asked_id(id, "filler"))
     else:
-        found = _equally_long(problem, examples, template, depth, f"{id}.filler", token_length, walked.prompt)
+        found = _equally_long(problem, examples, template, depth, asked_id(id, "filler"), token_length, walked.prompt)
         if found is None:
             return None
         filler = found
