@@ -37,6 +37,8 @@ SAMPLED = 24
 """Edits that the reference makes; the time of all is that many times longer, as each costs one forward pass."""
 MEMORY_PAIRS = (12, 24, 48)
 
+_TURNS = {f"resampled {turn}": turn for turn in range(1, DONORS + 1)}
+"""By measure, how many rows on the donor of a pair lies."""
 Key = tuple[str, str]
 """(measure, cell or position)."""
 Hooks = list[tuple[str, Callable[[Tensor, Any], Tensor]]]
@@ -135,9 +137,9 @@ def _measured(batch: CellBatch, programme: Programme, seed: int) -> dict[Key, Fl
         measured["noise", cell] = batch.noise(cell, windows)
         clean = batch.pieces(cell, "clean")
         measured["donated", cell] = batch.donated(cell, programme.installed(cell), clean.roll(1, 0))
-        for turn in range(1, DONORS + 1):
+        for measure, turn in _TURNS.items():
             donors = clean.roll(turn, 0)
-            measured[f"resampled {turn}", cell] = batch.resampled(cell, programme.resampled(cell), donors, unrelated)
+            measured[measure, cell] = batch.resampled(cell, programme.resampled(cell), donors, unrelated)
     places: tuple[Where, ...] = ("span", "last")
     for where in places:
         sets = programme.heads()
@@ -179,7 +181,7 @@ class _Reference:
         """The shift of one edit; `options` go to the forward pass."""
         measure, at = key
         side = "foil" if measure in ("denoise", "donated", "head_denoise", "head_donated") else "clean"
-        tokens = self.margin if measure.startswith("resampled") else self.scored
+        tokens = self.margin if measure in _TURNS else self.scored
         after = self._read(side, self._hooks(measure, at, column), tokens, **options)
         before = self.intact[side, tokens.shape[1]]
         return (after - before if side == "foil" else before - after).cpu()
@@ -207,7 +209,7 @@ class _Reference:
             ]
         cell = next(cell for cell in CELLS if cell == at)
         pieces = self.batch.pieces(cell, "foil" if measure == "noise" else "clean")
-        turn = 1 if measure == "donated" else int(measure.removeprefix("resampled ")) if "resampled" in measure else 0
+        turn = 1 if measure == "donated" else _TURNS.get(measure, 0)
         windows = {
             "donated": self.programme.installed,
             "denoise": self.programme.windows,

@@ -26,6 +26,7 @@ from strata.dashboards.cli.options import add_options, as_declared, chosen_optio
 from strata.dashboards.cli.terminal import PlainConsole, say, write_json
 from strata.dashboards.cli.terminal_tables import Column, print_table
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.results.family_names import with_kind
 from strata.experiments.split.config import SplitConfig
 from strata.probes.errors import StrataError
 
@@ -198,7 +199,7 @@ def _import(what: list[str], options: Options, stdout: TextIO) -> int:
     imported = import_items(what[0], mapping, seed=options.seed, limit=options.limit)
     items = imported.items
     write_items(options.out, items)
-    counts = Counter(f"{item.kind} {item.family}" for item in items)
+    counts = Counter(with_kind(item.kind, item.family) for item in items)
     if options.shown.json:
         result = {
             "rows": imported.rows,
@@ -280,7 +281,9 @@ def _print_check(report: FormatReport, console: Console) -> None:
         for reason, count in (*family.excluded, *family.unaligned):
             console.print(f"{family.family}: {count} × {reason}")
     for contrast in report.contrasts:
-        console.print(f"{contrast.contrast} ({', '.join(contrast.families)}): {_verdict(contrast.result)}")
+        console.print(
+            f"{contrast.contrast} ({', '.join(with_kind(*one) for one in contrast.families)}): {_verdict(contrast.result)}"
+        )
     if report.kinds is not None:
         console.print(f"knowledge vs reasoning as a whole: {_verdict(report.kinds)}")
 

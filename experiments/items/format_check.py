@@ -9,7 +9,7 @@ from statistics import median
 
 from strata.experiments.items.alignment import EncodedItem, Encoder, encode_items, token_length
 from strata.experiments.items.format_classifier import FormatResult, format_accuracy
-from strata.experiments.items.schema import Item
+from strata.experiments.items.schema import Item, Kind
 from strata.probes.prompts.exclusion import Exclusion
 
 KNOWLEDGE_VERSUS_REASONING = "knowledge-reasoning"
@@ -51,8 +51,8 @@ class ContrastFormat:
 
     contrast: str
     """Name of the contrast: K-C, R-R0, KR-K, …"""
-    families: tuple[str, ...]
-    """Families that take part."""
+    families: tuple[tuple[Kind, str], ...]
+    """Kind and name of the families that take part."""
     result: FormatResult
     """What the format-only classifier reached."""
 
@@ -100,14 +100,14 @@ def contrasts_from_format(
         match = encoded_item.item.extra.get("match")
         if isinstance(match, str):
             matched.setdefault(match, []).append(encoded_item)
-    contrasts: dict[tuple[str, tuple[str, ...]], list[EncodedItem]] = {}
+    contrasts: dict[tuple[str, tuple[tuple[Kind, str], ...]], list[EncodedItem]] = {}
     for members in matched.values():
         # One item a kind, so that an id which several templates share weighs no side more than the other.
         sides = {encoded_item.item.kind: encoded_item for encoded_item in members}
         if len(sides) < 2:
             continue
         pair = list(sides.values())
-        families = tuple(sorted({f"{encoded_item.item.kind} {encoded_item.item.family}" for encoded_item in pair}))
+        families = tuple(sorted({(encoded_item.item.kind, encoded_item.item.family) for encoded_item in pair}))
         name = next(
             (
                 str(encoded_item.item.extra["contrast"])

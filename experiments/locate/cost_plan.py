@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -39,6 +40,8 @@ _READING_BYTES = 3 * 4 + 4 + 4  # three log-probabilities, rank and entropy of o
 _PROFILE_BYTES = 5  # a row of profiles.parquet, compressed
 _BOTH_WAYS = 0.5  # a trial is short and machines are shared: half as long again, or two thirds
 
+Pass = Literal["items", "random-initialised baseline", "choices in full", "single hops", "lens maps"]
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -52,7 +55,7 @@ class Plan:
     """Prompt tokens of one pass."""
     longest: int
     """Longest prompt in tokens."""
-    passes: dict[str, int]
+    passes: dict[Pass, int]
     """Tokens run through the model, by pass."""
     intervention_tokens: tuple[int, int]
     """Tokens through the whole model that the interventions' work amounts to, were every item answered: at least and at most."""
@@ -154,9 +157,9 @@ def plan_locate(
     )
 
 
-def passes_of(encoded: Sequence[EncodedItem], config: LocateConfig, tokens: int) -> dict[str, int]:
+def passes_of(encoded: Sequence[EncodedItem], config: LocateConfig, tokens: int) -> dict[Pass, int]:
     """Tokens through the model, by pass, where one over the prompts has `tokens`; interventions are counted by themselves."""
-    passes = {"items": tokens}
+    passes: dict[Pass, int] = {"items": tokens}
     if config.random_init:
         held = sum(len(one.prompt.ids) for one in encoded if is_held_against_random_weights(one.item))
         passes["random-initialised baseline"] = round(tokens * held / sum(len(one.prompt.ids) for one in encoded))
@@ -182,7 +185,7 @@ def passes_of(encoded: Sequence[EncodedItem], config: LocateConfig, tokens: int)
 def _seconds(
     checkpoint: Checkpoint,
     encoded: Sequence[EncodedItem],
-    passes: dict[str, int],
+    passes: dict[Pass, int],
     interventions: tuple[int, int],
     readings: int,
 ) -> tuple[float, float]:

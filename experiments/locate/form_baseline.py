@@ -5,6 +5,7 @@ from __future__ import annotations
 from strata.experiments.items.format_check import built_in_contrasts, contrasts_from_format, kind_from_format
 from strata.experiments.items.format_classifier import FormatResult
 from strata.experiments.questions import Questions
+from strata.experiments.results.family_names import with_kind
 from strata.experiments.results.format_check import FormCheck, FormContrast
 from strata.probes.checkpoints.checkpoint import Checkpoint
 
@@ -21,10 +22,10 @@ def form_of(questions: Questions, checkpoint: Checkpoint, *, seed: int, per_fami
         contrast_formats += tuple(
             contrast
             for contrast in made
-            if any(name.removeprefix("control ") in controls for name in contrast.families)
+            if any(kind == "control" and family in controls for kind, family in contrast.families)
         )
     contrasts = [
-        _named(f"{contrast.contrast} ({', '.join(contrast.families)})", contrast.result)
+        _named(f"{contrast.contrast} ({', '.join(with_kind(*one) for one in contrast.families)})", contrast.result)
         for contrast in contrast_formats
     ]
     kinds = kind_from_format(questions.items, checkpoint, seed=seed)

@@ -18,6 +18,7 @@ from strata.experiments.questions import Questions
 from strata.experiments.results.answer_measures import decided_by
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.families import FamilyResult
+from strata.experiments.results.family_names import called, result_of
 from strata.experiments.results.item_exclusions import as_texts
 from strata.experiments.results.locate_summary import (
     CheckpointSummary,
@@ -179,15 +180,12 @@ def _families(asked: Sequence[FamilyBehaviour], localised: Mapping[str, FamilyRe
     own = [behaviour.family for behaviour in asked]
     for behaviour in asked:
         name = behaviour.family
-        called = name if own.count(name) == 1 else f"{behaviour.kind} {name}"
-        # Of two families of one name only one may have been asked, or intervened on: then it needs no kind before it there.
-        of_kind = [localised[key] for key in (called, name, f"{behaviour.kind} {name}") if key in localised]
-        said = next((each for each in of_kind if each.kind == behaviour.kind), None) or FamilyResult(
+        said = result_of(localised, behaviour.kind, name) or FamilyResult(
             kind=behaviour.kind, pairs=0, entities=0, answers=0, offered=0, answered_both=None,
             why_not_placed=WhyNotPlaced(code="no-interventions"),
         )  # fmt: skip
         fields = {name: getattr(said, name) for name in FamilyResult.model_fields}
-        families[called] = FamilySummary(behaviour=behaviour, **fields)
+        families[called(behaviour.kind, name, own)] = FamilySummary(behaviour=behaviour, **fields)
     return families
 
 

@@ -41,6 +41,8 @@ _RESULTS = {
     "compare": (COMPARISON, COMPARISON_SCHEMA),
 }
 _LOOKED_AT = (MANIFEST, SUMMARY, COMPARISON, PROGRESS, PAGE)
+_State = tuple[tuple[int, int] | None, ...]
+"""When each of these was written and how large it is; None where there is none."""
 _NO_RUNS_IN = ("parts", "activations", "report_assets")
 
 
@@ -153,7 +155,7 @@ class RunList:
     """The runs under a directory. `runs` looks anew each time."""
 
     root: Path
-    _kept: dict[str, tuple[tuple[object, ...], ListedRun]] = field(default_factory=dict)
+    _kept: dict[str, tuple[_State, ListedRun]] = field(default_factory=dict)
 
     def runs(self) -> list[ListedRun]:
         """All of them by key; runs of a comparison's models as well. Links to directories aren't followed.
@@ -162,7 +164,7 @@ class RunList:
         """
         if not self.root.is_dir():
             raise StrataError(f"{self.root} is not a directory", "Give the directory that holds the runs")
-        found: dict[str, tuple[tuple[object, ...], ListedRun]] = {}
+        found: dict[str, tuple[_State, ListedRun]] = {}
         for key, directory in _run_directories(self.root):
             state = _state_of_files(directory)
             kept = self._kept.get(key)
@@ -208,7 +210,7 @@ def _run_directories(root: Path) -> Iterator[tuple[str, Path]]:
             waiting += [(directory / name, level + 1) for name in names]
 
 
-def _state_of_files(directory: Path) -> tuple[tuple[int, int] | None, ...]:
+def _state_of_files(directory: Path) -> _State:
     return tuple(_file_state(directory / name) for name in _LOOKED_AT)
 
 

@@ -98,12 +98,14 @@ def _text_config(directory: Path) -> Any:
 
 
 def _facts(config: Any) -> ForeignJson:
-    facts = {what: getattr(config, name, None) for name, what in {**_SHAPE, **_SETTINGS}.items()}
+    named = {**_SHAPE, **_SETTINGS}
+    stated = {name: getattr(config, name, None) for name in named}
     # Left unsaid they follow from the others, and further training often saves them outright.
-    heads = facts["attention heads"]
-    facts["key-value heads"] = facts["key-value heads"] or heads
-    if heads and facts["width"]:
-        facts["head width"] = facts["head width"] or facts["width"] // heads
+    heads, width = stated["num_attention_heads"], stated["hidden_size"]
+    stated["num_key_value_heads"] = stated["num_key_value_heads"] or heads
+    if heads and width:
+        stated["head_dim"] = stated["head_dim"] or width // heads
+    facts = {what: stated[name] for name, what in named.items()}
     rope = getattr(config, "rope_parameters", None) or {}
     facts |= {name: value for name, value in _rest(config).items() if name not in facts}
     facts["rope theta"] = rope.get("rope_theta", getattr(config, "rope_theta", None))

@@ -130,12 +130,16 @@ def _id(own: Any, number: int) -> str:
 
 def named(row: Text) -> str:
     """How messages call a text."""
-    return f"Text {row.id}" if row.id.isdecimal() else f"Text {row.id!r}"
+    return f"Text {_id(row)}"
 
 
 def inside(row: Text) -> str:
     """`named` in the middle of a sentence."""
-    return named(row).replace("Text", "text", 1)
+    return f"text {_id(row)}"
+
+
+def _id(row: Text) -> str:
+    return row.id if row.id.isdecimal() else repr(row.id)
 
 
 def _refuse_repeated_ids(rows: Sequence[Text]) -> None:

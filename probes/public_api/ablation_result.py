@@ -61,7 +61,7 @@ class AblationResult:
             layers, there = starts_of(line.window, self.layers, self.n_layers), ~nats.isnan()
             if by_text:
                 item, column = there.nonzero(as_tuple=True)
-                cells: dict[str, Sequence[object] | np.ndarray] = {
+                cells: dict[str, Sequence[str | float | None] | np.ndarray] = {
                     "layer": [layers[at] for at in column.tolist()],
                     "text": [self.texts[at] for at in item.tolist()],
                     "answer": [self.answers[at] for at in item.tolist()],

@@ -86,7 +86,7 @@ class PatchingResult:
                 item, column = there.nonzero(as_tuple=True)
                 moved, clean, corrupted = shift[item, column], self.clean[item], self.corrupted[item]
                 patched = clean - moved if line.measure == "noise" else corrupted + moved
-                cells: dict[str, Sequence[object] | np.ndarray] = {
+                cells: dict[str, Sequence[str | float | None] | np.ndarray] = {
                     "layer": [layers[at] for at in column.tolist()],
                     "pair": [self.pairs[at] for at in item.tolist()],
                     "answer": [self.answers[at] for at in item.tolist()],

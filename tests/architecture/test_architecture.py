@@ -22,16 +22,34 @@ def test_the_graph_is_there() -> None:
 
 @pytest.mark.parametrize("wing", WINGS)
 def test_no_wing_knows_those_above_it(wing: str) -> None:
+    trees = {name: tree_of(path) for name, path in MODULES.items() if wing_of(name) == wing}
+    assert trees and {name: found for name, tree in trees.items() if (found := imports_from_above(tree, wing))} == {}
+
+
+def imports_from_above(tree: ast.Module, wing: str) -> list[str]:
+    """What a module of `wing` imports from the wings above it, in whichever way, inside functions too."""
     above = WINGS[WINGS.index(wing) + 1 :]
-    violations = [
-        (name, other)
-        for name in MODULES
-        if wing_of(name) == wing
-        for node in ast.walk(tree_of(MODULES[name]))
-        for other in ([node.module] if isinstance(node, ast.ImportFrom) else [])
-        if other and wing_of(other) in above
-    ]
-    assert violations == []
+    imported: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            imported += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            imported += [alias.name for alias in node.names]
+    return [other for other in imported if wing_of(other) in above]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from strata.dashboards.view import build",
+        "from strata import dashboards",
+        "import strata.dashboards.page as page",
+        "def f():\n    import strata.dashboards",
+    ],
+)
+def test_an_import_from_above_is_seen(code: str) -> None:
+    assert imports_from_above(ast.parse(code), "probes") and imports_from_above(ast.parse(code), "experiments")
+    assert imports_from_above(ast.parse(code), "dashboards") == []
 
 
 def test_no_module_is_part_of_a_circle() -> None:
@@ -110,18 +128,18 @@ def test_no_code_compares_or_parses_a_sentence() -> None:
     assert more == [], {file: found[file] for file in (line.partition(":")[0] for line in more)}
 
 
-def test_no_script_of_a_page_compares_a_sentence() -> None:
-    compared = re.compile(
-        r"""(?:[=!]==|startsWith\(|endsWith\(|includes\(|indexOf\()\s*(['"`])[^'"`]*\w\w \w[^'"`]*\1"""
-    )
-    scripts = [path for path in (ROOT / "dashboards/page/assets").glob("*.js") if not path.name.startswith("plotly")]
-    found = {path.name: compared.findall(path.read_text(encoding="utf-8")) for path in scripts}
-    assert len(scripts) > 10 and {name: places for name, places in found.items() if places} == {}
-    assert compared.search("if (blank !== 'not run')") and not compared.search("if (blank !== 'not_run')")
-
-
 def test_readers_of_foreign_formats_and_texts_are_there() -> None:
-    assert [name for name in (*FOREIGN_FORMATS, *FOREIGN_TEXTS) if not (ROOT / name).exists()] == []
+    assert [name for name in FOREIGN_FORMATS if not (ROOT / name).exists()] == []
+    trees = sources()
+    written = {(file, node.name) for file, tree in trees.items() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}  # fmt: skip
+    assert set(FOREIGN_TEXTS) - written == set()
+
+
+def test_each_function_that_reads_foreign_texts_is_listed_for_what_it_does() -> None:
+    """Without its entry the walk would stop at it."""
+    found = compared_sentences(sources(), foreign={})
+    stopped = {file for file, _ in FOREIGN_TEXTS}
+    assert stopped <= set(found)
 
 
 @pytest.mark.parametrize(
@@ -133,13 +151,32 @@ def test_readers_of_foreign_formats_and_texts_are_there() -> None:
         "def f() -> dict: ...",
         "Json = typing.Dict[str, typing.Any]",
         "y = cast(dict[str, Any], x)",
+        "y = cast('dict[str, Any]', x)",
+        "def f(x: 'Mapping[str, Any]') -> None: ...",
+        "def f() -> list['dict[str, object]']: ...",
+        "x: 'dict' = {}",
+        "x: dict[str, list[Any]]",
+        "x: dict[str, Any | None]",
+        "x: dict[str, Optional[tuple[Any, ...]]]",
     ],
 )
 def test_a_dictionary_of_anything_is_seen(code: str) -> None:
     assert untyped_mappings({"probes/x.py": ast.parse(code)}) == {"probes/x.py": 1}
 
 
-@pytest.mark.parametrize("code", ["x: dict[str, int] = {}", "dict(a=1)", "class Row(dict[str, float]): ...", "a: Any"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x: dict[str, int] = {}",
+        "dict(a=1)",
+        "class Row(dict[str, float]): ...",
+        "a: Any",
+        "x: dict[str, Callable[[Any], int]]",
+        "x: dict[str, Table[Any]]",
+        "x: dict[tuple[object, ...], int]",
+        "x: Float[Tensor, 'item dict']",
+    ],
+)
 def test_a_dictionary_of_something_is_not_counted(code: str) -> None:
     assert untyped_mappings({"probes/x.py": ast.parse(code)}) == {}
 
@@ -155,6 +192,21 @@ def test_a_dictionary_of_something_is_not_counted(code: str) -> None:
         "x in ('same weights', 'another model')",
         "match x:\n  case 'not looked for': pass",
         "text.replace('the MLPs', 'MLP')",
+        "label.removeprefix('accuracy ')",
+        "name.startswith('Control')",
+        "name.partition(': made by')",
+        "title.rfind('at the')",
+        "found['answered right']",
+        "counts.get('answered right')",
+        "{'answered right': 1}[said]",
+        "any(words in said for words in ('no place', 'not made'))",
+        "NOT = ('no place', 'not made')\nany(words in said for words in NOT)",
+        "for words in ('no place', 'not made'):\n    x = words in said",
+        "if caveat.text != known.text: pass",
+        "by_text.setdefault(caveat.text, caveat)",
+        "finite.note.rpartition(', ')",
+        "label.split(', ')",
+        "Verdict = Literal['same weights']\nsaid.startswith('same weights')",
     ],
 )
 def test_a_compared_sentence_is_seen(code: str) -> None:
@@ -171,6 +223,11 @@ def test_a_compared_sentence_is_seen(code: str) -> None:
         "say('It is made there')",
         "x in ('read', 'run')",
         "Verdict = Literal['base', 'same weights']\nx == 'same weights'",
+        "Place = Literal['as asked']\nPLACES.index('as asked')",
+        "tensors['the bias'] = x",
+        "x: Float[Tensor, 'item position']",
+        "text.splitlines()",
+        "a.label == 'x'",
     ],
 )
 def test_codes_signs_and_files_are_no_sentences(code: str) -> None:
@@ -182,6 +239,31 @@ def test_a_sentence_is_seen_under_its_name_in_another_module() -> None:
     pipeline = ast.parse("from strata.experiments.models import WHY\nx == WHY")
     found = compared_sentences({"experiments/models.py": models, "experiments/pipeline.py": pipeline})
     assert list(found) == ["experiments/pipeline.py"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from strata.experiments import models\nx == models.WHY",
+        "from strata.experiments import models as m\nsaid.startswith(m.WHY)",
+        "import strata.experiments.models\nx in (strata.experiments.models.WHY, 'y')",
+    ],
+)
+def test_a_sentence_is_seen_under_its_modules_name(code: str) -> None:
+    trees = {"experiments/models.py": ast.parse("WHY = 'it runs both models'"), "experiments/x.py": ast.parse(code)}
+    assert list(compared_sentences(trees)) == ["experiments/x.py"]
+
+
+def test_a_code_with_blanks_is_one_only_where_its_type_is_known() -> None:
+    trees = {"probes/a.py": ast.parse("V = Literal['same weights']"), "probes/b.py": ast.parse("x == 'same weights'")}
+    assert list(compared_sentences(trees)) == ["probes/b.py"]
+    trees["probes/b.py"] = ast.parse("from strata.probes.a import V\nx == 'same weights'")
+    assert compared_sentences(trees) == {}
+
+
+def test_only_the_function_that_reads_foreign_texts_may() -> None:
+    trees = {"probes/x.py": ast.parse("def f():\n    x == 'out of memory'\ndef g():\n    x == 'out of memory'")}
+    assert compared_sentences(trees, foreign={("probes/x.py", "f"): ""}) == {"probes/x.py": ["4: 'out of memory'"]}
 
 
 def test_a_function_with_many_parameters_says_why() -> None:

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from contextlib import suppress
 
 MAPPINGS = {"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "OrderedDict"}
 ANYTHING = {"Any", "object"}
+CONTAINERS = {
+    "list",
+    "List",
+    "tuple",
+    "Tuple",
+    "set",
+    "frozenset",
+    "Sequence",
+    "Iterable",
+    "Collection",
+    "Optional",
+    "Union",
+}
 FOREIGN_FORMATS = {
     "dashboards/figures/": "traces, shapes and annotations in plotly's figure format",
     "dashboards/page/embedded_figures.py": "figures in plotly's format, packed",
@@ -64,9 +78,17 @@ def _mentions(tree: ast.Module, aliases: set[str]) -> Iterator[int]:
         if _is_untyped(node) or (isinstance(node, ast.Name) and node.id in aliases and isinstance(node.ctx, ast.Load)):
             yield node.lineno
         for annotation in _annotations(node):
-            parts = [part for part in ast.walk(annotation) if isinstance(part, ast.expr)]
-            typed = {part.value for part in parts if isinstance(part, ast.Subscript)}
-            yield from (part.lineno for part in parts if _name(part) in MAPPINGS and part not in typed)
+            yield from (annotation.lineno for _ in _bare(annotation))
+            for quoted in _quoted(annotation):
+                found = [part for part in ast.walk(quoted) if _is_untyped(part) or _name(part) in aliases]
+                yield from (annotation.lineno for _ in (*found, *_bare(quoted)))
+
+
+def _bare(annotation: ast.expr) -> Iterator[ast.expr]:
+    """Mappings of which it isn't said what they hold."""
+    parts = [part for part in ast.walk(annotation) if isinstance(part, ast.expr)]
+    typed = {part.value for part in parts if isinstance(part, ast.Subscript)}
+    yield from (part for part in parts if _name(part) in MAPPINGS and part not in typed)
 
 
 def _annotations(node: ast.AST) -> Iterator[ast.expr]:
@@ -74,12 +96,33 @@ def _annotations(node: ast.AST) -> Iterator[ast.expr]:
         yield node.annotation
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns is not None:
         yield node.returns
+    elif isinstance(node, ast.Call) and _name(node.func) == "cast" and node.args:
+        yield node.args[0]
+
+
+def _quoted(annotation: ast.expr) -> Iterator[ast.expr]:
+    """Types that an annotation has in quotes; the axes of an array are no type."""
+    for part in ast.walk(annotation):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            with suppress(SyntaxError):
+                yield ast.parse(part.value, mode="eval").body
 
 
 def _is_untyped(node: ast.AST) -> bool:
     if not (isinstance(node, ast.Subscript) and _name(node.value) in MAPPINGS and isinstance(node.slice, ast.Tuple)):
         return False
-    return any(_name(part) in ANYTHING for part in node.slice.elts)
+    *keys, value = node.slice.elts
+    return _holds_anything(value) or any(_name(key) in ANYTHING for key in keys)
+
+
+def _holds_anything(node: ast.expr) -> bool:
+    """`Any`, `Any | None`, `list[Any]`. A mapping inside counts itself; what a function, an array or a generic class has isn't held."""
+    if isinstance(node, ast.BinOp):
+        return _holds_anything(node.left) or _holds_anything(node.right)
+    if isinstance(node, ast.Subscript):
+        inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        return _name(node.value) in CONTAINERS and any(map(_holds_anything, inner))
+    return _name(node) in ANYTHING
 
 
 def _aliases(tree: ast.Module) -> Iterator[str]:

@@ -12,6 +12,7 @@ from strata.experiments.locate.causal.family_measurements import FamilyMeasureme
 from strata.experiments.locate.causal.pair_selection import family_pairs
 from strata.experiments.locate.causal.pipeline import read_family
 from strata.experiments.results.families import FamilyResult
+from strata.experiments.results.family_names import result_of
 from strata.probes.activation_store import ActivationStore
 
 FamilyName = tuple[Kind, str]
@@ -44,17 +45,10 @@ def measured_families(
     for keys in store.shards().values():
         items = {key: by_key[key] for key in keys}
         first = by_key[keys[0]].item
-        result = result_of(families, (first.kind, first.family))
+        result = result_of(families, first.kind, first.family)
         if result is not None:
             found[first.kind, first.family] = MeasuredFamily(result, items, store, n_layers)
     return found
-
-
-def result_of(families: Mapping[str, FamilyResult], name: FamilyName) -> FamilyResult | None:
-    """A family of a name that two kinds have is called by its kind and its name."""
-    kind, family = name
-    own = families.get(family)
-    return own if own is not None and own.kind == kind else families.get(f"{kind} {family}")
 
 
 def shared_keys(one: MeasuredFamily, other: MeasuredFamily) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from strata.experiments.compare.cells.claims import Corrected, moved_p
 from strata.experiments.compare.cells.effect_changes import WHOLE, EffectChanges
-from strata.experiments.compare.cells.measured_in_two import FamilyName, result_of
+from strata.experiments.compare.cells.measured_in_two import FamilyName
 from strata.experiments.compare.cells.paired_families import PairedFamilies
 from strata.experiments.compare.cells.place_changes import PlaceChange
 from strata.experiments.items.schema import KINDS
@@ -17,6 +17,7 @@ from strata.experiments.results.cell_changes import Answered
 from strata.experiments.results.comparison_tables import CellChangeRow, PlaceChangeRow
 from strata.experiments.results.families import FamilyResult, Place
 from strata.experiments.results.families import Role as CellRole
+from strata.experiments.results.family_names import result_of
 from strata.experiments.results.record import Measured
 from strata.experiments.results.roles import CHANGES, Contrast, Role
 from strata.experiments.statistics.family_samples import mean_of_families
@@ -103,7 +104,7 @@ class ContrastRows:
     def _own(self) -> Iterator[CellChangeRow]:
         upper, lower = (self.paired.models[role] for role in CHANGES[self.contrast])
         for name in lower.measured:
-            one, other = result_of(lower.families, name), result_of(upper.families, name)
+            one, other = result_of(lower.families, *name), result_of(upper.families, *name)
             if one is None or other is None:
                 continue
             for cell in CELLS:
@@ -158,7 +159,7 @@ def place_rows(
                 low, high = change.shift.interval or (None, None)
                 row |= PlaceChangeRow(shift=change.shift.value, low=low, high=high, overlap=change.overlap, p=p[name])
             yield row
-        one, other = result_of(lower.families, name), result_of(upper.families, name)
+        one, other = result_of(lower.families, *name), result_of(upper.families, *name)
         if one is not None and other is not None:
             yield PlaceChangeRow(
                 **common, pairs=OWN, **_place_before(one.place), **_place_after(other.place),

@@ -20,6 +20,7 @@ from strata.experiments.locate.causal.kind_decision import analyse_kind
 from strata.experiments.locate.causal.measure_family import Effort
 from strata.experiments.locate.causal.order_decision import hypothesis_of, order_of
 from strata.experiments.locate.causal.pair_selection import LastStreams, SelectedFamily, select_pairs
+from strata.experiments.results.family_names import called
 from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Localisation, Order
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.experiments.results.reasons import WhyNotPlaced
@@ -54,10 +55,7 @@ class Localised:
     def names(self) -> list[str]:
         """What each family is called: its own name, with its kind before it where two kinds have one of that name."""
         own = [family.family.name for family in self.families]
-        return [
-            name if own.count(name) == 1 else f"{family.family.kind} {name}"
-            for name, family in zip(own, self.families, strict=True)
-        ]
+        return [called(family.family.kind, name, own) for name, family in zip(own, self.families, strict=True)]
 
     def results(self, n_layers: int) -> Localisation:
         """What is written of them."""

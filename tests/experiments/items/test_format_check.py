@@ -145,7 +145,7 @@ def test_only_items_of_different_kinds_that_share_a_match_make_a_contrast() -> N
     encoder = PieceEncoder()
     matched, _ = encode_items(side("knowledge", True) + side("control", True), encoder)
     (contrast,) = contrasts_from_format(matched, encoder)
-    assert contrast.contrast == "K-C" and contrast.families == ("control f", "knowledge f")
+    assert contrast.contrast == "K-C" and contrast.families == (("control", "f"), ("knowledge", "f"))
     assert contrast.result.n == 40 and contrast.result.chance == 0.5
     single, _ = encode_items(side("knowledge", True), encoder)
     assert contrasts_from_format(single, encoder) == ()
