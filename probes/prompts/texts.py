@@ -130,15 +130,15 @@ def _id(own: Any, number: int) -> str:
 
 def named(row: Text) -> str:
     """How messages call a text."""
-    return f"Text {_id(row)}"
+    return f"Text {_called(row)}"
 
 
 def inside(row: Text) -> str:
     """`named` in the middle of a sentence."""
-    return f"text {_id(row)}"
+    return f"text {_called(row)}"
 
 
-def _id(row: Text) -> str:
+def _called(row: Text) -> str:
     return row.id if row.id.isdecimal() else repr(row.id)
 
 

@@ -81,7 +81,7 @@ class LensResult:
             self.present[:, None, :].expand(self.entropy.shape).nonzero(as_tuple=True)
         )  # fmt: skip
         items, columns = item.tolist(), column.tolist()
-        cells: dict[str, Sequence[str | float | None] | np.ndarray] = {
+        cells: dict[str, Sequence[str | float | list[str] | None] | np.ndarray] = {
             "lens": self.lens,
             "text": [self.texts[at] for at in items],
             "position": [self.positions[at] for at in columns],
