@@ -25,6 +25,7 @@ from strata.dashboards.sentences.sweep import (
     sweep_title,
     trajectory_sentences,
 )
+from strata.dashboards.shown_names import shown_name
 from strata.dashboards.view.provenance import code_words, from_manifest, shown_facts
 from strata.dashboards.view.schema_parts import Coded, Provenance, RunHead
 from strata.dashboards.view.sweep.schema import (
@@ -179,4 +180,4 @@ def _label(checkpoint: str) -> str:
         dose = None
     if dose is not None:
         return f"{_label(dose.base)}~{dose.share:g}~{_label(dose.distilled)}"
-    return str(without_paths(checkpoint)).removeprefix("…/")
+    return shown_name(str(without_paths(checkpoint)).removeprefix("…/"))
