@@ -8,7 +8,7 @@ from typing import Literal, assert_never
 
 from strata.dashboards.sentences.comparison_reasons import exclusion_sentence
 from strata.dashboards.sentences.run_caveats import caveat_sentence
-from strata.dashboards.shown_names import shown_name
+from strata.dashboards.sentences.shown_names import shown_name
 from strata.dashboards.visible_text import path_free
 from strata.experiments.results.comparison import Comparison, ComparisonCaveat, Warned
 from strata.experiments.results.roles import BASE, CONTROL, DISTILLED, Role

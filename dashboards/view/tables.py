@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from strata.dashboards.shown_names import LONGEST, shown_name, with_shown_names
+from strata.dashboards.sentences.shown_names import LONGEST, shown_name, with_shown_names
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA, SUMMARY_SCHEMA
 from strata.experiments.results.format_check import FormCheck
 from strata.experiments.results.lens_maps import LensMaps

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pyarrow.parquet as pq
 
 from strata.dashboards.number_formats import significant
+from strata.dashboards.sentences.shown_names import shown_name
 from strata.dashboards.sentences.sweep import (
     ACCURACY,
     CELLS_EFFECT,
@@ -25,7 +26,6 @@ from strata.dashboards.sentences.sweep import (
     sweep_title,
     trajectory_sentences,
 )
-from strata.dashboards.shown_names import shown_name
 from strata.dashboards.view.provenance import code_words, from_manifest, shown_facts
 from strata.dashboards.view.schema_parts import Coded, Provenance, RunHead
 from strata.dashboards.view.sweep.schema import (

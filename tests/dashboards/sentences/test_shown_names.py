@@ -12,7 +12,7 @@ from synthetic_comparison import write_synthetic_comparison
 from synthetic_run import write_synthetic_run
 
 from strata.dashboards.page import write_comparison, write_report
-from strata.dashboards.shown_names import LONGEST, shown_name, with_shown_names
+from strata.dashboards.sentences.shown_names import LONGEST, shown_name, with_shown_names
 
 MUCH = 500_000
 """Bytes by which a page may grow for a name of 90,000 letters; it holds each of its names hundreds of times."""
