@@ -52,10 +52,10 @@ def test_ablation_to_nothing_is_called_zero_in_rows_of_any_age() -> None:
     assert [row["measure"] for row in rows_as_read(rows)] == ["zero", "zero", "mean"]
 
 
-def test_measures_of_the_first_rule_alone_are_left_out_and_all_others_kept() -> None:
+def test_measures_of_the_first_rule_alone_are_skipped_and_all_others_kept() -> None:
     kept = [("patching", "denoise"), ("patching", "gained"), ("ablation", "mean"), ("damage", "zero"), ("lens.logit", "rank"), ("probe", "excess")]  # fmt: skip
     gone = [
-        ("patching", "denoise.window3"), ("patching", "excess"), ("patching", "norm_matched"), ("patching", "wrong_position"),
+        ("patching", "denoise.window3"), ("patching", "excess"), ("patching", "norm_matched_noise"), ("patching", "wrong_position"),
         ("ablation", "specific.zero"), ("ablation", "beyond_damage.mean"), ("ablation", "wrong.mean"), ("ablation", "resample"),
         ("damage", "mean.window3"), ("knockout", "window5"), ("attribution", "denoise"),
     ]  # fmt: skip
