@@ -20,6 +20,7 @@ from strata.dashboards.sentences.served_browser import (
     table_caption,
 )
 from strata.dashboards.visible_text import path_free, visible
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 from strata.experiments.run.listing import ListedRun
 
 ROWS = 50
@@ -154,7 +155,7 @@ def _row(run: ListedRun, state: BrowserState, now: float, theme: str, pages_at: 
         html.Td(models or "–"),
         html.Td(state_words(run), className=f"state-{run.state}"),
         html.Td([started, html.Br(), html.Small(ago(now - run.heard))] if started else "–", className="when"),
-        *(html.Td(_lines(place_lines(run, kind))) for kind in ("knowledge", "reasoning")),
+        *(html.Td(_lines(place_lines(run, kind))) for kind in KNOWLEDGE_AND_REASONING),
         html.Td("–" if run.said is None else run.said.verdict or "–"),
         html.Td(_picture(run, name, theme)),
     ]

@@ -18,7 +18,6 @@ from strata.dashboards.benchmarks.benchmark_row import BenchmarkRow
 from strata.probes.backends.batched_reads import capture_batches
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.errors import StrataError
 from strata.probes.linear import PENALTIES, assign_folds, score_held_out
 from strata.probes.linear.folds import splits_of
 from strata.probes.prompts.prompt import Prompt
@@ -74,14 +73,8 @@ def probe_benchmark(
     run on in float64, untimed; agreement with the timed one, and of the two with each other, is reported beside it.
     Near-ties are reported and not excused.
     """
-    try:
-        import sklearn  # noqa: F401
-        from threadpoolctl import threadpool_limits
-    except ImportError as error:
-        raise StrataError(
-            "The probe benchmark compares with scikit-learn, which is not installed",
-            "pip install scikit-learn",
-        ) from error
+    from threadpoolctl import threadpool_limits
+
     _, codes = np.unique([str(v) for v in labels], return_inverse=True)
     keys = np.arange(len(codes)) if groups is None else np.unique([str(g) for g in groups], return_inverse=True)[1]
     splits = splits_of(assign_folds(codes, keys, N_FOLDS, seed))

@@ -78,6 +78,7 @@ def _rows(parts: tuple[str, ...], options: Options, display: Display) -> Iterato
 
     from strata.dashboards.benchmarks.capture import capture_benchmark, memory_benchmark
     from strata.dashboards.benchmarks.causal_statistics import statistics_benchmark
+    from strata.dashboards.benchmarks.extra import require_extra
     from strata.dashboards.benchmarks.family_edits import family_benchmark
     from strata.dashboards.benchmarks.lens import lens_benchmark
     from strata.dashboards.benchmarks.model_shapes import SHAPES, shaped_checkpoint
@@ -90,6 +91,7 @@ def _rows(parts: tuple[str, ...], options: Options, display: Display) -> Iterato
     from strata.probes.checkpoints.open_spec import open_checkpoint
 
     on_gpu = options.device.startswith("cuda") or (options.device == "auto" and torch.cuda.is_available())
+    require_extra(parts, on_gpu=on_gpu)
     names = (options.models or tuple(SHAPES)) if on_gpu else ("smollm2",)
     repeats, seed = options.repeats, options.seed
     if "startup" in parts:

@@ -1,4 +1,4 @@
-"""What does each intervention do from block to block? The effect with its controls beside it, damage on neutral text beneath."""
+"""What does each intervention do from block to block? The damage of an ablation on neutral text stands beneath."""
 
 from __future__ import annotations
 
@@ -22,30 +22,19 @@ from strata.dashboards.figures.lines import (
 from strata.dashboards.figures.palette import PALETTES, Theme, plain
 from strata.dashboards.sentences.figures.interventions import (
     DAMAGE_AXIS,
-    EXACT,
-    NO_CONTROLS,
     NO_DAMAGE,
     at_position,
     curves_title,
     damage_name,
     pairs_counted,
-    window_axis,
 )
-from strata.dashboards.sentences.figures.layers import DEPTH, with_n
+from strata.dashboards.sentences.figures.layers import BLOCK, DEPTH
 from strata.dashboards.sentences.figures.positions import BOTH
-from strata.dashboards.sentences.intervention_measures import control_name
-from strata.dashboards.view.causal_labels import split_window
 from strata.dashboards.view.choice_names import choice
 from strata.dashboards.view.schema import View
 from strata.dashboards.view.schema_causal import CausalLine, CausalMeasure
 from strata.dashboards.view.schema_parts import Axes
 
-_CONTROL_STYLES = {
-    "random_donor": LineStyle("muted", "dash", "triangle-up-open"),
-    "norm_matched_noise": LineStyle("muted", "dot", "square-open"),
-    "wrong_position": LineStyle("muted", "dashdot", "x-thin-open"),
-    "denoise": LineStyle("muted", "dash", "diamond-open"),
-}
 _DAMAGE = LineStyle("strong_line", "solid", "circle-open")
 
 
@@ -55,8 +44,7 @@ class Edit:
 
     instrument: str
     measure: str
-    component: str | None
-    """None: edges between positions have no site."""
+    component: str
     position: str
     """`BOTH` for two of them below each other."""
 
@@ -70,8 +58,8 @@ def edits_of(view: View) -> Iterator[Edit]:
     for instrument, label in view.labels.instruments.items():
         for measure in label.measures:
             mine = [line for line in view.causal.lines if (line.instrument, line.measure) == (instrument, measure)]
-            for component in [None] if instrument == "knockout" else dict.fromkeys(line.component for line in mine):
-                positions = dict.fromkeys(line.position for line in mine if component in (None, line.component))
+            for component in dict.fromkeys(line.component for line in mine):
+                positions = dict.fromkeys(line.position for line in mine if component == line.component)
                 both = (BOTH,) if {"spans", "last"} <= set(positions) else ()
                 yield from (Edit(instrument, measure, component, position) for position in (*both, *positions))
 
@@ -79,54 +67,36 @@ def edits_of(view: View) -> Iterator[Edit]:
 def causal_curves(view: View, edit: Edit, groups: Sequence[Group], theme: Theme = "light") -> Drawn | None:
     """Means over pairs with their bands; None where no group has this curve.
 
-    Groups stand beside each other where there are more than two or where controls are drawn with them.
+    Groups stand beside each other where there are more than two.
     """
     found = _Found(view, edit)
     if not any(found.main(group, place) for group in groups for place in edit.places):
         return None
     meta = view.causal.meta_of(edit.instrument, edit.measure)
-    with_controls = any(found.companions(group, place) for group in groups for place in edit.places)
-    panels = [[group] for group in groups] if len(groups) > 2 or (len(groups) > 1 and with_controls) else [list(groups)]
+    panels = [[group] for group in groups] if len(groups) > 2 else [list(groups)]
     return _Figure(Canvas(view.axes, PALETTES[theme]), found, meta, panels).drawn()
 
 
 @dataclass(frozen=True)
 class _Found:
-    """The lines of an intervention, and what they are held against."""
+    """The lines of an intervention."""
 
     view: View
     edit: Edit
 
     def main(self, group: Group, place: str) -> CausalLine | None:
-        return self._line(self.edit.instrument, self.edit.measure, group, place)
+        edit = self.edit
+        return self.view.causal.line_at.get(
+            (edit.instrument, edit.measure, group.kind, group.family, place, edit.component)
+        )
 
-    def companions(self, group: Group, place: str) -> list[tuple[str, LineStyle, CausalLine]]:
-        """Words, style and line of every control."""
-        causal, named = self.view.causal, []
-        if self.edit.instrument == "attribution":
-            named = [("patching", self.edit.measure, EXACT, "denoise")]
-        elif self.edit.instrument == "patching":
-            for measure in causal.meta_of("patching", self.edit.measure).references:
-                base, window = split_window(measure)
-                named.append(("patching", measure, control_name(base, window), base))
-        lines = [
-            (words, base, self._line(instrument, measure, group, place)) for instrument, measure, words, base in named
-        ]
-        return [
-            (words, _CONTROL_STYLES.get(base, _CONTROL_STYLES["denoise"]), line) for words, base, line in lines if line
-        ]
-
-    def damage(self, meta: CausalMeasure) -> CausalLine | None:
+    def damage(self) -> CausalLine | None:
         """Of the same ablation on neutral text."""
         if self.edit.instrument != "ablation":
             return None
-        wanted = ("damage", meta.method, self.edit.component)
+        wanted = ("damage", self.edit.measure, self.edit.component)
         lines = self.view.causal.lines
         return next((line for line in lines if (line.instrument, line.measure, line.component) == wanted), None)
-
-    def _line(self, instrument: str, measure: str, group: Group, place: str) -> CausalLine | None:
-        component = None if instrument == "knockout" else self.edit.component
-        return self.view.causal.line_at.get((instrument, measure, group.kind, group.family, place, component))
 
 
 @dataclass
@@ -139,14 +109,11 @@ class _Figure:
     panels: list[list[Group]]
     used: list[CausalLine] = field(default_factory=list)
     aria: list[str] = field(default_factory=list)
-    controls: dict[str, list[PlotlyObject]] = field(default_factory=dict)
-    """Words of a control: its traces."""
-    counts: dict[str, list[int]] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
 
     def drawn(self) -> Drawn:
         edit, canvas, meta = self.found.edit, self.canvas, self.meta
-        damage = self.found.damage(meta)
+        damage = self.found.damage()
         below = 2 if damage is not None or len(edit.places) > 1 else 1
         heights = [(0.4, 1.0)] if damage is not None else [(0.57, 1.0), (0.0, 0.42)] if below > 1 else [(0.0, 1.0)]
         for at, members in enumerate(self.panels):
@@ -159,9 +126,6 @@ class _Figure:
                 )
             if damage is not None:
                 self._damage(damage, at)
-        for words, traces in self.controls.items():
-            for trace in traces:
-                trace["name"] = plain(with_n(words, *self.counts[words]))
         if damage is not None:
             self.used.append(damage)
             self.aria.append(damage.aria)
@@ -169,28 +133,14 @@ class _Figure:
         heads = len(self.panels) > 1 or len(edit.places) > 1
         height = 560 if damage is not None else 640 if len(edit.places) > 1 else 430
         return canvas.drawn(
-            curves_title(label, meta.label, self._site(), edit.position), ". ".join(self.aria), self._note(damage), _table(self.used, canvas.axes), height=height,
+            curves_title(label, meta.label, self.found.view.causal.components[edit.component], edit.position), ". ".join(self.aria), self._note(damage), _table(self.used, canvas.axes), height=height,
             margin={"l": 68, "r": 16, "t": 66 if heads else 44, "b": 104}, hovermode="x unified", showlegend=True, legend=canvas.legend(-0.12 if below > 1 else -0.17),
         )  # fmt: skip
-
-    def _site(self) -> str | None:
-        component = self.found.edit.component
-        return None if component is None else self.found.view.causal.components[component]
 
     def _lines(self, panel: Panel, group: Group, place: str) -> None:
         palette, main = self.canvas.palette, self.found.main(group, place)
         if main is None:
             return
-        for words, style, line in self.found.companions(group, place):
-            self.used.append(line)
-            trace = baseline_trace(
-                curve_of(line), words, style, panel, palette, legendgroup=words, showlegend=words not in self.controls
-            )
-            trace["line"]["width"] = 1.6
-            trace["marker"] |= {"size": 6.5, "maxdisplayed": 12, "line": {"width": 1.4, "color": palette.muted}}
-            self.controls.setdefault(words, []).append(trace)
-            self.counts.setdefault(words, []).append(line.n_items)
-            self.canvas.data.append(trace)
         self.used.append(main)
         self.aria.append(main.aria)
         self.canvas.data += band_trace(curve_of(main), palette.accent_shade, panel)
@@ -244,9 +194,9 @@ class _Figure:
                 )
 
     def _block_axis(self, panel: Panel, at: int, *, lowest: bool, matches: str = "") -> None:
-        n, window = len(self.panels), self.meta.window
+        n = len(self.panels)
         domain = [at / n + (0.02 if at else 0), (at + 1) / n - (0.01 if at < n - 1 else 0)]
-        titles = (window_axis(window), DEPTH) if lowest else ("", "")
+        titles = (BLOCK, DEPTH) if lowest else ("", "")
         more = {"matches": matches} if matches else {}
         self.canvas.layer_axis(
             layout_name(panel[0]), "block", *titles, domain=domain, anchor=panel[1], range=layer_range(self.canvas.axes.n_layers), nticks=9 if n > 1 else 20,
@@ -273,10 +223,7 @@ class _Figure:
 
     def _note(self, damage: CausalLine | None) -> str:
         notes = [band_note(map(curve_of, self.used))]
-        edit = self.found.edit
-        if edit.instrument == "patching" and self.meta.references and not self.controls:
-            notes.append(NO_CONTROLS)
-        if edit.instrument == "ablation" and damage is None:
+        if self.found.edit.instrument == "ablation" and damage is None:
             notes.append(NO_DAMAGE)
         return " ".join(notes)
 

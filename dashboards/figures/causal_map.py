@@ -21,7 +21,6 @@ from strata.dashboards.sentences.figures.interventions import (
     map_note,
     pair_of_family,
     pairs_of_kind,
-    window_words,
 )
 from strata.dashboards.sentences.figures.layers import BLOCK, DEPTH, NOT_COUNTED, at_layer, estimate_words
 from strata.dashboards.sentences.figures.positions import position_words
@@ -87,7 +86,7 @@ def pairs_shown(view: View) -> dict[str, PairsShown]:
         lines = {
             (line.measure, line.component, line.position): [Effect(*at, line.n_items) for at in zip(line.mean, line.low, line.high, strict=True)]
             for line in causal.lines
-            if (line.instrument, line.kind, line.family) == ("patching", group.kind, group.family) and line.component is not None
+            if (line.instrument, line.kind, line.family) == ("patching", group.kind, group.family)
         }  # fmt: skip
         label = pairs_of_kind(group.kind) if group.family is None else visible(group.family)
         shown[group.id] = PairsShown(label, group.n_items, False, group.positions, group.identity, group.peaks, lines)
@@ -184,7 +183,7 @@ class _Site:
         view, pairs = self.view, self.pairs
         # Pooled spans exist for some sites only.
         positions = tuple(p for p in pairs.positions if p != "spans" or (self.measure, self.site, p) in pairs.lines)
-        meta, limit = view.causal.meta_of("patching", self.measure), view.causal.limits[1]
+        limit = view.causal.limits[1]
         depths, site = view.axes.block.depth, view.causal.components[self.site]
         n_layers = view.axes.n_layers
         values: list[list[Number]] = [[] for _ in range(n_layers)]
@@ -196,12 +195,12 @@ class _Site:
         beyond = 0
         for block in range(n_layers):
             for at, position in enumerate(positions):
-                found, blank = self._effect(position, block), self._blank(position, block, meta.window)
+                found, blank = self._effect(position, block), self._blank(position, block)
                 identity = block == 0 and position in pairs.identity
                 mean = None if blank or found is None else found.mean
                 values[block].append(mean)
                 grey[block].append(1 if blank == "not-run" else 0 if blank else None)
-                told[block].append(self._hover(position, block, meta, found, blank, identity=identity))
+                told[block].append(self._hover(position, block, found, blank, identity=identity))
                 beyond += mean is not None and abs(mean) > limit
                 if identity and not blank:
                     marked.append((at, block))
@@ -253,10 +252,10 @@ class _Site:
         line = self.pairs.lines.get((self.measure, self.site, position))
         return None if line is None else line[block]
 
-    def _blank(self, position: str, block: int, window: int) -> Blank | None:
+    def _blank(self, position: str, block: int) -> Blank | None:
         found = self._effect(position, block)
         return why_blank(
-            self.site, position, block, n_layers=self.view.axes.n_layers, window=window,
+            self.site, position, block, n_layers=self.view.axes.n_layers,
             effect=None if found is None else found.mean, measured=found is not None,
         )  # fmt: skip
 
@@ -264,7 +263,6 @@ class _Site:
         self,
         position: str,
         block: int,
-        meta: CausalMeasure,
         found: Effect | None,
         blank: Blank | None,
         *,
@@ -273,7 +271,7 @@ class _Site:
         site = self.view.causal.components[self.site]
         lines = [
             f"<b>{plain(site)}</b> · {plain(position_words(position))}",
-            at_layer(BLOCK, window_words(block, meta.window), self.view.axes.block.depth[block]),
+            at_layer(BLOCK, str(block), self.view.axes.block.depth[block]),
         ]
         if blank:
             lines.append(BLANKS[blank])

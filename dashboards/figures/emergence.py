@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from strata.dashboards.figures.canvas import Canvas
 from strata.dashboards.figures.figure_values import Block, Drawn, Table
-from strata.dashboards.figures.groups import MAIN_KINDS
 from strata.dashboards.figures.palette import PALETTES, Theme
 from strata.dashboards.sentences.figures.layers import DEPTH, STREAM, at_layer, with_n
 from strata.dashboards.sentences.figures.read_outs import (
@@ -20,13 +19,14 @@ from strata.dashboards.sentences.figures.read_outs import (
 )
 from strata.dashboards.view.schema_parts import Axes
 from strata.dashboards.view.schema_readings import EmergenceView
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 
 
 def emergence(shown: EmergenceView, axes: Axes, theme: Theme = "light") -> Drawn:
     """Bars: items by the stream at which their answer settles; those that never do stand apart on the right, with their count."""
     palette = PALETTES[theme]
     canvas = Canvas(axes, palette)
-    kinds = [kind for kind in shown.kinds if kind.kind in MAIN_KINDS] or list(shown.kinds)
+    kinds = [kind for kind in shown.kinds if kind.kind in KNOWLEDGE_AND_REASONING] or list(shown.kinds)
     n = axes.stream.count
     end = n - 1 + max(1.6, n * 0.06)
     places = [*(at_layer(STREAM, s) for s in range(n)), NEVER]

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from strata.dashboards.view.choice_names import of_family
 from strata.dashboards.view.schema import View
-
-MAIN_KINDS = ("knowledge", "reasoning")
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ def kinds_present(view: View) -> list[str]:
 
 def main_kinds(kinds: list[str]) -> list[str]:
     """What is shown first: knowledge and reasoning as far as they were asked, else the first two."""
-    return [kind for kind in kinds if kind in MAIN_KINDS] or kinds[:2]
+    return [kind for kind in kinds if kind in KNOWLEDGE_AND_REASONING] or kinds[:2]
 
 
 def shown_groups(view: View) -> dict[str, list[Group]]:

@@ -18,7 +18,7 @@ from strata.dashboards.sentences.signed import signed, signed_interval
 from strata.experiments.compare.decision import SPLIT, generated_like_trained, halves_by_generated
 from strata.experiments.compare.measure_agreement import claimed, denied_by, judged, sign_of
 from strata.experiments.generated_answers.problems import ABOUT
-from strata.experiments.items.schema import Kind
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING, Kind
 from strata.experiments.results.answer_measures import GENERATED
 from strata.experiments.results.cell_changes import LocationChange
 from strata.experiments.results.comparison import (
@@ -36,7 +36,6 @@ HYPOTHESIS = (
     "The layer-split hypothesis (knowledge in lower blocks, reasoning in upper ones, so reasoning training helps the one and hurts "
     "the other)"
 )
-TOLD_KINDS: tuple[Kind, ...] = ("reasoning", "knowledge")
 
 
 _WAYS: Mapping[str, str] = {
@@ -51,7 +50,7 @@ def verdict_sentences(comparison: Comparison) -> list[str]:
     Of a kind that was not asked nothing is said, but for the hypothesis, which needs both.
     """
     told: list[str] = []
-    for kind in TOLD_KINDS:
+    for kind in reversed(KNOWLEDGE_AND_REASONING):
         of_kind = comparison.kind(kind)
         if of_kind.items:
             beyond = " ".join(format_sentences(kind, of_kind.format))

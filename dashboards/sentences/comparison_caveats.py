@@ -8,6 +8,7 @@ from typing import Literal, assert_never
 
 from strata.dashboards.sentences.comparison_reasons import exclusion_sentence
 from strata.dashboards.sentences.run_caveats import caveat_sentence
+from strata.dashboards.sentences.shown_names import shown_name
 from strata.dashboards.visible_text import path_free
 from strata.experiments.results.comparison import Comparison, ComparisonCaveat, Warned
 from strata.experiments.results.roles import BASE, CONTROL, DISTILLED, Role
@@ -103,7 +104,7 @@ def _warning(warned: Warned) -> str:
 
 def label_of(comparison: Comparison, role: Role) -> str:
     """The model as it was asked for, without the path of its directory."""
-    return path_free(_spec(comparison, role)).removeprefix("…/")
+    return shown_name(path_free(_spec(comparison, role)).removeprefix("…/"))
 
 
 def _spec(comparison: Comparison, role: Role) -> str:

@@ -63,7 +63,6 @@ READ_OUT_MAPS: Mapping[str, MapWords] = {
 _PATCHING_UNITS: Mapping[str, str] = {
     "gained": "effect gained at a block (1: the whole answer)",
     "effect": "effect of single blocks (1: all the way)",
-    "excess": "denoise effect minus its controls",
     "denoise": "denoise effect (1: fully restored)",
 }
 NO_PAIR = "no usable pair"
@@ -83,12 +82,11 @@ def patching_map(measure: str, label: str, component: str, *, at_last: bool) -> 
     )  # fmt: skip
 
 
-def ablation_map(measure: str, method: str, component: str) -> MapWords:
-    """A map of ablations; beyond the matched control where the measure isn't the method alone."""
-    unit = ADVANTAGE_LOST + (" minus the matched control's" if measure != method else "")
+def ablation_map(method: str, component: str) -> MapWords:
+    """A map of ablations."""
     return MapWords(
-        f"Ablation of the {COMPONENTS[component]} by {METHODS[method]}", unit,
-        _caption(measure, component, apart=True), ("answer gains", "answer loses"),
+        f"Ablation of the {COMPONENTS[component]} by {METHODS[method]}", ADVANTAGE_LOST,
+        _caption(method, component, apart=True), ("answer gains", "answer loses"),
     )  # fmt: skip
 
 

@@ -57,16 +57,6 @@ INTERVENTIONS: Mapping[str, InstrumentWords] = {
         "needed: without this contribution the answer loses its advantage (0: nothing lost, 1: all of it)",
         "No ablation ran. Start `strata locate` with the causal stage.",
     ),
-    "knockout": InstrumentWords(
-        "Attention knockout",
-        "carried: with the edge from this position to the last one cut in a window of blocks, the answer loses its advantage",
-        "No attention edge was cut. Start `strata locate` with the causal stage; it needs items with spans.",
-    ),
-    "attribution": InstrumentWords(
-        "Attribution (preview)",
-        "a first-order guess at activation patching from one backward pass, always beside the exact effect",
-        "No attribution preview ran. Start `strata locate` with the causal stage.",
-    ),
     "damage": InstrumentWords(
         "General damage",
         "how far the same ablation moves the model on neutral text",

@@ -13,18 +13,11 @@ COMPONENTS: Mapping[str, str] = {
     "mlp_out": "MLP",
     "resid_pre": "stream entering the block",
 }
-METHODS: Mapping[str, str] = {"zero": "zero ablation", "mean": "mean ablation", "resample": "resample ablation"}
+METHODS: Mapping[str, str] = {"mean": "mean ablation", "zero": "zero ablation"}
+"""In the order of the page's lists."""
 NOTHING, ALL_THE_WAY = "0: nothing", "1: all the way"
 """What the guide lines stand for."""
 ONE_IS = "1 = all the way"
-
-
-CONTROLS: Mapping[str, str] = {
-    "random_donor": "random donor",
-    "norm_matched_noise": "norm-matched noise",
-    "wrong_position": "wrong position",
-}
-"""What the controls of activation patching are called beside what they control."""
 
 
 @dataclass(frozen=True)
@@ -52,64 +45,22 @@ PATCHING: Mapping[str, PatchingWords] = {
     "noise": PatchingWords(
         "Noise", "share of the logit difference lost", "share lost", full="1: fully lost", one="1 = fully lost"
     ),
-    "excess": PatchingWords(
-        "Excess over the controls",
-        "denoise effect − controls",
-        zero="0: no more than the controls",
-        full=ALL_THE_WAY,
-        one="1 = fully restored",
-    ),
-    **{control: PatchingWords(f"Control: {name}") for control, name in CONTROLS.items()},
 }
-
-
-@dataclass(frozen=True)
-class AblationWords:
-    """What is told of an ablated part, in words."""
-
-    what: str
-    unit: str
-    zero: str
 
 
 ADVANTAGE_LOST = "share of the answer's advantage lost"
-ABLATION: Mapping[str, AblationWords] = {
-    "": AblationWords("drop of the logit difference", ADVANTAGE_LOST, "0: nothing lost"),
-    "specific.": AblationWords(
-        "drop beyond the matched control", "share lost − matched control", "0: as in the matched control"
-    ),
-    "beyond_damage.": AblationWords(
-        "drop beyond general damage", "share lost − what goes with damage", "0: as its damage on neutral text predicts"
-    ),
-    "wrong.": AblationWords("share then answered wrongly", "share of items", "0: none"),
-}
-"""By what a measure's name begins with."""
+NOTHING_LOST = "0: nothing lost"
 DAMAGE_UNIT = "KL, nats a token"
 
 
-def across(window: int) -> str:
-    """What is added to a label where several blocks are edited together."""
-    return f", windows of {window} blocks" if window > 1 else ""
-
-
-def control_name(control: str, window: int) -> str:
-    """What a control is called beside its measure."""
-    return CONTROLS[control] + across(window)
-
-
-def ablation_label(method: str, words: AblationWords, window: int) -> str:
+def ablation_label(method: str) -> str:
     """`Mean ablation: drop of the logit difference`."""
-    return f"{METHODS.get(method, method)}: {words.what}{across(window)}".capitalize()
+    return f"{METHODS.get(method, method)}: drop of the logit difference".capitalize()
 
 
-def knockout_label(window: int) -> str:
-    """Of the edges that are cut."""
-    return f"Edges cut in windows of {window} blocks" if window > 1 else "Edges cut block by block"
-
-
-def damage_label(method: str, window: int) -> str:
+def damage_label(method: str) -> str:
     """Of the damage on neutral text."""
-    return f"Damage by {METHODS.get(method, method)}{across(window)}"
+    return f"Damage by {METHODS.get(method, method)}"
 
 
 @dataclass(frozen=True)
@@ -131,7 +82,7 @@ def intervention_aria(about: str, highest: Highest | None, *, block_0_apart: boo
     return f"{about}: {apart}highest at block {highest.block} with {number(highest.value)}{' ' + band if band else ''}"
 
 
-def intervention_name(instrument: str, label: str, part: tuple[str, str | None, str], n_items: int) -> str:
-    """Which line it is; `part`: family or kind, component (None: an edge) and position."""
+def intervention_name(instrument: str, label: str, part: tuple[str, str, str], n_items: int) -> str:
+    """Which line it is; `part`: family or kind, component and position."""
     group, component, position = part
-    return f"{instrument} {label}, {group}, {component or 'edge'} at {position} ({n_items} items)"
+    return f"{instrument} {label}, {group}, {component} at {position} ({n_items} items)"

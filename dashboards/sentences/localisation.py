@@ -17,10 +17,10 @@ from strata.dashboards.sentences.places import (
     span_words,
 )
 from strata.dashboards.sentences.reasons import why_not_located, why_not_ordered
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Localisation, Located, Order, Verdict
 
-ORDERED_KINDS = ("knowledge", "reasoning")
 ONLY_THESE = "; this is said for these families"
 _STAGE = {"knowledge": "retrieval", "reasoning": "reasoning"}
 _ORDERS: dict[Verdict, str] = {
@@ -55,9 +55,9 @@ class Sentence:
 def sentences(localisation: Localisation) -> list[Sentence]:
     """Knowledge and reasoning (every kind where neither was asked), then their order and the hypothesis where both were."""
     kinds = localisation.kinds
-    asked = [kind for kind in ORDERED_KINDS if kind in kinds] or list(kinds)
+    asked: list[str] = [kind for kind in KNOWLEDGE_AND_REASONING if kind in kinds] or list(kinds)
     told = [kind_sentence(kind, kinds[kind], localisation.families) for kind in asked]
-    if not set(ORDERED_KINDS) <= set(kinds):
+    if not set(KNOWLEDGE_AND_REASONING) <= set(kinds):
         return told
     told.append(order_sentence(localisation.order, _spans(localisation)))
     return told + [hypothesis_sentence(hypothesis) for hypothesis in localisation.hypothesis]
@@ -133,7 +133,7 @@ def _gained(located: Located) -> str:
 
 def _spans(localisation: Localisation) -> tuple[str | None, str | None]:
     families = localisation.families.values()
-    knowledge, reasoning = (span_words(f.span for f in families if f.kind == kind) for kind in ORDERED_KINDS)
+    knowledge, reasoning = (span_words(f.span for f in families if f.kind == kind) for kind in KNOWLEDGE_AND_REASONING)
     return knowledge, reasoning
 
 

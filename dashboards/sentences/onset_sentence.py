@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from strata.dashboards.sentences.instruments import instrument_label
-from strata.dashboards.sentences.localisation import ORDERED_KINDS, Sentence
-from strata.experiments.items.schema import KINDS
+from strata.dashboards.sentences.localisation import Sentence
+from strata.experiments.items.schema import KINDS, KNOWLEDGE_AND_REASONING
 from strata.experiments.results.locate_summary import Instrument, KindSummary, Summary
 
 
 def readings_sentence(summary: Summary) -> Sentence:
     """Knowledge and reasoning, or the first two kinds; the table of kinds has depth, interval and n of every onset."""
     asked = [kind for kind in KINDS if kind in summary.kinds]
-    shown = [kind for kind in asked if kind in ORDERED_KINDS] or asked[:2]
+    shown = [kind for kind in asked if kind in KNOWLEDGE_AND_REASONING] or asked[:2]
     if not shown:
         return Sentence("readings", "No items were asked", ", so nothing can be said.")
     clauses = [f"on {kind} items the answer is {_clause(summary.kinds[kind])}" for kind in shown]

@@ -88,8 +88,3 @@ def head_words(n_layers: int, d_model: int | None, dtype: str | None, run: str, 
 def sweep_head(axis: str, run: str, started: str) -> str:
     """The same of a sweep: what differs between its runs."""
     return " · ".join(filter(None, (axis, f"run {run}", started[:10])))
-
-
-def cut_name(beginning: str, letters: int, digest: str) -> str:
-    """Stands for a name that is too long for a page; `letters`: how many it has."""
-    return f"{beginning}… ({letters:,} letters, {digest})"

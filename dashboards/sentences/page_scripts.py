@@ -34,14 +34,11 @@ SENTENCES: Mapping[str, str] = {
         "thin grey lines are baselines, the mark on them tells the kind."
     ),
     "curves_by_block": "{instrument} — {says}. Each mark is a mean over pairs, the band its 95 % interval (none under 8 clusters).{more}",
-    "controls_flat": " Grey lines are controls that must stay flat.",
     "of_patching": " Block 0 at a replaced token is token identity and is not counted.",
     "of_ablation": (
         " Beneath: what the same ablation does to neutral text; a drop where the damage is large says little about this kind. "
         "Block 0 is not counted."
     ),
-    "of_knockout": " A mark stands at the first block of its window.",
-    "of_attribution": " The grey line is the exact activation patching effect.",
     # Maps.
     "no_heads": (
         "No head was edited alone: that is done without --quick only, and only in blocks where attention makes or brings the answer. "

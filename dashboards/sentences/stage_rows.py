@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from strata.dashboards.number_formats import interval, number, p_words
-from strata.dashboards.sentences.localisation import ORDERED_KINDS
 from strata.dashboards.sentences.places import cell_label
 from strata.dashboards.sentences.reasons import NOT_COUNTED
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 from strata.experiments.results.families import CellResult, Coding
 from strata.experiments.results.record import Measured
 from strata.probes.interventions.cells import Cell
@@ -69,7 +69,7 @@ def heads_words(heads: Sequence[tuple[int, int]]) -> str:
 
 def kinds_map_choice(kinds: Sequence[str]) -> str:
     """The choice of the map of whole kinds."""
-    return f"{' and '.join(kind for kind in ORDERED_KINDS if kind in kinds) or 'all kinds'}, with controls"
+    return f"{' and '.join(kind for kind in KNOWLEDGE_AND_REASONING if kind in kinds) or 'all kinds'}, with controls"
 
 
 def family_map_choice(family: str, kind: str) -> str:

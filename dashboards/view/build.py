@@ -18,7 +18,7 @@ from strata.dashboards.sentences.page_parts import (
 from strata.dashboards.sentences.provenance import items_words
 from strata.dashboards.sentences.read_out_measures import BASELINES
 from strata.dashboards.view.behaviour import build_behaviour
-from strata.dashboards.view.causal import build_causal, is_causal, shown_measures
+from strata.dashboards.view.causal import build_causal, is_causal
 from strata.dashboards.view.causal_labels import CAUSAL_INSTRUMENTS
 from strata.dashboards.view.causal_maps import build_causal_maps
 from strata.dashboards.view.curves import build_series, default_choice
@@ -61,7 +61,7 @@ SOURCES: Mapping[str, str] = {
     "look_next[]": "profiles.parquet value of activation patching, measure gained; summary.json kinds.*.located, families.*.place",
     "localisation": "summary.json families.*, kinds.*.cells, located, handover",
     "localisation.head_maps": "heads.parquet; summary.json families.*.head_sets",
-    "causal.lines[].mean, low, high": "curves.parquet mean, low, high of activation patching, ablation, damage, knockout, attribution",
+    "causal.lines[].mean, low, high": "curves.parquet mean, low, high of activation patching, ablation and damage",
     "causal.items[].values": "profiles.parquet value of activation patching",
     "causal.pairs": "summary.json families.*.pairs, offered",
     "run.asked": "manifest.json config.framing",
@@ -159,7 +159,7 @@ def axes_of(n_layers: int) -> Axes:
 def _instruments(causal: CausalView) -> dict[str, InstrumentLabel]:
     """Interventions first, each with the measures that it has in this run."""
     shown = {
-        name: label.model_copy(update={"measures": shown_measures(causal, name)})
+        name: label.model_copy(update={"measures": causal.measures.get(name, ())})
         for name, label in CAUSAL_INSTRUMENTS.items()
         if name != "damage"
     }

@@ -19,10 +19,8 @@ from strata.dashboards.sentences.page_parts import NO_INTERVENTION_CURVES
 from strata.dashboards.view.causal_items import item_maps
 from strata.dashboards.view.causal_labels import (
     CAUSAL,
-    is_control,
     measure_meta,
     order_measures,
-    split_window,
 )
 from strata.dashboards.view.choice_names import choice, of_family, of_kind
 from strata.dashboards.view.labels import kind_order
@@ -43,7 +41,7 @@ class _Where:
 
     instrument: str
     measure: str
-    component: str | None
+    component: str
     kind: str
     family: str | None
     position: str
@@ -96,10 +94,10 @@ def lines_of(rows: Sequence[CurveRow], n_layers: int) -> list[CausalLine]:
     """One line an instrument, measure, component, group and position, in the order of the page."""
     groups: dict[_Where, list[CurveRow]] = {}
     for row in rows:
-        where = _Where(row.instrument, row.measure, row.component, row.kind, row.family, row.position)
+        where = _Where(row.instrument, row.measure, row.component or "", row.kind, row.family, row.position)
         groups.setdefault(where, []).append(row)
     lines = [_line(where, members, n_layers) for where, members in groups.items()]
-    lines.sort(key=lambda s: (CAUSAL.index(s.instrument), kind_order(s.kind), s.family or "", s.component or "", s.position, s.measure))  # fmt: skip
+    lines.sort(key=lambda s: (CAUSAL.index(s.instrument), kind_order(s.kind), s.family or "", s.component, s.position, s.measure))  # fmt: skip
     return lines
 
 
@@ -156,7 +154,7 @@ def _groups(lines: Sequence[CausalLine], order: dict[str, float], run: RunTables
         for line in members:
             at = _peak(line)
             value = None if at is None else line.mean[at]
-            if at is None or value is None or line.component is None:
+            if at is None or value is None:
                 continue
             best = peaks.setdefault(line.measure, {}).get(line.component)
             if best is None or best.value < value:
@@ -203,13 +201,3 @@ def _pairs(run: RunTables) -> Iterator[PairsOfKind]:
         if value.pairs or left:
             excluded = tuple((str(without_paths(exclusion_words(reason))), n) for reason, n in left)
             yield PairsOfKind(kind=kind, usable=value.pairs or 0, excluded=excluded)
-
-
-def shown_measures(causal: CausalView, instrument: str) -> tuple[str, ...]:
-    """What the page's list of measures offers for an instrument: no control stands there by itself."""
-    return tuple(m for m in causal.measures.get(instrument, ()) if not (instrument == "patching" and is_control(m)))
-
-
-def has_window(measure: str) -> bool:
-    """Whether a measure edits several blocks at once."""
-    return split_window(measure)[1] > 1

@@ -14,6 +14,7 @@ from strata.dashboards.sentences.family_maps import (
     row_label,
     row_name,
 )
+from strata.dashboards.sentences.intervention_measures import METHODS
 from strata.dashboards.view.causal import POOLED
 from strata.dashboards.view.causal_labels import measure_meta
 from strata.dashboards.view.labels import kind_order
@@ -26,12 +27,12 @@ _COMPONENT = "mlp_out"
 
 
 def build_causal_maps(causal: CausalView, behaviour: Sequence[FamilyAnswers], n_layers: int) -> list[FamilyMap]:
-    """Activation patching at the spans and at the last position (effect, excess, denoise), and ablation by every method that ran."""
+    """Activation patching at the spans and at the last position (gained, effect, denoise), and ablation by every method that ran."""
     of_families = [s for s in causal.lines if s.family is not None]
     lines = [s for s in of_families if s.component == _COMPONENT]
     drawn = _Drawn(behaviour, n_layers)
     out = []
-    for measure, component in product(("gained", "effect", "excess", "denoise"), ("mlp_out", "attn_out")):
+    for measure, component in product(("gained", "effect", "denoise"), ("mlp_out", "attn_out")):
         of_measure = [
             s for s in of_families
             if (s.instrument, s.measure, s.component) == ("patching", measure, component) and (measure in ("gained", "effect") or component == _COMPONENT)
@@ -43,13 +44,9 @@ def build_causal_maps(causal: CausalView, behaviour: Sequence[FamilyAnswers], n_
                 f"patching.{measure}.{component}.{where}" if component != _COMPONENT else f"patching.{measure}.{where}"
             )
             out.append(drawn.map(_Drawing(name, "patching", measure, words, where != "last"), chosen))
-    for method in ("mean", "resample", "zero"):
-        ablations = [s for s in lines if s.instrument == "ablation"]
-        ablated = next((m for m in (f"specific.{method}", method) if any(s.measure == m for s in ablations)), None)
-        if ablated is None:
-            continue
-        drawing = _Drawing(f"ablation.{ablated}", "ablation", ablated, ablation_map(ablated, method, _COMPONENT))
-        out.append(drawn.map(drawing, [s for s in ablations if s.measure == ablated]))
+    for method in METHODS:
+        drawing = _Drawing(f"ablation.{method}", "ablation", method, ablation_map(method, _COMPONENT))
+        out.append(drawn.map(drawing, [s for s in lines if (s.instrument, s.measure) == ("ablation", method)]))
     return [m for m in out if m is not None]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from strata.dashboards.sentences.page_parts import LIMITED, QUICK, SELF_TEST_FAILED, THIS_MODEL, unfinished_stamp
+from strata.dashboards.sentences.shown_names import shown_name
 from strata.dashboards.view.schema_parts import Coded, MeasuredModel, RunHead
-from strata.dashboards.view.shown_names import shown_name
 from strata.dashboards.visible_text import without_paths
 from strata.experiments.run.manifest import Manifest
 

@@ -16,8 +16,7 @@ class CausalLine(Record):
 
     instrument: str
     measure: str
-    component: str | None
-    """None: an edge between positions."""
+    component: str
     kind: str
     family: str | None
     position: str
@@ -36,16 +35,11 @@ class CausalMeasure(Record):
     label: str
     unit: str
     short: str = ""
-    method: str = ""
-    """Of an ablation: under which name damage on neutral text has it."""
     range: None = None
     line: None = None
-    references: tuple[str, ...] = ()
     lines: tuple[Line, ...]
     one: str
     """What 1 stands for."""
-    window: int
-    """Blocks edited together."""
 
 
 class Peak(Record):
@@ -132,10 +126,10 @@ class CausalView(Record):
         return self.meta[choice(instrument, measure)]
 
     @cached_property
-    def line_at(self) -> Mapping[tuple[str, str, str, str | None, str, str | None], CausalLine]:
-        """The lines by instrument, measure, kind, family, position and component; of an edge the component is None."""
-        lines: dict[tuple[str, str, str, str | None, str, str | None], CausalLine] = {}
+    def line_at(self) -> Mapping[tuple[str, str, str, str | None, str, str], CausalLine]:
+        """The lines by instrument, measure, kind, family, position and component."""
+        lines: dict[tuple[str, str, str, str | None, str, str], CausalLine] = {}
         for line in self.lines:
-            component = None if line.instrument == "knockout" else line.component
-            lines.setdefault((line.instrument, line.measure, line.kind, line.family, line.position, component), line)
+            key = (line.instrument, line.measure, line.kind, line.family, line.position, line.component)
+            lines.setdefault(key, line)
         return lines

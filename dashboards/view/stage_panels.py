@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from strata.dashboards.sentences.localisation import ORDERED_KINDS
 from strata.dashboards.sentences.places import CONTROL_OF, ROLES, cell_label, control_of, span_words
 from strata.dashboards.sentences.stage_maps import (
     NO_CONTROL,
@@ -26,6 +25,7 @@ from strata.dashboards.sentences.stage_maps import (
     locus_says,
     shared_place_says,
 )
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 from strata.experiments.results.families import CellResult, FamilyResult, Handover, Role
 from strata.experiments.results.kinds import KindLocalisation, Localisation
 from strata.experiments.results.record import Measured
@@ -82,7 +82,7 @@ class Panel:
 
 def kind_panels(localisation: Localisation) -> list[list[Panel]]:
     """A row a kind: its own panel, then its matched control's where it can have one."""
-    asked = [kind for kind in ORDERED_KINDS if kind in localisation.kinds]
+    asked: list[str] = [kind for kind in KNOWLEDGE_AND_REASONING if kind in localisation.kinds]
     return [
         [kind_panel(kind, localisation), *([_control_of_kind(kind, localisation)] if kind in CONTROL_OF else [])]
         for kind in asked or [kind for kind in localisation.kinds if kind != "control"] or list(localisation.kinds)

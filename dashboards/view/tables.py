@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from strata.dashboards.view.shown_names import LONGEST, shown_name, with_shown_names
+from strata.dashboards.sentences.shown_names import LONGEST, shown_name, with_shown_names
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA, SUMMARY_SCHEMA
 from strata.experiments.results.format_check import FormCheck
 from strata.experiments.results.lens_maps import LensMaps
@@ -37,7 +37,7 @@ from strata.experiments.run.files import check_manifest, is_whole
 from strata.experiments.run.manifest import JsonObject, Manifest
 from strata.experiments.run.summary_file import summary_of
 from strata.experiments.run.summary_version_1 import SCHEMA as FIRST_SCHEMA
-from strata.experiments.run.summary_version_1 import rows_as_read, spellings
+from strata.experiments.run.summary_version_1 import rows_as_read, spellings, still_measured
 from strata.probes.errors import StrataError
 from strata.probes.foreign_files import parse_json, read_json_object
 
@@ -95,12 +95,13 @@ def read_run(run_dir: Path) -> RunTables:
             raise StrataError(f"{run_dir} has no {name}", "Start the same command again: it resumes and writes it")
     assert typed_manifest is not None and summary is not None and behaviour is not None
     form = json_object(run_dir / "format_check.json")
+    curves = _typed(run_dir, CURVES)
     return RunTables(
         run_dir=run_dir,
         manifest=typed_manifest,
         summary=summary_of(with_shown_names(summary)),
         behaviour=behaviour,
-        curves=_typed(run_dir, CURVES),
+        curves=None if curves is None else still_measured(curves),
         emergence=_typed(run_dir, EMERGENCE),
         locations=_typed(run_dir, LOCATIONS),
         format_check=None if form is None else _checked(run_dir / "format_check.json", FormCheck, form),
@@ -200,7 +201,7 @@ def patching_rows(run: RunTables, items: Sequence[str]) -> list[ProfileRow]:
     if not items:
         return []
     where = [("instrument", "in", spellings("patching")), ("item", "in", list(items))]
-    return PROFILES.read(_with_shown_names(_read(run.run_dir / "profiles.parquet", where)))
+    return still_measured(PROFILES.read(_with_shown_names(_read(run.run_dir / "profiles.parquet", where))))
 
 
 def _read(

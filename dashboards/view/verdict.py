@@ -8,7 +8,6 @@ from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences import what_would_change
 from strata.dashboards.sentences.instruments import instrument_label
 from strata.dashboards.sentences.intermediates import intermediates_words
-from strata.dashboards.sentences.localisation import ORDERED_KINDS
 from strata.dashboards.sentences.onset_sentence import readings_sentence
 from strata.dashboards.sentences.reasons import why_not_located
 from strata.dashboards.sentences.short_caveats import short_caveats
@@ -21,6 +20,7 @@ from strata.dashboards.view.schema_readings import FamilyAnswers, Series
 from strata.dashboards.view.stages import localised_state
 from strata.dashboards.view.tables import RunTables
 from strata.dashboards.view.verdict_caveats import caveats_of
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 from strata.experiments.results.kinds import Located
 from strata.experiments.results.locate_summary import Instrument, Summary
 
@@ -42,7 +42,7 @@ def build_verdict(run: RunTables, series: Sequence[Series], behaviour: Sequence[
         sentences=tuple(SentenceView(about=s.about, head=s.head, rest=s.rest) for s in told),
         intermediates=intermediates_words(summary.intermediates) if "composite" in names else "",
         general=not summary.withdrawn and (order.general or order.verdict == "undetermined"),
-        ordered=not summary.withdrawn and set(ORDERED_KINDS) <= set(names),
+        ordered=not summary.withdrawn and set(KNOWLEDGE_AND_REASONING) <= set(names),
         quick=summary.quick,
         kinds=tuple(kinds),
         caveats=caveats,

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 from strata.experiments.calibrate.written_types import WRITTEN_TYPES, Architecture
+from strata.experiments.items.schema import KnowledgeOrReasoning
 
 Half = Literal["tune", "judge", "effects"]
 """Seen while the rule was made; never; or made to ask how small a share of an answer is seen."""
@@ -32,7 +33,7 @@ class FamilyPlan:
     """One family of items and how the model answers it."""
 
     name: str
-    kind: Literal["knowledge", "reasoning"]
+    kind: KnowledgeOrReasoning
     where: Where
     blocks: tuple[int, ...]
     """Blocks that write the answer, from low to high."""

@@ -22,7 +22,7 @@ from strata.experiments.calibrate.shares import mean_error, share
 from strata.experiments.calibrate.truth import truth_of
 from strata.experiments.calibrate.variants import variants_of
 from strata.experiments.items.jsonl import read_items
-from strata.experiments.items.schema import Item
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING, Item
 from strata.experiments.results.calibration import InstrumentRecord
 from strata.probes.capture.capture_texts import capture
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -127,7 +127,7 @@ def _of_model(construction: Construction) -> AskedBeside:
         files = write_construction(Path(folder), construction)
         checkpoint = open_checkpoint(str(files.checkpoint), dtype="float32", device="cpu")
         items = read_items(files.items)
-        for kind in ("knowledge", "reasoning"):
+        for kind in KNOWLEDGE_AND_REASONING:
             name = next(name for name, family in truth.families.items() if family.kind == kind)
             family, of_family = truth.families[name], [item for item in items if item.family == name][:_ITEMS]
             variants = variants_of(name, truth)

@@ -22,7 +22,7 @@ from strata.experiments.calibrate.resumed_rows import RESULTS, append_row, read_
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.builtin import chosen
 from strata.experiments.items.jsonl import items_sha256
-from strata.experiments.items.schema import Kind
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING, Kind
 from strata.experiments.locate.causal.family_decision import (
     FamilyPairs,
     analyse,
@@ -46,7 +46,6 @@ SUBSETS = 20
 """Subsets drawn of each number of pairs."""
 ANALYSIS_DRAWS = 200
 """Draws of entities in which the rule is redone, for every subset."""
-_KINDS: tuple[Kind, ...] = ("knowledge", "reasoning")
 
 
 def subsampled_power(  # nine parameters: the settings of a command, each with its default
@@ -67,12 +66,16 @@ def subsampled_power(  # nine parameters: the settings of a command, each with i
     finished family is a line of `directory/results.jsonl` and isn't measured again. Raises StrataError for a name or a file that
     can't be asked.
     """
-    names = tuple(family.name for family in chosen(families) if family.kind in _KINDS) if items is None else ()
+    names = (
+        tuple(family.name for family in chosen(families) if family.kind in KNOWLEDGE_AND_REASONING)
+        if items is None
+        else ()
+    )
     config = LocateConfig(families=names, seed=seed, positions=("last",), random_init=False, lens_maps=0)
     by_family: dict[tuple[Kind, str], list[EncodedItem]] = defaultdict(list)
     for encoded_item in questions_for(checkpoint, config, items).encoded:
         family = encoded_item.item.kind, encoded_item.item.family
-        if family[0] in _KINDS and (items is None or not families or family[1] in families):
+        if family[0] in KNOWLEDGE_AND_REASONING and (items is None or not families or family[1] in families):
             by_family[family].append(encoded_item)
     settings: list[JsonValue] = [
         list(subset_pairs),

@@ -11,11 +11,11 @@ from typing import Literal
 
 from strata.experiments.calibrate.scored_summary import ScoredFamily, ScoredSummary
 from strata.experiments.calibrate.truth import FamilyTruth, Truth
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 
 Verdict = Literal["right", "part", "silent", "wrong"]
 OrderScore = Literal["right", "undetermined", "wrong"]
 VERDICTS: tuple[Verdict, ...] = ("right", "part", "silent", "wrong")
-_KINDS = ("knowledge", "reasoning")
 _SHALLOW = 12
 """Up to this many blocks the ends of a right place are at most one block off, beyond it two."""
 _WIDER = 2
@@ -148,9 +148,9 @@ def score_order(said: str, truth: Truth) -> OrderScore:
 
 
 def claims(summary: ScoredSummary) -> Claims:
-    kinds = [entry for kind, entry in summary.kinds.items() if kind in _KINDS]
+    kinds = [entry for kind, entry in summary.kinds.items() if kind in KNOWLEDGE_AND_REASONING]
     located = [entry.located for entry in kinds if entry.located is not None]
-    families = [family for family in summary.families.values() if family.kind in _KINDS]
+    families = [family for family in summary.families.values() if family.kind in KNOWLEDGE_AND_REASONING]
     said = summary.order is not None and summary.order.verdict != "undetermined"
     return Claims(
         sum(1 for place in located if place.extent == "blocks"),

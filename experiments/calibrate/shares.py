@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
 
 from strata.experiments.results.calibration import MeanError, Share
+from strata.probes.statistics.share import wilson
 
 _DRAWS = 2000
 _FEWEST_MODELS = 3
@@ -21,12 +21,8 @@ def share(by_model: Sequence[tuple[int, int]], level: float = 0.95) -> Share:
     part, whole = sum(part for part, _ in counted), sum(whole for _, whole in counted)
     if not whole:
         return Share(part=0, of=0, models=0, value=math.nan)
-    p, n, z = part / whole, len(counted), NormalDist().inv_cdf((1 + level) / 2)
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    # Rounding alone would move the ends of 0 and 1.
-    low, high = (0.0 if part == 0 else middle - half), (1.0 if part == whole else middle + half)
-    return Share(part=part, of=whole, models=n, value=p, interval=(max(0.0, low), min(1.0, high)))
+    value = part / whole
+    return Share(part=part, of=whole, models=len(counted), value=value, interval=wilson(value, len(counted), level))
 
 
 def mean_error(by_model: Sequence[Sequence[float]], seed: int = 0) -> MeanError:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from strata.experiments.calibrate.construction import FamilyPlan, Where
+from strata.experiments.items.schema import KnowledgeOrReasoning
 
 KNOWLEDGE = ("emblem", "patron", "harvest", "anthem")
 REASONING = ("plus", "times", "minus", "over")
@@ -13,7 +14,7 @@ At = int | tuple[int, ...]
 
 
 def plans(
-    kind: Literal["knowledge", "reasoning"],
+    kind: KnowledgeOrReasoning,
     blocks: Sequence[At],
     movers: int | Sequence[int],
     *,

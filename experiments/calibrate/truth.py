@@ -14,6 +14,7 @@ from strata.experiments.calibrate.construction import CELL, Construction, Family
 from strata.experiments.calibrate.planted_facts import control_name
 from strata.experiments.calibrate.planted_part import PartKey, PartRole, PlantedPart
 from strata.experiments.calibrate.written_types import WRITTEN_TYPES
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 
 Reading = Literal["single", "additive", "in-series", "together"]
 Order = Literal["retrieval-first", "reasoning-first", "undetermined"]
@@ -96,7 +97,7 @@ def order_of(families: Mapping[str, FamilyTruth], *, parallel: bool = False) -> 
             if family.kind == kind
             for block in family.blocks
         ]
-        for kind in ("knowledge", "reasoning")
+        for kind in KNOWLEDGE_AND_REASONING
     }
     if all(steps.values()):
         if max(steps["knowledge"]) < min(steps["reasoning"]):

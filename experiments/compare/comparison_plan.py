@@ -17,6 +17,7 @@ from strata.experiments.compare.gpu_kinds import KINDS, MEASURED_AND_ASSUMED, Gp
 from strata.experiments.generated_answers.problems import evaluation_lessons
 from strata.experiments.generated_answers.prompting import ask
 from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 from strata.experiments.locate.causal.workload import intervention_tokens, pairs_by_family
 from strata.experiments.locate.cost_plan import passes_of
 from strata.experiments.results.roles import BASE, Role
@@ -194,7 +195,7 @@ def _work(
     passed = (
         float(sum(passes_of(encoded, config.locate, tokens).values())) + sum(map(len, asked)) + _OTHER_WAYS * tokens
     )
-    kinds = len({item.item.kind for item in encoded if item.item.kind in ("knowledge", "reasoning")})
+    kinds = len({item.item.kind for item in encoded if item.item.kind in KNOWLEDGE_AND_REASONING})
     passed += config.contrast_items * kinds * _INSTRUCTIONS * (mean + _TASK_TOKENS)
     low, high = map(float, intervention_tokens(encoded, config.locate, model.n_layers))
     longest = max(map(len, asked), default=0) + config.generated_tokens

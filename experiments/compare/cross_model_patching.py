@@ -8,10 +8,10 @@ import numpy as np
 
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.layer_swap_scores import LEAST_LOGITS, bootstrap, value_columns
-from strata.experiments.compare.layer_swaps import KINDS
 from strata.experiments.compare.resumable_batches import write_pairs
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.entity import entity_of
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 from strata.experiments.results.comparison_reasons import WhyNoValue
 from strata.experiments.results.rows import Row
 from strata.experiments.results.table import Value
@@ -89,7 +89,7 @@ def cross_rows(
     keys = [item.key for item in items]
     source, receiver = (store.read(name, keys).double().numpy() for name in ("source", "receiver"))
     whole = source - receiver
-    for kind in KINDS:
+    for kind in KNOWLEDGE_AND_REASONING:
         rows = [
             row
             for row, encoded_item in enumerate(items)

@@ -24,7 +24,7 @@ from strata.experiments.items.alignment import EncodedItem, encode_items
 from strata.experiments.items.entity import entity_of
 from strata.experiments.items.framing import REQUEST, framed
 from strata.experiments.items.round_robin import round_robin
-from strata.experiments.items.schema import Item, Kind
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING, Item
 from strata.experiments.locate.causal.pair_sampling import spread_over_entities
 from strata.experiments.locate.reading_positions import asked_at
 from strata.experiments.questions import Questions
@@ -48,7 +48,6 @@ from strata.probes.prompts.prompt import Prompt
 from strata.probes.statistics.bootstrap import MIN_CLUSTERS, cluster_codes
 
 TABLE = "contrasts"
-KINDS: tuple[Kind, ...] = ("knowledge", "reasoning")
 FEWEST = 2 * FEWEST_ITEMS
 """Items of a kind: with fewer, one cluster less may leave too few for a similarity."""
 INSTRUCTIONS = {
@@ -94,7 +93,7 @@ def write_contrasts(
 def contrast_items(encoded: Sequence[EncodedItem], per_kind: int, seed: int) -> tuple[Item, ...]:
     """`per_kind` items of each kind, answered or not: families in turn, in each of them entities in turn."""
     chosen: list[Item] = []
-    for kind in KINDS:
+    for kind in KNOWLEDGE_AND_REASONING:
         by_family: dict[str, list[EncodedItem]] = defaultdict(list)
         for encoded_item in encoded:
             if encoded_item.item.kind == kind:
@@ -169,7 +168,9 @@ def contrast_rows(
         if excluded_for is not None:
             why = WhyNoValue(code="items-excluded", items=count, said=excluded_for.as_text())
         yield {"model": role, "kind": kind, "reason": why.as_column()}
-    rows_of = {kind: [row for row, item in enumerate(asked.items) if item.kind == kind] for kind in KINDS}
+    rows_of = {
+        kind: [row for row, item in enumerate(asked.items) if item.kind == kind] for kind in KNOWLEDGE_AND_REASONING
+    }
     for kind in [kind for kind, rows in rows_of.items() if len(rows) < FEWEST]:
         few = WhyNoValue(code="too-few-items", items=len(rows_of.pop(kind)), needed=FEWEST)
         yield {"model": role, "kind": kind, "reason": few.as_column()}

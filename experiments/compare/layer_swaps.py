@@ -8,15 +8,13 @@ from collections.abc import Sequence
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.resumable_batches import write_pairs
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.items.schema import Kind
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING, Kind
 from strata.experiments.locate.causal.pair_sampling import shared_out, spread_over_entities
 from strata.probes.activation_store import ActivationStore
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.model_diff.layer_swaps import LayerSwap, layer_swaps_of, swap_layers
 from strata.probes.model_diff.random_delta import RandomDelta
 from strata.probes.progress import Progress, silent
-
-KINDS: tuple[Kind, ...] = ("knowledge", "reasoning")
 
 
 def swap_items(
@@ -31,7 +29,7 @@ def swap_items(
     for encoded_item in encoded:
         usable = encoded_item.aligned and encoded_item.foil_prompt is not None and encoded_item.foil_id is not None
         if (
-            encoded_item.item.kind in KINDS
+            encoded_item.item.kind in KNOWLEDGE_AND_REASONING
             and usable
             and encoded_item.prompt.ids != (encoded_item.foil_prompt.ids if encoded_item.foil_prompt else ())
         ):

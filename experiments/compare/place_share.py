@@ -15,9 +15,8 @@ from strata.experiments.compare.layer_swap_scores import (
     scores_of_kind,
     whole_change,
 )
-from strata.experiments.compare.layer_swaps import KINDS
 from strata.experiments.compare.swap_and_patch_stores import ExchangeStores
-from strata.experiments.items.schema import Kind
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING, Kind
 from strata.experiments.results.comparison import PlaceShare
 from strata.experiments.results.comparison_reasons import WhyNoHalf
 from strata.experiments.results.estimates import Estimated
@@ -33,7 +32,7 @@ def place_shares(
     shares: dict[Role, dict[Kind, PlaceShare]] = {}
     for role in swapped:
         store = stores.swapped(stores.ways(role)[0])
-        for kind in KINDS:
+        for kind in KNOWLEDGE_AND_REASONING:
             scores, clusters = scores_of_kind(store, stores.items, kind)
             if scores:
                 place = located.get(role, {}).get(kind)

@@ -8,6 +8,7 @@ import numpy as np
 
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.items.alignment import EncodedItem
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 from strata.experiments.locate.activation_stores import kept_streams
 from strata.experiments.locate.probe_targets import targets_of
 from strata.experiments.locate.probing import PRECISION
@@ -21,8 +22,6 @@ from strata.probes.errors import StrataError
 from strata.probes.model_diff.probe_transfer import OneWay, probe_transfer
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap
-
-KINDS = ("knowledge", "reasoning")
 
 
 def transfer_rows(
@@ -41,11 +40,14 @@ def transfer_rows(
     targets = [
         target
         for target in targets_of(items, ("last",), random_init=False)
-        if target.name == "answer" and target.scheme == "cluster" and target.probe == "linear" and target.kind in KINDS
+        if target.name == "answer"
+        and target.scheme == "cluster"
+        and target.probe == "linear"
+        and target.kind in KNOWLEDGE_AND_REASONING
     ]
     known = {target: sum(items[row].key in answered for row in target.items) for target in targets}
     chosen = []
-    for kind in KINDS:
+    for kind in KNOWLEDGE_AND_REASONING:
         ranked = sorted(
             (target for target in targets if target.kind == kind and known[target]), key=lambda target: -known[target]
         )

@@ -8,11 +8,11 @@ from functools import partial
 from strata.experiments.compare.cross_model_patching import cross_rows, store_crossed
 from strata.experiments.compare.excluded_parts import Exclude, refused_by
 from strata.experiments.compare.layer_swap_scores import LEAST, halves, scores_of_kind, swap_rows
-from strata.experiments.compare.layer_swaps import KINDS, store_layer_swaps
+from strata.experiments.compare.layer_swaps import store_layer_swaps
 from strata.experiments.compare.models import Models
 from strata.experiments.compare.patching_one_model_at_a_time import cross_one_by_one
 from strata.experiments.compare.swap_and_patch_stores import ExchangeStores
-from strata.experiments.items.schema import Kind
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING, Kind
 from strata.experiments.locate.causal.pair_sampling import as_pair
 from strata.experiments.results.comparison import HalvedBy, Halves
 from strata.experiments.results.comparison_columns import direction_into
@@ -186,7 +186,7 @@ class _Scored:
         store, layer_swaps = self.stores.swapped(self.stores.ways(self.role)[0]), self.stores.layer_swaps
         if not self.stores.whole(store):
             return None
-        for kind in KINDS:
+        for kind in KNOWLEDGE_AND_REASONING:
             scores, clusters = scores_of_kind(store, self.stores.items, kind)
             for measure, values in scores.items():
                 halved = halves(values, clusters, layer_swaps, self.stores.n_layers, LEAST[measure], self.config)
@@ -199,7 +199,7 @@ class _Scored:
     ) -> Iterator[Row]:
         if not self.stores.whole(store):
             return
-        for kind in KINDS:
+        for kind in KNOWLEDGE_AND_REASONING:
             scores, clusters = scores_of_kind(store, self.stores.items, kind)
             for measure, values in scores.items():
                 called = {**names, "kind": kind, "measure": measure}

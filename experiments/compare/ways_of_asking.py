@@ -12,19 +12,18 @@ from dataclasses import replace
 from strata.experiments.generated_answers.ending import leaves_open
 from strata.experiments.generated_answers.traces import CLOSED_BLOCK, EMPTY_BLOCK
 from strata.experiments.items.entity import entity_of
-from strata.experiments.items.schema import Item, Kind
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING, Item
 from strata.experiments.results.ways_of_asking import Way
 
 EXAMPLES_SHOWN = 2
 _LINES_OF_A_QUESTION = 1
 """Line ends in a question that shows no examples: one, between `Q:` and `A:`. Items with more show examples of their own."""
-ASKED_KINDS: tuple[Kind, ...] = ("knowledge", "reasoning")
 """Kinds of which anything is claimed; the others are asked as they are only."""
 
 
 def asked_again(items: Sequence[Item]) -> list[Item]:
     """Those of the items that are put to models in several ways."""
-    return [item for item in items if item.kind in ASKED_KINDS]
+    return [item for item in items if item.kind in KNOWLEDGE_AND_REASONING]
 
 
 def asked_in(way: Way, items: Sequence[Item], prompt_prefix: str = "") -> list[Item]:

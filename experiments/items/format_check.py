@@ -9,7 +9,7 @@ from statistics import median
 
 from strata.experiments.items.alignment import EncodedItem, Encoder, encode_items, token_length
 from strata.experiments.items.format_classifier import FormatResult, format_accuracy
-from strata.experiments.items.schema import Item, Kind
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING, Item, Kind
 from strata.probes.prompts.exclusion import Exclusion
 
 KNOWLEDGE_VERSUS_REASONING = "knowledge-reasoning"
@@ -149,7 +149,7 @@ def kind_from_format(items: Iterable[Item], encoder: Encoder, *, seed: int = 0) 
 
 
 def _kinds(encoded: Sequence[EncodedItem], encoder: Encoder, seed: int) -> FormatResult | None:
-    both = [encoded_item for encoded_item in encoded if encoded_item.item.kind in ("knowledge", "reasoning")]
+    both = [encoded_item for encoded_item in encoded if encoded_item.item.kind in KNOWLEDGE_AND_REASONING]
     labels = [encoded_item.item.kind for encoded_item in both]
     if len(set(labels)) < 2 or len({encoded_item.item.cluster for encoded_item in both}) < 2:
         return None

@@ -138,7 +138,10 @@ def _answer_type(text: str) -> tuple[float, ...]:
 
 
 def _folds(groups: Int[Array, " item"], count: int, rng: np.random.Generator) -> Int[Array, " item"]:
-    """A fold for every item so that no group is split and folds are about equally large."""
+    """A fold for every item so that no group is split and folds are about equally large.
+
+    Not scikit-learn's GroupKFold: that is an extra here, and breaks ties another way, so every published number would move.
+    """
     sizes = np.bincount(groups)
     order = rng.permutation(len(sizes))
     order = order[np.argsort(-sizes[order], kind="stable")]

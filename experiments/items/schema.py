@@ -10,6 +10,9 @@ from pydantic import JsonValue
 
 Kind = Literal["knowledge", "reasoning", "composite", "control"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+KnowledgeOrReasoning = Literal["knowledge", "reasoning"]
+KNOWLEDGE_AND_REASONING: tuple[KnowledgeOrReasoning, ...] = get_args(KnowledgeOrReasoning)
+"""The two kinds that the question is about: held against each other, ordered and told; the others are steps and controls."""
 Span = tuple[int, int]
 HOPS = ("first_hop", "second_hop")
 """Keys of `Item.extra` whose prompts are asked as well: the single steps of a composite item."""

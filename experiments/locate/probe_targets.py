@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Literal
 
 from strata.experiments.items.alignment import EncodedItem
-from strata.experiments.items.schema import Item
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING, Item
 from strata.probes.linear import Scheme
 
 ALL_KINDS = "all"
@@ -104,7 +104,7 @@ def _variants(
 
 
 def _kind_targets(encoded: Sequence[EncodedItem], random_init: bool) -> list[Target]:
-    both = [index for index, encoded_item in enumerate(encoded) if encoded_item.item.kind in ("knowledge", "reasoning")]
+    both = [index for index, encoded_item in enumerate(encoded) if encoded_item.item.kind in KNOWLEDGE_AND_REASONING]
     labels = tuple(encoded[index].item.kind for index in both)
     sources: tuple[Literal["model", "random-init"], ...] = ("model", "random-init") if random_init else ("model",)
     return [

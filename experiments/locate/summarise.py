@@ -9,7 +9,7 @@ import numpy as np
 
 from strata.experiments.items.entity import entity_of
 from strata.experiments.items.framing import Framing
-from strata.experiments.items.schema import KINDS, Kind
+from strata.experiments.items.schema import KINDS, KNOWLEDGE_AND_REASONING, Kind
 from strata.experiments.locate.causal.pipeline import Causal
 from strata.experiments.locate.curves import Intervals, probe_measures, random_init_of
 from strata.experiments.locate.lens_tables import above_elsewhere, lens_values
@@ -38,7 +38,6 @@ from strata.probes.activation_store import ActivationStore
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.statistics.onset import Onset, onset
 
-ORDERED: tuple[Kind, ...] = ("knowledge", "reasoning")
 """Kinds that the order is about."""
 PROBE_RULE = (
     "first of three streams in a row at which the 95 % lower bound of held-out accuracy minus its best baseline "
@@ -190,9 +189,9 @@ def _families(asked: Sequence[FamilyBehaviour], localised: Mapping[str, FamilyRe
 
 
 def _caveats(kinds: Mapping[str, KindSummary]) -> Iterator[Caveat]:
-    for kind in ORDERED:
-        if kind in kinds and kinds[kind].used == 0:
-            yield Caveat(code="none-answered", kind=kind)
+    for asked in KNOWLEDGE_AND_REASONING:
+        if asked in kinds and kinds[asked].used == 0:
+            yield Caveat(code="none-answered", kind=asked)
     for kind in KINDS:
         if kind not in kinds:
             continue

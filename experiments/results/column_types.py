@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from strata.experiments.items.schema import Kind as ItemKind
+
 Item = Annotated[str, "id of the item"]
-Kind = Annotated[str, "kind of the items: knowledge, reasoning, composite or control"]
+Kind = Annotated[ItemKind, "kind of the items: knowledge, reasoning, composite or control"]
 Family = Annotated[str, "family of the items"]
 FamilyOrAll = Annotated[str | None, "family of the items; null: all families of the kind"]
 Position = Annotated[str, "position that is read: `last` predicts the answer, else a span of the item"]

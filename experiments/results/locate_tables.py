@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from strata.experiments.items.schema import Kind as ItemKind
 from strata.experiments.results.column_types import (
     Component,
     Family,
     FamilyOrAll,
     High,
     Item,
+    Kind,
     Layer,
     LayerOrNone,
     Low,
@@ -24,7 +24,6 @@ from strata.experiments.results.column_types import (
 from strata.experiments.results.table import Table
 from strata.probes.interventions.cells import Cell
 
-Kind = Annotated[ItemKind, "kind of the items: knowledge, reasoning, composite or control"]
 KindOrText = Annotated[str, "kind of the items: knowledge, reasoning, composite or control; of damage: neutral text"]
 Axis = Literal["stream", "block"]
 AxisOf = Annotated[Axis, "what `layer` counts: `stream` (inputs of blocks, 0 to their number) or `block`"]

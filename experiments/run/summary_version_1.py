@@ -6,8 +6,9 @@ Nothing else in the project knows them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
@@ -23,6 +24,7 @@ from strata.experiments.results.locate_summary import (
     ReadOutOnset,
     Summary,
 )
+from strata.experiments.results.locate_tables import CurveRow, ProfileRow
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered, WhyNotPlaced
 from strata.experiments.results.record import Record
 
@@ -36,8 +38,15 @@ KEYS = {
     "no counterfactual prompt": "no foil prompt",
 }  # fmt: skip
 """Name in the code: key in the file, of what is still read of it; reasons by which pairs are counted are keys too."""
-_OLDER = {"interchange": "patching", "removal": "ablation", "norm_matched": "norm_matched_noise", "skip": "zero"}
-"""Instrument or measure in a table of an older run, or a part of its name between dots: its name now."""
+_OLDER = {"interchange": "patching", "removal": "ablation", "skip": "zero"}
+"""Instrument or measure in a table of an older run: its name now."""
+_GONE = frozenset({"knockout", "attribution"})
+"""Instruments with curves in those runs alone."""
+_GONE_MEASURES = re.compile(
+    r".*\.window\d+|(specific|beyond_damage|wrong)\..+|excess|random_donor|norm_matched(_noise)?|wrong_position|resample"
+)
+"""Measures of an intervention that those runs alone have: windows of a fixed size, the controls, and what is left beyond them."""
+_EffectRow = TypeVar("_EffectRow", CurveRow, ProfileRow)
 _COLUMNS = ("instrument", "measure")
 _DEFINITION = "definition"
 """Of a stream of emergence: older tables hold its sentence behind its name and a colon."""
@@ -121,19 +130,25 @@ def rows_as_read(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of a table of any age with today's instruments and measures."""
     return [
         row
-        | {name: _newer(row[name]) for name in _COLUMNS if isinstance(row.get(name), str)}
+        | {name: _OLDER.get(row[name], row[name]) for name in _COLUMNS if isinstance(row.get(name), str)}
         | ({_DEFINITION: row[_DEFINITION].partition(":")[0]} if _DEFINITION in row else {})
         for row in rows
+    ]
+
+
+def still_measured(rows: Iterable[_EffectRow]) -> list[_EffectRow]:
+    """Rows of curves or profiles without those of instruments and measures that no page shows any more."""
+    return [
+        row
+        for row in rows
+        if row.instrument not in _GONE
+        and not (row.instrument in ("patching", "ablation", "damage") and _GONE_MEASURES.fullmatch(row.measure))
     ]
 
 
 def spellings(instrument: str) -> list[str]:
     """Under which names tables of any age hold an instrument."""
     return [instrument, *(older for older, name in _OLDER.items() if name == instrument)]
-
-
-def _newer(name: str) -> str:
-    return ".".join(_OLDER.get(part, part) for part in name.split("."))
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:

@@ -39,7 +39,7 @@ class MaxT:
     maxima: Float[np.ndarray, " draw"]
     """Largest T of each permutation, ascending: the null distribution."""
 
-    def critical(self, alpha: float = 0.05) -> float:
+    def critical(self, alpha: float) -> float:
         """`T_b` above this is the same as `p_b ≤ alpha`; inf when there are too few permutations for such a p."""
         spared = int(np.floor(alpha * (self.draws + 1) * (1 + _ROUNDING))) - 1
         if spared < 0:

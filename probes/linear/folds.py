@@ -18,7 +18,8 @@ def assign_folds(
     """Fold of every item: no group in two folds, labels spread as evenly as the groups allow.
 
     Groups are placed from the largest down, ties in seeded order, each into the fold that leaves the shares of the
-    labels most even (then into the smallest). Deterministic by seed. Raises StrataError with fewer groups than folds.
+    labels most even (then into the smallest). Deterministic by seed. Not scikit-learn's StratifiedGroupKFold: that is an extra
+    here and gives other folds, so every published accuracy would move. Raises StrataError with fewer groups than folds.
     """
     _, group = np.unique(groups, return_inverse=True)
     _, label = np.unique(labels, return_inverse=True)

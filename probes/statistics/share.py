@@ -51,7 +51,8 @@ def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
     z = NormalDist().inv_cdf((1 + level) / 2)
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Rounding alone would move the ends of 0 and 1.
+    return (0.0 if share == 0 else max(0.0, centre - half)), (1.0 if share == 1 else min(1.0, centre + half))
 
 
 def same_everywhere(change: float, n: int) -> tuple[float, float]:

@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 import tomllib
+from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -291,8 +292,10 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     extras = project["optional-dependencies"]
     needed = {module_of(line) for line in project["dependencies"]}
     optional = {module_of(line) for name, lines in extras.items() for line in lines}
+    assert undeclared(sources(), needed, extras) == {}, (
+        "imported, and brought neither by the package nor by the room's extra"
+    )
     imported = {name for tree in sources().values() for name in third_party(tree)}
-    assert imported - needed - optional == set(), "imported and declared nowhere"
     tests = [tree_of(path) for path in sorted((ROOT / "tests").rglob("*.py"))]
     own = {path.stem for path in (ROOT / "tests").rglob("*.py")} | {"campaign", "planted_models"}
     in_tests = {name for tree in tests for name in third_party(tree)} - own
@@ -300,6 +303,42 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     reasons = {module_of(line) for line in re.findall(r'^ +"([^"]+)",  # \w+', text, re.MULTILINE)}
     tools = {module_of(line) for name in ("test", "check") for line in extras[name]}
     assert (needed | optional - tools) - imported - reasons == set(), "declared, not imported, and no reason given"
+
+
+EXTRA_OF = {
+    "dashboards/app/": "app",
+    "dashboards/benchmarks/": "bench",
+    "dashboards/figures/image_files.py": "figures",
+    "experiments/distill/": "distill",
+    "experiments/items/importing/": "datasets",
+    "experiments/items/reasoning_gym.py": "reasoning-gym",
+    "experiments/split/": "split",
+    "experiments/sweep/on_ray.py": "ray",
+}
+"""Beginning of a path: the extra that its code may import from. What only tests or tools install is not there for a user."""
+
+
+def undeclared(
+    trees: Mapping[str, ast.Module], needed: set[str], extras: Mapping[str, list[str]]
+) -> dict[str, set[str]]:
+    """By file, the packages that it imports and that neither the package itself nor the extra of its room brings."""
+    found = {}
+    for file, tree in trees.items():
+        lines = [line for start, name in EXTRA_OF.items() if file.startswith(start) for line in extras[name]]
+        found[file] = third_party(tree) - needed - {module_of(line) for line in lines}
+    return {file: names for file, names in found.items() if names}
+
+
+def test_what_only_tests_or_another_room_declare_is_not_there_for_shipped_code() -> None:
+    extras = {name: [f"of_{name}>=1"] for name in (*EXTRA_OF.values(), "test")}
+    trees = {
+        "dashboards/benchmarks/x.py": ast.parse("import numpy, of_bench"),
+        "dashboards/view/x.py": ast.parse("def f():\n    import of_bench"),
+        "probes/x.py": ast.parse("from of_test.part import name"),
+    }
+    found = undeclared(trees, {"numpy"}, extras)
+    assert found == {"dashboards/view/x.py": {"of_bench"}, "probes/x.py": {"of_test"}}
+    assert [start for start in EXTRA_OF if not (ROOT / start).exists()] == []
 
 
 def third_party(tree: ast.Module) -> set[str]:

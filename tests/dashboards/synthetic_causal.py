@@ -12,7 +12,6 @@ from strata.experiments.run.summary_version_1 import KEYS
 SPAN = {"knowledge": "subject", "reasoning": "operand", "composite": "subject", "control": "word"}
 CENTRE = {"knowledge": 0.29, "reasoning": 0.62, "composite": 0.5}
 COMPONENTS = ("block_out", "attn_out", "mlp_out", "resid_pre")
-CONTROLS = ("random_donor", "norm_matched_noise", "wrong_position")
 Row = dict[str, Any]
 
 
@@ -31,15 +30,11 @@ def _bump(layer: int, n_layers: int, centre: float, width: float = 1.1) -> float
     return math.exp(-(((layer + 0.5) - centre * n_layers) ** 2) / (2 * width**2))
 
 
-def effect(kind: str, measure: str, component: str, position: str, layer: int, n_layers: int) -> float | None:
-    """The planted effect of one cell; None where nothing can be said."""
-    if measure in CONTROLS and (component == "resid_pre" or position == "all"):
-        return None
+def effect(kind: str, measure: str, component: str, position: str, layer: int, n_layers: int) -> float:
+    """The planted effect of one cell."""
     if layer == n_layers - 1 and component != "resid_pre" and position not in ("last", "all"):
         return 0.0
     wobble = 0.02 * math.sin(1.7 * layer + len(component) + 3 * len(position))
-    if measure in CONTROLS:
-        return wobble + 0.03 * CONTROLS.index(measure)
     at_span = position not in ("last", "all")
     home = kind != "control" and (at_span == (kind != "reasoning") or position == "all")
     centre = CENTRE.get(kind, 0.5)
@@ -55,8 +50,6 @@ def effect(kind: str, measure: str, component: str, position: str, layer: int, n
     )
     if layer == 0 and at_span:
         value += 0.7
-    if measure == "excess":
-        return value - 0.06
     return (0.8 if measure == "noise" else 1.0) * value + wobble
 
 
@@ -69,23 +62,21 @@ def _groups(rows: Sequence[Row], families: Sequence[Any]) -> list[tuple[str, str
 
 
 def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -> list[Row]:
-    """Activation patching with controls and a window, ablation with damage, knockout, attribution."""
+    """Activation patching, and ablation with damage."""
     out: list[Row] = []
 
     def add(
         instrument: str,
         measure: str,
-        component: str | None,
+        component: str,
         group: Any,
         position: str,
         layer: int,
-        mean: float | None,
+        mean: float,
         wide: float,
     ) -> None:
         kind, family, members = group
         clusters = len({m["cluster"] for m in members})
-        if mean is None:
-            return
         banded = wide > 0 and clusters >= 8
         wide *= 1.5 if family else 1.0
         out.append({
@@ -96,99 +87,20 @@ def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -
         })  # fmt: skip
 
     for group in _groups(rows, families):
-        kind, family, _ = group
+        kind = group[0]
         span = SPAN[kind]
         for layer in range(n_layers):
-            for position in (span, "last", "all"):
-                for component in COMPONENTS:
-                    for measure in ("effect", "denoise", "noise", *CONTROLS):
-                        if measure == "noise" and component == "resid_pre":
+            for position in (span, "spans", "last", "all"):
+                for component in COMPONENTS if position != "spans" else ("mlp_out",):
+                    for measure in ("effect", "denoise", "noise"):
+                        if measure == "noise" and (component == "resid_pre" or position in ("spans", "all")):
                             continue
-                        add(
-                            "patching",
-                            measure,
-                            component,
-                            group,
-                            position,
-                            layer,
-                            effect(kind, measure, component, position, layer, n_layers),
-                            0.07,
-                        )
-            for position in ("spans", "last"):
-                for measure in ("effect", "denoise", "excess", *CONTROLS):
-                    if (position, measure) in (("last", "denoise"), ("last", "effect")) or (
-                        position == "last" and measure in CONTROLS
-                    ):
-                        continue
-                    add(
-                        "patching",
-                        measure,
-                        "mlp_out",
-                        group,
-                        position,
-                        layer,
-                        effect(kind, measure, "mlp_out", position, layer, n_layers),
-                        0.07,
-                    )
-            if layer <= n_layers - 3:
-                add(
-                    "patching",
-                    "denoise.window3",
-                    "mlp_out",
-                    group,
-                    "last",
-                    layer,
-                    1.4 * (effect(kind, "denoise", "mlp_out", "last", layer + 1, n_layers) or 0),
-                    0.08,
-                )
+                        value = effect(kind, measure, component, position, layer, n_layers)
+                        add("patching", measure, component, group, position, layer, value, 0.07)
             lost = 0.5 * _bump(layer, n_layers, CENTRE.get(kind, 0.5)) + (0.6 if layer == 0 else 0.05)
             for component, share in (("block_out", 1.3), ("attn_out", 0.5), ("mlp_out", 1.0)):
-                for method, strength in (("zero", 1.2), ("mean", 1.0), ("resample", 1.1)):
+                for method, strength in (("zero", 1.2), ("mean", 1.0)):
                     add("ablation", method, component, group, "question", layer, share * strength * lost, 0.06)
-                    add(
-                        "ablation",
-                        f"wrong.{method}",
-                        component,
-                        group,
-                        "question",
-                        layer,
-                        min(1.0, share * strength * lost),
-                        0.05,
-                    )
-                    if family is None:
-                        add(
-                            "ablation",
-                            f"specific.{method}",
-                            component,
-                            group,
-                            "question",
-                            layer,
-                            share * strength * lost - 0.08,
-                            0.07,
-                        )
-            if family is None:
-                add("ablation", "beyond_damage.mean", "mlp_out", group, "question", layer, lost - 0.1, 0.06)
-            if layer <= n_layers - 5:
-                add(
-                    "knockout",
-                    "window5",
-                    "attn_out",
-                    group,
-                    span,
-                    layer,
-                    0.7 * _bump(layer + 2, n_layers, CENTRE.get(kind, 0.5) + 0.15, 2.0),
-                    0.07,
-                )
-            add(
-                "attribution",
-                "denoise",
-                "mlp_out",
-                group,
-                "last",
-                layer,
-                0.8 * (effect(kind, "denoise", "mlp_out", "last", layer, n_layers) or 0) + 0.03,
-                0.07,
-            )
     neutral = ("neutral text", None, [{"cluster": f"text:{i}"} for i in range(12)])
     for layer in range(n_layers):
         for component, share in (("block_out", 1.5), ("attn_out", 0.5), ("mlp_out", 1.0)):
@@ -207,20 +119,19 @@ def causal_curves(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -
 
 
 def causal_profiles(rows: Sequence[Row], families: Sequence[Any], n_layers: int) -> list[Row]:
-    """Item by item: denoise and noise, all sites, and one control, and what is gained at each block of the four parts."""
+    """Item by item: denoise and noise, all sites, and what is gained at each block of the four parts."""
     out = []
     for number, row in enumerate(r for r in rows if not r["reason"]):
         for component in COMPONENTS:
             for position in (SPAN[row["kind"]], "last", "all"):
-                for measure in ("denoise", "noise", "random_donor", "gained"):
+                for measure in ("denoise", "noise", "gained"):
                     if measure == "gained" and (component not in ("attn_out", "mlp_out") or position == "all"):
                         continue
                     for layer in range(n_layers):
                         value = effect(row["kind"], measure, component, position, layer, n_layers)
-                        if value is not None:
-                            value += 0.1 * math.sin(number + 2.3 * layer) * bool(value)
-                            out.append({"item": row["item"], "instrument": "patching", "measure": measure, "component": component,
-                                        "position": position, "layer": layer, "value": value})  # fmt: skip
+                        value += 0.1 * math.sin(number + 2.3 * layer) * bool(value)
+                        out.append({"item": row["item"], "instrument": "patching", "measure": measure, "component": component,
+                                    "position": position, "layer": layer, "value": value})  # fmt: skip
     return out
 
 

@@ -220,7 +220,7 @@ def _bump(n_layers: int, at: float, height: float, wide: float = 0.08) -> np.nda
 
 
 def _changes(rng: np.random.Generator, n_layers: int, control: bool) -> Iterator[dict[str, Any]]:
-    readings = [("patching", m, c, p, "block") for m in ("denoise", "noise", "random_donor") for c in ("mlp_out", "attn_out") for p in ("last", "spans")]  # fmt: skip
+    readings = [("patching", m, c, p, "block") for m in ("denoise", "noise") for c in ("mlp_out", "attn_out") for p in ("last", "spans")]  # fmt: skip
     readings += [("ablation", "mean", c, None, "block") for c in ("mlp_out", "attn_out")]
     readings += [("lens.logit", m, None, "last", "stream") for m in ("answer_logprob", "logit_difference")]
     for contrast, size in (("change", 0.3), ("control_change", 0.05), ("difference_in_differences", 0.25)):
@@ -288,7 +288,7 @@ def _generated_layer_swaps(n_layers: int) -> Iterator[dict[str, Any]]:
 
 def _likeness(control: bool) -> Iterator[dict[str, Any]]:
     readings = [("lens.logit", "logit_difference", "resid", "stream"), ("patching", "denoise", "mlp_out", "block")]
-    readings += [("patching", "random_donor", "mlp_out", "block"), ("ablation", "mean", "attn_out", "block")]
+    readings += [("patching", "noise", "mlp_out", "block"), ("ablation", "mean", "attn_out", "block")]
     for contrast, between in (("change", 0.41), ("control_change", 0.83), ("difference_in_differences", 0.44)):
         if not control and contrast != "change":
             continue

@@ -7,7 +7,7 @@ function causalMeta(instrument, measure) { return VIEW.causal.meta[choiceName(in
 /** Whether a line is of the kinds, or of the family, that are shown. */
 function isShown(line) { return line.family === null ? shownKinds(state.kind).includes(line.kind) : ofFamily(line.family) === state.kind; }
 
-/** Selects for an intervention: measures without controls, then the sites and positions that this measure has. */
+/** Selects for an intervention: its measures, then the sites and positions that this measure has. */
 function causalControls() {
   const all = VIEW.causal.lines.filter((s) => s.instrument === state.inst);
   const offered = VIEW.labels.instruments[state.inst].measures;
@@ -15,7 +15,7 @@ function causalControls() {
   fillSelect($('measure'), offered.map((m) => ({ value: m, text: causalMeta(state.inst, m).label })), state.measure);
   const mine = all.filter((s) => s.measure === state.measure && isShown(s));
   const here = mine.length ? mine : all.filter((s) => s.measure === state.measure);
-  const sites = state.inst === 'knockout' ? [] : Object.keys(VIEW.causal.components).filter((c) => here.some((s) => s.component === c));
+  const sites = Object.keys(VIEW.causal.components).filter((c) => here.some((s) => s.component === c));
   if (sites.length && !sites.includes(state.site)) state.site = sites.includes(defaults.site) ? defaults.site : sites[0];
   fillSelect($('site'), sites.map((c) => ({ value: c, text: VIEW.causal.components[c] })), state.site);
   const order = unique(VIEW.causal.groups.flatMap((g) => g.positions));
@@ -31,7 +31,6 @@ function positionText(p) { return named('positions', p) || visible(p); }
 
 function causalCaption() {
   const instrument = VIEW.labels.instruments[state.inst];
-  const controls = state.inst === 'patching' && causalMeta('patching', state.measure) && causalMeta('patching', state.measure).references.length ? say('controls_flat') : '';
-  const more = { patching: controls + say('of_patching'), ablation: say('of_ablation'), knockout: say('of_knockout'), attribution: say('of_attribution') }[state.inst];
+  const more = { patching: say('of_patching'), ablation: say('of_ablation') }[state.inst];
   return say('curves_by_block', { instrument: instrument.label, says: instrument.says, more });
 }

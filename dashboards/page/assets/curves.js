@@ -1,6 +1,6 @@
 // How does each instrument's value change from layer to layer? Which of Python's figures the lists stand for.
 
-function isCausal(instrument) { return ['patching', 'ablation', 'knockout', 'attribution'].includes(instrument); }
+function isCausal(instrument) { return ['patching', 'ablation'].includes(instrument); }
 function kindsPresent() { return VIEW.labels.kinds.filter((k) => VIEW.verdict.kinds.some((v) => v.kind === k) || VIEW.series.some((s) => s.kind === k)); }
 function instrumentsPresent() { return Object.keys(VIEW.labels.instruments).filter((i) => VIEW.series.some((s) => s.instrument === i) || VIEW.causal.lines.some((s) => s.instrument === i)); }
 

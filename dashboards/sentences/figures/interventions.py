@@ -1,4 +1,4 @@
-"""Words in figures of interventions: curves by block with their controls, maps of position and block, effects of one pair."""
+"""Words in figures of interventions: curves by block, maps of position and block, effects of one pair."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from strata.dashboards.sentences.figures.positions import position_words
 from strata.dashboards.visible_text import visible
 from strata.experiments.locate.causal.blank_cells import Blank
 
-EXACT = "exact effect (activation patching)"
-NO_CONTROLS = "This site and position has no controls: they exist for contributions at named positions."
 NO_DAMAGE = "Damage on neutral text: not run for this method and site."
 DAMAGE_AXIS = "KL, nats a token"
 BLANKS: Mapping[Blank, str] = {
-    "beyond": "no window of blocks starts here",
     "unread": "can not matter: after the last block nothing carries this position on",
     "same": "can not matter: both prompts have the same token here",
     "not-run": NOT_RUN,
@@ -28,10 +25,9 @@ MOVED = "share of the difference moved"
 BLOCK_HOVER = "block %{x}: %{y:.2f}"
 
 
-def curves_title(instrument: str, measure: str, site: str | None, position: str) -> str:
+def curves_title(instrument: str, measure: str, site: str, position: str) -> str:
     """Of the curves by block."""
-    at = "" if site is None else f", {site}"
-    return f"{instrument}: {measure}{at}, {position_words(position)}"
+    return f"{instrument}: {measure}, {site}, {position_words(position)}"
 
 
 def pairs_counted(group: str, n_pairs: int, n_clusters: int) -> str:
@@ -49,11 +45,6 @@ def at_position(position: str) -> str:
     return f"at {position_words(position)}"
 
 
-def window_axis(window: int) -> str:
-    """What is counted along the blocks."""
-    return f"first block of a window of {window}" if window > 1 else "block"
-
-
 def pairs_of_kind(kind: str) -> str:
     """Whose means are shown."""
     return f"all {kind} pairs"
@@ -68,11 +59,6 @@ def map_note(single: bool, n: int, beyond: int, limit: float) -> str:
     """Beneath a map: of how many pairs, and how many cells lie beyond the colours."""
     on = "One pair" if single else f"Means over n {n} pairs at most; a position counts the pairs that have it"
     return on + (f"; {beyond} cells beyond ±{number(limit, 1)}" if beyond else "") + "."
-
-
-def window_words(block: int, window: int) -> str:
-    """`5`, or the blocks of a window, `5–7`."""
-    return f"{block}–{block + window - 1}" if window > 1 else f"{block}"
 
 
 def effect_words(value: float | None, low: float | None, high: float | None, n: int) -> str:

@@ -13,7 +13,6 @@ from strata.dashboards.sentences.cell_changes import (
     changed_words,
     short_place,
 )
-from strata.dashboards.sentences.localisation import ORDERED_KINDS
 from strata.dashboards.sentences.place_changes import (
     answered_counts,
     beyond_words,
@@ -32,7 +31,7 @@ from strata.dashboards.view.comparison.schema_cells import (
 )
 from strata.dashboards.view.schema_places import Choice
 from strata.dashboards.view.stage_panels import Outline, Panel, PanelCell
-from strata.experiments.items.schema import KINDS
+from strata.experiments.items.schema import KINDS, KNOWLEDGE_AND_REASONING
 from strata.experiments.results.cell_changes import CellComparison, ChangedCell
 from strata.experiments.results.comparison_tables import CELL_CHANGES, PLACE_CHANGES, CellChangeRow, PlaceChangeRow
 from strata.experiments.results.kinds import Localisation
@@ -126,7 +125,9 @@ def maps_of_models(run: ComparisonRun) -> MapsOfModels | None:
         return None
     differences = _differences(run)
     kinds = [
-        kind for kind in ORDERED_KINDS if kind in differences and all(kind in one.kinds for one in models.values())
+        kind
+        for kind in KNOWLEDGE_AND_REASONING
+        if kind in differences and all(kind in one.kinds for one in models.values())
     ]
     names = dict.fromkeys(name for localisation in models.values() for name, family in localisation.families.items() if family.cells)  # fmt: skip
     families = [name for name in names if of_family(name) in differences]

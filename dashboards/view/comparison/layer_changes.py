@@ -8,7 +8,7 @@ from typing import Literal
 from strata.dashboards.sentences.instruments import instrument_label
 from strata.dashboards.sentences.intervention_measures import COMPONENTS
 from strata.dashboards.sentences.layer_changes import CONTRASTS, NO_READING, change_aria, excluded_layers_words
-from strata.dashboards.view.causal_labels import order_measures, split_window
+from strata.dashboards.view.causal_labels import order_measures
 from strata.dashboards.view.choice_names import choice
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.gathered_lines import Columns, covers_zero, drawn_or_why, gathered
@@ -90,15 +90,9 @@ def reading_id(instrument: str, measure: str, position: str) -> str:
 
 
 def without_less_telling(changes: ChangesView) -> ChangesView:
-    """The more telling half of the readings, at least one, and their lines."""
-    ranked = sorted(changes.readings, key=_first_to_leave)
+    """The more telling half of the readings, at least one, and their lines: the lens before the interventions."""
+    ranked = sorted(changes.readings, key=lambda reading: not reading.instrument.startswith("lens."))
     kept = {reading.id for reading in ranked[: max(1, len(ranked) // 2)]}
     readings = tuple(reading for reading in changes.readings if reading.id in kept)
     lines = tuple(line for line in changes.lines if reading_id(line.instrument, line.measure, line.position) in kept)
     return changes.model_copy(update={"readings": readings, "lines": lines})
-
-
-def _first_to_leave(reading: ReadingView) -> tuple[bool, bool]:
-    """How soon a reading may go when the page grows too large: windows first, then all but denoise, excess and the lens."""
-    main = reading.instrument.startswith("lens.") or reading.measure in ("denoise", "excess")
-    return split_window(reading.measure)[1] > 1, not main

@@ -8,21 +8,19 @@ from strata.dashboards.sentences.localisation import located_or_why, order_sente
 from strata.dashboards.view.comparison.answers import estimate
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.schema_statements import HalvesView, LocationsView, LocationView, OrderView
-from strata.experiments.items.schema import Kind
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING, Kind
 from strata.experiments.results.cell_changes import LocationChange
 from strata.experiments.results.roles import BASE, Role
 from strata.experiments.statistics.equivalence import EQUIVALENCE_BOUND
 
-LOCATED_KINDS: tuple[Kind, ...] = ("knowledge", "reasoning")
-
 
 def build_locations(run: ComparisonRun) -> LocationsView:
     """Where each kind is located in each model, how far that moved, and in which order the kinds stand."""
-    kinds = [kind for kind in LOCATED_KINDS if run.was_asked(kind)]
+    kinds = [kind for kind in KNOWLEDGE_AND_REASONING if run.was_asked(kind)]
     return LocationsView(
         bound=EQUIVALENCE_BOUND,
         rows=tuple(_row(run, kind, role) for kind in kinds for role in run.others),
-        orders=_orders(run) if len(kinds) == len(LOCATED_KINDS) else (),
+        orders=_orders(run) if len(kinds) == len(KNOWLEDGE_AND_REASONING) else (),
     )
 
 
@@ -59,7 +57,7 @@ def build_halves(run: ComparisonRun) -> tuple[HalvesView, ...]:
             kind=kind, role=role, measure=measure, cut=halved.cut, whole=estimate(halved.whole),
             apart=estimate(halved.upper_minus_lower), reason="" if halved.why is None else why_no_half(halved.why),
         )
-        for kind in LOCATED_KINDS
+        for kind in KNOWLEDGE_AND_REASONING
         for role, by_measure in run.comparison.kind(kind).upper_minus_lower.items()
         for measure, halved in by_measure.items()
     )  # fmt: skip

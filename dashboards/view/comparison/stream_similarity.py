@@ -27,6 +27,7 @@ from strata.dashboards.view.comparison.gathered_lines import drawn_or_why, whole
 from strata.dashboards.view.comparison.schema_lines import SimilarityLine, SimilarityText, SimilarityView
 from strata.dashboards.view.labels import kind_order
 from strata.experiments.compare.similarity_falls import made_by_one_family
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 from strata.experiments.results.rows import text
 
 _KEY = ("contrast", "measure", "kind", "position")
@@ -65,7 +66,7 @@ def build_similarity(run: ComparisonRun) -> SimilarityView:
 
 def _is_told(line: SimilarityLine) -> bool:
     """CKA always, of the kinds that the page draws; the cosine where a dimension carries it."""
-    shown = line.kind in ("knowledge", "reasoning")
+    shown = line.kind in KNOWLEDGE_AND_REASONING
     return shown and (line.measure == "cka" or any(line.dominant))
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pyarrow.parquet as pq
 
 from strata.dashboards.number_formats import significant
+from strata.dashboards.sentences.shown_names import shown_name
 from strata.dashboards.sentences.sweep import (
     ACCURACY,
     CELLS_EFFECT,
@@ -179,4 +180,4 @@ def _label(checkpoint: str) -> str:
         dose = None
     if dose is not None:
         return f"{_label(dose.base)}~{dose.share:g}~{_label(dose.distilled)}"
-    return str(without_paths(checkpoint)).removeprefix("…/")
+    return shown_name(str(without_paths(checkpoint)).removeprefix("…/"))

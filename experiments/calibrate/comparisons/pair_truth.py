@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from strata.experiments.calibrate.comparisons.planted_pair import OF_ANSWERS, PlantedPair
 from strata.experiments.calibrate.truth import FamilyTruth, truth_of
-from strata.experiments.items.schema import Kind
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING, Kind
 
 _CLAIMS = {"table": -1, "lost": -1, "learnt": 1}
 
@@ -39,11 +39,10 @@ class PairTruth:
 def truth_of_pair(pair: PlantedPair) -> PairTruth:
     """Follows from the construction and the change alone."""
     before, after = truth_of(pair.base), truth_of(pair.second)
-    kinds: tuple[Kind, ...] = ("knowledge", "reasoning")
     sign = _CLAIMS.get(pair.change, 0)
     return PairTruth(
         n_layers=pair.base.n_layers,
-        claims={kind: sign if kind == pair.kind else 0 for kind in kinds},
+        claims={kind: sign if kind == pair.kind else 0 for kind in KNOWLEDGE_AND_REASONING},
         sources={pair.kind: tuple(before.families[name] for name in pair.families)} if pair.kind and pair.change in OF_ANSWERS else {},
         moved={
             name: MovedFamily(before.families[name], after.families[name])

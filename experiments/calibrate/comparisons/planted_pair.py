@@ -10,6 +10,7 @@ from typing import Literal
 from strata.experiments.calibrate.construction import ENTITIES, Construction, FamilyPlan, flaws
 from strata.experiments.calibrate.planted_checkpoint import checked_world
 from strata.experiments.calibrate.planted_facts import ANSWERS, World
+from strata.experiments.items.schema import KnowledgeOrReasoning
 from strata.probes.errors import StrataError
 
 Change = Literal["table", "moved", "learnt", "lost", "jitter", "filler", "format", "bias"]
@@ -44,7 +45,7 @@ class PlantedPair:
         return self.base.name
 
     @property
-    def kind(self) -> Literal["knowledge", "reasoning"] | None:
+    def kind(self) -> KnowledgeOrReasoning | None:
         """Of the families that change; None: none does."""
         return next((family.kind for family in self.base.families if family.name in self.families), None)
 

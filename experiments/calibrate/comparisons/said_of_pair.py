@@ -11,13 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from strata.experiments.calibrate.scored_summary import ScoredPart, ScoredPlace
-from strata.experiments.items.schema import Kind
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING, Kind
 from strata.experiments.results.comparison import ComparedKind, Comparison
 from strata.experiments.results.comparison_tables import CROSSED, LAYER_SWAPS, CrossedRow, LayerSwapRow
 from strata.experiments.results.roles import DISTILLED
 from strata.experiments.run.files import table_of
 
-_KINDS: tuple[Kind, ...] = ("knowledge", "reasoning")
 _MOST = 0.5
 """Of a change: what brings at least so much of it is named."""
 _CELLS: Mapping[tuple[str, str], str] = {
@@ -89,7 +88,7 @@ def said_of_pair(comparison: Comparison, run: Path) -> SaidOfPair:
     crossed = CROSSED.rows(table_of(run, CROSSED.name))
     cells = comparison.cells[DISTILLED]
     return SaidOfPair(
-        kinds={kind: _of_kind(comparison, kind, source_of(kind, swaps, crossed)) for kind in _KINDS},
+        kinds={kind: _of_kind(comparison, kind, source_of(kind, swaps, crossed)) for kind in KNOWLEDGE_AND_REASONING},
         moved=tuple(
             SaidMove(family=move.family, before=ScoredPlace.model_validate(move.before.model_dump()), after=ScoredPlace.model_validate(move.after.model_dump()))
             for move in cells.moved

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
-from typing import Literal
 
 from strata.experiments.calibrate.planted_items import filled
-from strata.experiments.items.schema import Item
+from strata.experiments.items.schema import Item, KnowledgeOrReasoning
 
-InventedKind = Literal["knowledge", "reasoning"]
 RELATIONS = ("emblem", "guardian", "mascot")
 OPERATIONS = ("fold", "press", "twist")
 TIMES = ("once", "twice")
@@ -39,7 +37,7 @@ SPAN = {"knowledge": "subject", "reasoning": "operand"}
 class Asked:
     """One prompt, its answer, and what they are made of."""
 
-    kind: InventedKind
+    kind: KnowledgeOrReasoning
     family: str
     frame: int
     entity: str
@@ -60,7 +58,7 @@ class Invented:
         if not (1 <= self.families <= len(RELATIONS) and len(ANIMALS) <= self.entities <= len(PEOPLE)):
             raise ValueError(f"{self.families} families of {self.entities} entities")
 
-    def of_family(self, kind: InventedKind, family: str) -> dict[tuple[str, str], str]:
+    def of_family(self, kind: KnowledgeOrReasoning, family: str) -> dict[tuple[str, str], str]:
         """Answer by (entity, how often); `how often` is empty for facts."""
         rng = Random(f"invented {self.seed} {kind} {family}")
         answers = rng.sample(ANIMALS if kind == "knowledge" else MATERIALS, len(ANIMALS))
@@ -81,7 +79,7 @@ class Invented:
                 for frame in range(len(FRAMES[kind])):
                     yield Asked(kind, family, frame, entity, second, answer)
 
-    def named(self) -> Iterator[tuple[InventedKind, str]]:
+    def named(self) -> Iterator[tuple[KnowledgeOrReasoning, str]]:
         """The families by kind."""
         yield from (("knowledge", name) for name in RELATIONS[: self.families])
         yield from (("reasoning", name) for name in OPERATIONS[: self.families])

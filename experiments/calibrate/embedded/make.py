@@ -20,11 +20,10 @@ from strata.experiments.calibrate.embedded.plant_files import RECORD, PlantRecor
 from strata.experiments.calibrate.embedded.reverting import reverted
 from strata.experiments.calibrate.embedded.sweep import EmbeddedPlan, plans_named
 from strata.experiments.calibrate.embedded.training import STEPS, Vectors, prepared, solve_windows, train_vectors
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 from strata.probes.checkpoints.embedded import NAMES
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.progress import Progress, silent
-
-KINDS = ("knowledge", "reasoning")
 
 
 def make_plants(  # eight parameters: the settings of a command, each with its default
@@ -57,12 +56,12 @@ def make_plants(  # eight parameters: the settings of a command, each with its d
         if time.monotonic() - started > seconds:
             break
         progress("plants", number, len(waiting), "plants")
-        for kind in KINDS:
+        for kind in KNOWLEDGE_AND_REASONING:
             if (kind, plan.blocks(kind)) not in trained:
                 trained[kind, plan.blocks(kind)] = train_vectors(
                     checkpoint.model, plan, kind, batch, streams, steps=steps, progress=progress
                 )
-        vectors = {kind: trained[kind, plan.blocks(kind)] for kind in KINDS}
+        vectors: dict[str, Vectors] = {kind: trained[kind, plan.blocks(kind)] for kind in KNOWLEDGE_AND_REASONING}
         changes, training = solve_windows(checkpoint.model, plan, vectors, batch, streams)
         stored = {block: change.stored() for block, change in changes.items()}
         record = PlantRecord(

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from strata.experiments.compare.cells.effect_changes import Column, EffectChanges
 from strata.experiments.compare.cells.measured_in_two import FamilyName
 from strata.experiments.compare.cells.place_changes import PlaceChange
-from strata.experiments.compare.cells.place_moved import ALPHA, NEARLY_ALL, place_moved
+from strata.experiments.compare.cells.place_moved import NEARLY_ALL, place_moved
 from strata.experiments.results.cell_changes import ChangedBlock, ChangedCell, ChangedPlace
 from strata.experiments.results.record import Measured
 from strata.experiments.statistics.holm import holm, holm_over_groups
+from strata.experiments.statistics.significance import ALPHA
 from strata.probes.interventions.cells import Cell
 
 Effects = Mapping[FamilyName, EffectChanges]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-ALPHA = 0.05
-"""Level of every test of a change, corrected for all that were made."""
+from strata.experiments.statistics.significance import ALPHA
+
 NEARLY_ALL = 0.95
 """Share of draws in which two places overlap from which on they are called one."""
 PlaceMoved = Literal["elsewhere", "same", "open"]

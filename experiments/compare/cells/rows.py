@@ -12,7 +12,7 @@ from strata.experiments.compare.cells.effect_changes import WHOLE, EffectChanges
 from strata.experiments.compare.cells.measured_in_two import FamilyName
 from strata.experiments.compare.cells.paired_families import PairedFamilies
 from strata.experiments.compare.cells.place_changes import PlaceChange
-from strata.experiments.items.schema import KINDS
+from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.results.cell_changes import Answered
 from strata.experiments.results.comparison_tables import CellChangeRow, PlaceChangeRow
 from strata.experiments.results.families import FamilyResult, Place
@@ -82,7 +82,7 @@ class ContrastRows:
                     method=_PAIRED.format(len(change.drawn.weights) - 1),
                 )  # fmt: skip
 
-    def _kind(self, kind: str, cell: Cell, members: list[EffectChanges]) -> Iterator[CellChangeRow]:
+    def _kind(self, kind: Kind, cell: Cell, members: list[EffectChanges]) -> Iterator[CellChangeRow]:
         if not members:
             return
         for block in (WHOLE, *range(members[0].before.by_draw[cell].shape[1])):

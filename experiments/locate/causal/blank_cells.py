@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 Blank = Literal[
-    "beyond",  # no window of blocks starts there
     "unread",  # after the last block nothing carries the position on
     "same",  # both prompts have the same token there
     "not-run",
@@ -15,14 +14,12 @@ SILENT = 1e-4
 
 
 def why_blank(
-    site: str, position: str, block: int, *, n_layers: int, window: int, effect: float | None, measured: bool
+    site: str, position: str, block: int, *, n_layers: int, effect: float | None, measured: bool
 ) -> Blank | None:
     """None: an effect stands there. `measured`: whether the site was edited at this position at all."""
-    if block > n_layers - window:
-        return "beyond"
     silent = effect is None or abs(effect) < SILENT
     last = block == n_layers - 1
-    if silent and window == 1 and last and site != "resid_pre" and position not in ("last", "all"):
+    if silent and last and site != "resid_pre" and position not in ("last", "all"):
         return "unread"
     if silent and measured and site == "resid_pre" and block == 0 and position == "last":
         return "same"

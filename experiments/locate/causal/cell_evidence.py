@@ -15,13 +15,13 @@ from strata.experiments.results.record import Measured
 from strata.experiments.statistics.few_cluster_correction import stretch
 from strata.experiments.statistics.holm import holm
 from strata.experiments.statistics.max_t import max_t_sign_flip
+from strata.experiments.statistics.significance import ALPHA
 from strata.experiments.statistics.window_effects import WindowEffects, cluster_means, curves_of
 from strata.probes.interventions.cells import Cell
 from strata.probes.statistics.bootstrap import MIN_CLUSTERS
 
 LEAST_EFFECT = 0.25
 """Lower bound of the whole cell's effect from which on it counts."""
-ALPHA = 0.05
 CUT = 0.25
 """Size of a cut from which on a cell's parts don't simply add up."""
 

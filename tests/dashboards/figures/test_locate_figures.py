@@ -64,12 +64,15 @@ def test_a_curve_is_that_of_the_view_with_its_band_and_its_baselines(report: Rep
     assert curves(report.view, reading, [Group("knowledge", "nobody")]) is None
 
 
-def test_kinds_and_controls_differ_in_dash_and_mark_so_that_grey_suffices(report: Report) -> None:
+def test_kinds_and_baselines_differ_in_dash_and_mark_so_that_grey_suffices(report: Report) -> None:
     edit = Edit("patching", "denoise", "mlp_out", "last")
-    drawn = causal_curves(report.view, edit, [Group("knowledge")])
-    assert drawn is not None
-    looks = [(t["line"]["dash"], t["marker"]["symbol"]) for t in drawn.data if t.get("name")]
-    assert len(looks) >= 4 and len(set(looks)) == len(looks)
+    reading = next(r for r in readings_of(report.view) if (r.instrument, r.measure) == ("probe.linear", "accuracy"))
+    kinds = causal_curves(report.view, edit, [Group("knowledge"), Group("reasoning")])
+    baselines = curves(report.view, reading, [Group("knowledge")])
+    for drawn, at_least in ((kinds, 2), (baselines, 4)):
+        assert drawn is not None
+        looks = [(t["line"]["dash"], t["marker"]["symbol"]) for t in drawn.data if t.get("name")]
+        assert len(looks) >= at_least and len(set(looks)) == len(looks)
 
 
 def test_depth_renames_layers_and_moves_nothing(figures: Figures, report: Report) -> None:
@@ -85,14 +88,14 @@ def test_depth_renames_layers_and_moves_nothing(figures: Figures, report: Report
 def test_a_cell_that_cannot_matter_looks_unlike_one_that_was_not_run(report: Report) -> None:
     pairs = pairs_shown(report.view)["kind:knowledge"]
     notes = {}
-    for measure in ("denoise", "random_donor"):
+    for measure in ("denoise", "noise"):
         drawn = causal_map(report.view, pairs, measure)
         assert drawn is not None
         notes[measure] = {str(row[-1]) for row in drawn.table.rows()}
     assert "token identity, not counted" in notes["denoise"] and any(
         "can not matter" in note for note in notes["denoise"]
     )
-    assert "not run" in notes["random_donor"]
+    assert "not run" in notes["noise"]
     assert causal_map(report.view, pairs, "denoise", "nowhere") is None
 
 

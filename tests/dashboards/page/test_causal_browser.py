@@ -1,4 +1,4 @@
-"""Do the causal views work in a real Chromium: controls beside the effect, damage beneath, three kinds of blank?"""
+"""Do the causal views work in a real Chromium: the effect, damage beneath, three kinds of blank?"""
 
 from __future__ import annotations
 
@@ -22,23 +22,12 @@ def _names(tab: Any, panel: str) -> list[str]:
     return names
 
 
-def test_the_effect_stands_first_and_denoising_beside_its_controls_with_n(tab: Any) -> None:
+def test_the_effect_stands_first_with_its_pairs_counted(tab: Any) -> None:
     assert tab.locator("#measure").input_value() == "effect"
     assert "highest at block 3" in tab.locator("#curves-panel .plotbox").get_attribute("aria-label")
     tab.locator("#measure").select_option("denoise")
     settled(tab)
-    names = " | ".join(_names(tab, "curves"))
-    for words in (
-        "knowledge · n 22 pairs",
-        "random donor · n 22 / 16",
-        "norm-matched noise",
-        "wrong position",
-    ):
-        assert words in names
-    dashes = tab.evaluate(
-        f"[...new Set({FIGURE.format('curves')}.data.filter((t) => /donor|norm|wrong/.test(t.name || '')).map((t) => t.line.dash))]"
-    )
-    assert len(dashes) == 3
+    assert "knowledge · n 22 pairs" in " | ".join(_names(tab, "curves"))
     assert "highest at block 3" in tab.locator("#curves-panel .plotbox").get_attribute("aria-label")
 
 
@@ -51,12 +40,6 @@ def test_ablation_has_its_damage_beneath_on_the_same_x_and_a_scale_of_its_own(ta
     )
     assert layout[0] == "x" and layout[2][1] < layout[1][0] and layout[3] is None
     assert any("damage on neutral text" in n for n in _names(tab, "curves"))
-    tab.locator("#inst").select_option("attribution")
-    settled(tab)
-    assert any("exact effect" in n for n in _names(tab, "curves"))
-    tab.locator("#inst").select_option("knockout")
-    settled(tab)
-    assert tab.locator("#curves-panel .plot").count() == 1
 
 
 def test_the_map_tells_three_blanks_apart_and_marks_token_identity(tab: Any) -> None:
@@ -74,7 +57,7 @@ def test_the_map_tells_three_blanks_apart_and_marks_token_identity(tab: Any) -> 
     assert zero == 0 and limits[1] >= 1
     ticks = tab.evaluate(f"{FIGURE.format('causal')}.data.find((t) => t.showscale).colorbar.ticktext")
     assert "1 = fully restored" in ticks
-    tab.locator("#cmeasure").select_option("random_donor")
+    tab.locator("#cmeasure").select_option("noise")
     settled(tab)
     tools.get_by_text("Show as table").click()
     assert "not run" in tab.locator("#causal-panel .astable tbody").inner_text()

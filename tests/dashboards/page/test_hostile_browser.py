@@ -14,7 +14,7 @@ from open_pages import opened, settled, shown_with
 from synthetic_run import write_synthetic_run
 
 from strata.dashboards.page import write_report
-from strata.dashboards.view.shown_names import LONGEST, shown_name
+from strata.dashboards.sentences.shown_names import LONGEST, shown_name
 
 pytestmark = pytest.mark.browser
 ENDLESS = "<b>&amp;" * 12_500

@@ -66,12 +66,12 @@ def test_a_word_is_explained_by_pointer_and_by_keys(tab: Any) -> None:
 
 
 def test_words_of_captions_that_change_are_marked_too_once_a_section(tab: Any) -> None:
-    shown_with(tab, "inst=knockout")
+    shown_with(tab, "inst=ablation")
     terms = tab.evaluate("[...document.querySelectorAll('#curves .term')].map((t) => t.dataset.term)")
-    assert "knockout" in terms and len(set(terms)) == len(terms)
+    assert "ablation" in terms and len(set(terms)) == len(terms)
     shown_with(tab, "inst=lens.logit")
     terms = tab.evaluate("[...document.querySelectorAll('#curves .term')].map((t) => t.dataset.term)")
-    assert "logit-lens" in terms and "knockout" not in terms
+    assert "logit-lens" in terms and "ablation" not in terms
     assert tab.locator("main .token .term, main bdi .term, main .plot .term").count() == 0, "only words of ours"
 
 

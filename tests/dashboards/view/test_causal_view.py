@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from synthetic_run import write_synthetic_run
@@ -13,10 +15,10 @@ from synthetic_run import write_synthetic_run
 from strata.dashboards.view import build_view, validate_view
 from strata.dashboards.view.causal import lines_of
 from strata.dashboards.view.causal_items import segments
-from strata.dashboards.view.causal_labels import measure_meta, order_measures, split_window
+from strata.dashboards.view.causal_labels import measure_meta, order_measures
 from strata.dashboards.view.schema_causal import Segment
 from strata.dashboards.view.tables import Asked
-from strata.experiments.results.locate_tables import CurveRow
+from strata.experiments.results.locate_tables import CURVES, CurveRow
 
 Json = dict[str, Any]
 
@@ -59,11 +61,11 @@ def test_positions_stand_in_prompt_order_and_replaced_ones_are_marked(view: Json
     group = next(g for g in view["causal"]["groups"] if g["id"] == "kind:knowledge")
     assert group["positions"] == ["subject", "spans", "last", "all"]
     assert group["identity"] == ["subject", "spans", "all"]
-    peak = group["peaks"]["excess"]["mlp_out"]
+    peak = group["peaks"]["denoise"]["mlp_out"]
     line = _line(
         view,
         instrument="patching",
-        measure="excess",
+        measure="denoise",
         component="mlp_out",
         kind="knowledge",
         family=None,
@@ -75,7 +77,7 @@ def test_positions_stand_in_prompt_order_and_replaced_ones_are_marked(view: Json
 
 
 def test_a_causal_cell_is_dimmed_exactly_where_its_interval_covers_zero_or_is_absent(view: Json) -> None:
-    drawn = next(m for m in view["maps"] if m["id"] == "patching.excess.spans")
+    drawn = next(m for m in view["maps"] if m["id"] == "patching.denoise.spans")
     seen = set()
     for row in drawn["rows"]:
         for value, low, high, dim in zip(row["value"], row["low"], row["high"], row["dim"], strict=True):
@@ -136,14 +138,28 @@ def test_pairs_that_were_not_intervened_on_are_counted_by_reason(view: Json, syn
     assert knowledge["excluded"] == [["not aligned token by token", 3], ["weak pair", 2]]
 
 
-def test_windows_and_methods_have_names() -> None:
-    assert split_window("denoise.window3") == ("denoise", 3)
-    assert split_window("window5") == ("", 5)
-    assert split_window("mean") == ("mean", 1)
-    assert "windows of 3 blocks" in measure_meta("patching", "denoise.window3").label
-    assert measure_meta("ablation", "specific.mean").method == "mean"
-    assert order_measures("patching", ["denoise.window3", "random_donor", "denoise"]) == [
-        "denoise",
-        "random_donor",
-        "denoise.window3",
+def test_measures_have_names_and_an_order() -> None:
+    assert measure_meta("ablation", "mean").label == "Mean ablation: drop of the logit difference"
+    assert measure_meta("damage", "zero").label == "Damage by zero ablation"
+    assert measure_meta("patching", "another").label == "another"
+    assert order_measures("ablation", ["zero", "another", "mean"]) == ["mean", "zero", "another"]
+
+
+def test_a_run_of_the_first_rule_shows_what_a_run_of_today_measures_and_nothing_else(tmp_path: Path) -> None:
+    run = write_synthetic_run(tmp_path / "run", first_rule=True)
+    shown = build_view(run).as_json()["causal"]
+    rows = CURVES.read(pq.read_table(run / "curves.parquet").to_pylist())
+    like = next(row for row in rows if row.instrument == "patching")
+    only_then = [
+        ("knockout", "window5"),
+        ("attribution", "denoise"),
+        ("patching", "random_donor"),
+        ("ablation", "wrong.mean"),
     ]
+    rows += [replace(like, instrument=instrument, measure=measure) for instrument, measure in only_then]
+    pq.write_table(CURVES.of_rows(rows), run / "curves.parquet")
+    profiles = pq.read_table(run / "profiles.parquet")
+    more = profiles.slice(0, 1).set_column(2, "measure", pa.array(["random_donor"]))
+    assert profiles.column_names[2] == "measure"
+    pq.write_table(pa.concat_tables([profiles, more]), run / "profiles.parquet")
+    assert build_view(run).as_json()["causal"] == shown

@@ -9,7 +9,6 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from strata.experiments.calibrate.embedded.asked_prompts import AskedBatch, batch_of
 from strata.experiments.calibrate.embedded.invented import Invented, items_of, prompt_of
 from strata.experiments.calibrate.embedded.low_rank import added, down_projection
-from strata.experiments.calibrate.embedded.make import KINDS
 from strata.experiments.calibrate.embedded.plant_files import SHIPPED, PlantRecord, read_plant, write_plant
 from strata.experiments.calibrate.embedded.plant_truth import flaws, truth_of
 from strata.experiments.calibrate.embedded.reverting import Reverted, What, Where, reverted
@@ -17,6 +16,7 @@ from strata.experiments.calibrate.embedded.sweep import SWEEP, EmbeddedPlan, pla
 from strata.experiments.calibrate.embedded.training import Training, Vectors, prepared, solve_windows
 from strata.experiments.calibrate.shipped_plant import SAMPLED, embedded_plants, readied
 from strata.experiments.calibrate.written_checkpoint import SPECIAL, tokenizer
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 from strata.probes.errors import StrataError
 
 WORLD = Invented(families=2, entities=12)
@@ -38,10 +38,13 @@ def test_each_window_writes_its_answers_at_one_position_and_nothing_elsewhere(
         num_attention_heads=4, num_key_value_heads=4, max_position_embeddings=32, initializer_range=0.15,
     )).eval()  # fmt: skip
     batch, streams = prepared(model, asked)
-    answers = {kind: batch.answers[(batch.learns_facts > 0) == (kind == "knowledge")].unique() for kind in KINDS}
+    answers = {
+        kind: batch.answers[(batch.learns_facts > 0) == (kind == "knowledge")].unique()
+        for kind in KNOWLEDGE_AND_REASONING
+    }
     vectors = {kind: Vectors(ids, torch.randn(len(ids), 64), 0) for kind, ids in answers.items()}
     changes, training = solve_windows(model, PLAN, vectors, batch, streams)
-    assert set(training) == set(KINDS) and set(changes) == {1, 2, 3}
+    assert set(training) == set(KNOWLEDGE_AND_REASONING) and set(changes) == {1, 2, 3}
     read: dict[int, torch.Tensor] = {}
     for block in changes:
         down_projection(model, block).register_forward_pre_hook(
@@ -49,7 +52,7 @@ def test_each_window_writes_its_answers_at_one_position_and_nothing_elsewhere(
         )
     with torch.no_grad(), added(model, changes):
         model(batch.ids)
-    for kind in KINDS:
+    for kind in KNOWLEDGE_AND_REASONING:
         own = (batch.learns_facts > 0) == (kind == "knowledge")
         for block in PLAN.blocks(kind):
             written = changes[block](read[block])
@@ -74,11 +77,11 @@ def answered(what: What, where: Where, kind: str, right: float, margin: float) -
 def test_truth_is_where_taking_the_window_away_takes_the_answers_away() -> None:
     facts = [("everywhere", 0.1, -3.0), ("span", 0.2, -2.0), ("last", 1.0, 4.5), ("elsewhere", 1.0, 5.0)]
     operations = [("everywhere", 0.2, -2.0), ("span", 1.0, 5.0), ("last", 0.3, -2.0), ("elsewhere", 1.0, 5.0)]
-    rows = [answered("nothing", "everywhere", kind, 1.0, 5.0) for kind in KINDS]
+    rows = [answered("nothing", "everywhere", kind, 1.0, 5.0) for kind in KNOWLEDGE_AND_REASONING]
     rows += [answered("facts", where, "knowledge", right, margin) for where, right, margin in facts]
     rows += [answered("operations", where, "reasoning", right, margin) for where, right, margin in operations]
     rows += [answered("operations", "everywhere", "knowledge", 1.0, 5.0)]
-    training = {kind: Training(8, 1.0, 5.0) for kind in KINDS}
+    training = {kind: Training(8, 1.0, 5.0) for kind in KNOWLEDGE_AND_REASONING}
     true = PlantRecord(plan=PLAN, world=WORLD, training=training, reverted=(*rows, answered("facts", "everywhere", "reasoning", 1.0, 5.0)))  # fmt: skip
     truth = truth_of(true)
     assert {name: (family.cell, family.blocks) for name, family in truth.families.items()} == {

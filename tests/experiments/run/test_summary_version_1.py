@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from strata.experiments.run.summary_version_1 import KEYS, SCHEMA, is_first, rows_as_read, spellings, summary_as_read
+from strata.experiments.results.locate_tables import ProfileRow
+from strata.experiments.run.summary_version_1 import (
+    KEYS,
+    SCHEMA,
+    is_first,
+    rows_as_read,
+    spellings,
+    still_measured,
+    summary_as_read,
+)
 
 
 def test_keys_and_counted_reasons_get_todays_names_and_places_are_withdrawn() -> None:
@@ -29,18 +38,32 @@ def test_keys_and_counted_reasons_get_todays_names_and_places_are_withdrawn() ->
 
 
 @pytest.mark.parametrize("today", ["patching", "ablation"])
-def test_rows_of_older_tables_get_todays_names_windows_included(today: str) -> None:
+def test_rows_of_older_tables_get_todays_names(today: str) -> None:
     older = spellings(today)[1]
-    rows = [{"instrument": older, "measure": "mean.window3", "kind": older}, {"instrument": today, "measure": None}]
+    rows = [{"instrument": older, "measure": "mean", "kind": older}, {"instrument": today, "measure": None}]
     assert rows_as_read(rows) == [
-        {"instrument": today, "measure": "mean.window3", "kind": older},
+        {"instrument": today, "measure": "mean", "kind": older},
         {"instrument": today, "measure": None},
     ]
 
 
 def test_ablation_to_nothing_is_called_zero_in_rows_of_any_age() -> None:
-    rows = [{"instrument": "ablation", "measure": name} for name in ("skip", "specific.skip", "zero.window3", "mean")]
-    assert [row["measure"] for row in rows_as_read(rows)] == ["zero", "specific.zero", "zero.window3", "mean"]
+    rows = [{"instrument": "ablation", "measure": name} for name in ("skip", "zero", "mean")]
+    assert [row["measure"] for row in rows_as_read(rows)] == ["zero", "zero", "mean"]
+
+
+def test_measures_of_the_first_rule_alone_are_skipped_and_all_others_kept() -> None:
+    kept = [("patching", "denoise"), ("patching", "gained"), ("ablation", "mean"), ("damage", "zero"), ("lens.logit", "rank"), ("probe", "excess")]  # fmt: skip
+    gone = [
+        ("patching", "denoise.window3"), ("patching", "excess"), ("patching", "norm_matched_noise"), ("patching", "wrong_position"),
+        ("ablation", "specific.zero"), ("ablation", "beyond_damage.mean"), ("ablation", "wrong.mean"), ("ablation", "resample"),
+        ("damage", "mean.window3"), ("knockout", "window5"), ("attribution", "denoise"),
+    ]  # fmt: skip
+    rows = [
+        ProfileRow(item="a", instrument=instrument, measure=measure, component="mlp_out", position="last", layer=0, value=0.5)
+        for instrument, measure in (*kept, *gone)
+    ]  # fmt: skip
+    assert [(row.instrument, row.measure) for row in still_measured(rows)] == kept
 
 
 def test_a_run_of_the_first_rule_is_known_by_a_setting_that_decides_nothing_any_more() -> None:

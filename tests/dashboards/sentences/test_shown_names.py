@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from campaign.hostile_names import LOCATED, renamed
 from hypothesis import given
 from hypothesis import strategies as st
+from synthetic_comparison import write_synthetic_comparison
 from synthetic_run import write_synthetic_run
 
-from strata.dashboards.page import write_report
-from strata.dashboards.view.shown_names import LONGEST, shown_name, with_shown_names
+from strata.dashboards.page import write_comparison, write_report
+from strata.dashboards.sentences.shown_names import LONGEST, shown_name, with_shown_names
 
 MUCH = 500_000
 """Bytes by which a page may grow for a name of 90,000 letters; it holds each of its names hundreds of times."""
@@ -36,3 +38,12 @@ def test_a_page_with_an_endless_name_is_hardly_larger(tmp_path: Path) -> None:
     for what, name in LOCATED.items():
         page = write_report(renamed(plain, tmp_path / "renamed", name, "<b>" * 30_000))
         assert page.stat().st_size < size + MUCH, what
+
+
+def test_a_comparison_with_a_model_of_an_endless_name_names_it_in_short(tmp_path: Path) -> None:
+    plain = write_synthetic_comparison(tmp_path / "plain", hostile=False)
+    size = write_comparison(plain).stat().st_size
+    run = renamed(plain, tmp_path / "renamed", "/home/someone/models/distilled", "a" * 100_000)
+    assert write_comparison(run).stat().st_size < size + MUCH
+    view = json.loads((run / "view.json").read_text())
+    assert {len(model["label"]) <= LONGEST for model in view["models"]} == {True} and len(view["run"]["title"]) < 600

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import TypeVar
 
-from strata.dashboards.sentences.page_parts import cut_name
-
 LONGEST = 400
 """Letters. An item file may give a name half as many; a tokenizer sets its tokens no limit."""
 _KEPT = 300
@@ -18,7 +16,7 @@ def shown_name(text: str) -> str:
     if len(text) <= LONGEST:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return cut_name(text[:_KEPT], len(text), digest)
+    return f"{text[:_KEPT]}… ({len(text):,} letters, {digest})"
 
 
 def with_shown_names(value: Value) -> Value:
