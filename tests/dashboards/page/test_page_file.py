@@ -135,3 +135,11 @@ def test_a_page_for_one_prompt_carries_its_tokens_and_facts(synthetic: Path) -> 
     assert "someone" not in page
     assert "&lt;think&gt;" in page and "<dd>float32</dd>" in page
     assert len(page.encode()) < 1_750_000
+
+
+def test_what_a_kill_left_of_an_earlier_page_is_taken_away(tmp_path: Path) -> None:
+    run = write_synthetic_run(tmp_path / "run", hostile=False, without={"probes", "tuned", "format_check"})
+    left = run / ".view.json.4194304.part"
+    left.write_text("{")
+    write_report(run)
+    assert not left.exists() and not list(run.glob("*.part"))
