@@ -24,7 +24,7 @@ from strata.probes.prompts.batching import pad
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.prompts.texts import LAST, Text, prompts_of
 from strata.probes.site_names import Sites, sites_of
-from strata.probes.verification.before_measuring_once import admit_once
+from strata.probes.verification.before_measuring import admit
 from strata.probes.whole_numbers import as_whole_number
 
 ALL = "all"
@@ -119,7 +119,7 @@ def run_request(
     infinite or undefined.
     """
     budget = BatchBudget.for_device(checkpoint.device, batch_tokens)
-    admit_once(checkpoint, request.prompts, progress=progress)
+    admit(checkpoint, request.prompts, any_prompts=True, progress=progress)
     batches = capture_batches(
         TorchHooks(checkpoint),
         [request.prompts[row] for row in rows],

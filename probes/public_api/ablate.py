@@ -31,7 +31,7 @@ from strata.probes.public_api.edit_options import (
 )
 from strata.probes.public_api.questions import texts_asked
 from strata.probes.rerun.run_edits import Component
-from strata.probes.verification.before_measuring_once import admit_once
+from strata.probes.verification.before_measuring import admit
 from strata.probes.whole_numbers import whole_number
 
 _COMPONENTS: tuple[Component, ...] = ("block_out", "attn_out", "mlp_out")
@@ -125,7 +125,7 @@ def ablate(  # twelve parameters: a call of the public interface, each with a de
         for encoded_item in encoded
     ]
     require_places("text", places, [target.clean for target in targets])
-    admit_once(checkpoint, [target.clean for target in targets], progress=progress)
+    admit(checkpoint, [target.clean for target in targets], any_prompts=True, progress=progress)
 
     lines = [
         Ablation(name, part, place, size) for name in methods for part in parts for place in places for size in sizes

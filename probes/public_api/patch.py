@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_args
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -34,14 +34,15 @@ from strata.probes.public_api.edit_options import (
 from strata.probes.public_api.patching_result import PatchingResult, counted_reasons
 from strata.probes.public_api.questions import Asked, pairs_asked
 from strata.probes.rerun.run_edits import COMPONENTS
-from strata.probes.verification.before_measuring_once import admit_once
+from strata.probes.verification.before_measuring import admit
 from strata.probes.verification.intervention_self_tests import run_causal_self_tests
-from strata.probes.verification.model_self_tests import require_passed
+from strata.probes.verification.model_self_tests import SelfTest, require_passed
 
 Direction = Literal["denoise", "noise", "both"]
 
-_TESTED: WeakSet[Checkpoint] = WeakSet()
-"""Checkpoints that passed the self-tests of interventions: these are about the model, not about the pairs."""
+_TESTED: WeakKeyDictionary[Checkpoint, tuple[SelfTest, ...]] = WeakKeyDictionary()
+"""What the gate said of each checkpoint when it passed the self-tests of interventions: these are about the model, not about the
+pairs, so they are made again only where the gate makes its own again."""
 
 
 @undisturbed()
@@ -104,10 +105,15 @@ def patch(  # twelve parameters: a call of the public interface, each with a def
         for pair in (pair_of(encoded_item, encoded_item.item.group) for encoded_item in encoded)
     ]
     require_places("pair", places, [pair.clean for pair in given])
-    admit_once(checkpoint, [prompt for pair in given for prompt in (pair.clean, pair.foil)], progress=progress)
-    if checkpoint not in _TESTED:
+    admitted = admit(
+        checkpoint,
+        [prompt for pair in given for prompt in (pair.clean, pair.foil)],
+        any_prompts=True,
+        progress=progress,
+    )
+    if _TESTED.get(checkpoint) is not admitted:
         require_passed(run_causal_self_tests(checkpoint, given))
-        _TESTED.add(checkpoint)
+        _TESTED[checkpoint] = admitted
 
     clean, corrupted = torch.full((2, len(given)), torch.nan)
     widths = {line: len(starts_of(line.window, blocks, checkpoint.n_layers)) for line in lines}

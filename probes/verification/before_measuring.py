@@ -16,6 +16,7 @@ from strata.probes.rerun.why_whole import is_other
 from strata.probes.verification.model_self_tests import (
     FiniteLogits,
     SelfTest,
+    beginnings_of,
     logits_sha256,
     require_passed,
     run_self_tests,
@@ -27,6 +28,10 @@ from strata.probes.verification.shape_check import check_shapes
 class _Passed:
     prompts: int
     """Their hash: there may be a hundred thousand."""
+    beginnings: Sequence[Prompt]
+    """Of the few prompts whose logits tell whether the model is still the one that passed."""
+    longest: int
+    """Tokens of the longest prompt."""
     logits: str
     tests: tuple[SelfTest, ...]
 
@@ -40,23 +45,30 @@ def admit(
     prompts: Sequence[Prompt],
     *,
     backend: Backend | None = None,
+    any_prompts: bool = False,
     record: Callable[[Sequence[SelfTest]], None] = lambda tests: None,
     progress: Progress = silent,
 ) -> tuple[SelfTest, ...]:
     """Checks the shapes of everything that is read (of a model on a server there is nothing to look at), then runs the self-tests on `prompts`: all that will be measured.
 
-    A checkpoint that has passed on the same prompts, and still gives the same logits at the beginnings of some, isn't tested again.
+    A checkpoint that has passed on the same prompts, and still gives the same logits at the beginnings of some, isn't tested again:
+    the very results of the last time are returned. `any_prompts`: other prompts will do, if the longest was as long as these are;
+    for calls that a person makes one after another, each with texts of its own.
     `record` is given the results before one of them can stop the run. Raises NotSupportedError for an architecture that
     isn't read rightly, SelfTestError for one whose logits are no numbers, which is the fault of its weights.
     """
     if not checkpoint.is_elsewhere:
         check_shapes(checkpoint)
     passed = None if is_other(backend) else _PASSED.get(checkpoint)
-    asked = hash(tuple(tuple(prompt.ids) for prompt in prompts))
-    if passed is not None and passed.prompts == asked and passed.logits == logits_sha256(checkpoint, prompts):
+    asked, longest = (
+        hash(tuple(tuple(prompt.ids) for prompt in prompts)),
+        max((len(prompt.ids) for prompt in prompts), default=0),
+    )
+    covered = passed is not None and (passed.prompts == asked or (any_prompts and passed.longest >= longest))
+    if passed is not None and covered and passed.logits == logits_sha256(checkpoint, passed.beginnings):
         tests = passed.tests
     else:
-        tests = run_self_tests(checkpoint, prompts, backend=backend, progress=progress)
+        passed, tests = None, run_self_tests(checkpoint, prompts, backend=backend, progress=progress)
     record(tests)
     failed = [test for test in tests if not test.passed]
     if any(isinstance(test, FiniteLogits) for test in failed):
@@ -74,8 +86,9 @@ def admit(
             f"({len(failed)} of {len(tests)} self-tests failed)",
             "Do not trust numbers from this model; `strata verify` shows which backend differs at which site",
         )
-    if not is_other(backend):
-        _PASSED[checkpoint] = _Passed(asked, logits_sha256(checkpoint, prompts), tests)
+    if passed is None and not is_other(backend):
+        beginnings = beginnings_of(prompts)
+        _PASSED[checkpoint] = _Passed(asked, beginnings, longest, logits_sha256(checkpoint, beginnings), tests)
     return tests
 
 

@@ -66,7 +66,7 @@ def run_self_tests(
     if not prompts:
         raise ValueError("self-tests need at least one prompt")
     backend = backend or TorchHooks(checkpoint)
-    bench = _Bench(checkpoint, backend, _spread(prompts), _ends(prompts))
+    bench = _Bench(checkpoint, backend, beginnings_of(prompts), _ends(prompts))
     results: list[SelfTest] = []
     tests = (
         _logits_are_finite,
@@ -94,9 +94,19 @@ def run_self_tests(
     return tuple(results)
 
 
-def logits_sha256(checkpoint: Checkpoint, prompts: Sequence[Prompt]) -> str:
-    """Of the logits that torch hooks read in one small forward pass, over the first tokens that the self-tests look at."""
-    read = TorchHooks(checkpoint).read(pad(_spread(prompts), checkpoint.pad_id), [], logits=True)
+def beginnings_of(prompts: Sequence[Prompt]) -> list[Prompt]:
+    """The first tokens of a few of `prompts`, of the most different lengths, the shortest first: of these, the same again."""
+    cut = [Prompt(prompt.key, prompt.ids[:_MOST_TOKENS]) for prompt in prompts]
+    by_length = sorted(cut, key=lambda prompt: len(prompt.ids))
+    if len(by_length) <= _MOST_PROMPTS:
+        return by_length
+    step = (len(by_length) - 1) / (_MOST_PROMPTS - 1)
+    return [by_length[round(index * step)] for index in range(_MOST_PROMPTS)]
+
+
+def logits_sha256(checkpoint: Checkpoint, beginnings: Sequence[Prompt]) -> str:
+    """Of the logits that torch hooks read in one small forward pass over the first tokens that the self-tests look at."""
+    read = TorchHooks(checkpoint).read(pad(beginnings, checkpoint.pad_id), [], logits=True)
     assert read.logits is not None
     return sha256(read.logits.float().cpu().contiguous().numpy().tobytes()).hexdigest()
 
@@ -162,15 +172,6 @@ class _Bench:
 
     def put(self, site: Site, values: Float[Tensor, "item token d_model"]) -> SiteEdit:
         return SiteEdit(site, self.everywhere, values)
-
-
-def _spread(prompts: Sequence[Prompt]) -> list[Prompt]:
-    cut = [Prompt(prompt.key, prompt.ids[:_MOST_TOKENS]) for prompt in prompts]
-    by_length = sorted(cut, key=lambda prompt: len(prompt.ids))
-    if len(by_length) <= _MOST_PROMPTS:
-        return by_length
-    step = (len(by_length) - 1) / (_MOST_PROMPTS - 1)
-    return [by_length[round(index * step)] for index in range(_MOST_PROMPTS)]
 
 
 def _ends(prompts: Sequence[Prompt]) -> list[Prompt]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from tiny_models import tiny_checkpoint, tiny_model, tiny_tokenizer
 from torch import nn
 
+from strata.probes.capture.capture_texts import capture
 from strata.probes.checkpoints import block_description
 from strata.probes.checkpoints import open_spec as opening
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -18,6 +20,10 @@ from strata.probes.checkpoints.open_spec import checkpoint_from, open_checkpoint
 from strata.probes.checkpoints.stretched_rope import embed_row_by_row, thresholds_of
 from strata.probes.errors import NotSupportedError, SelfTestError, StrataError
 from strata.probes.prompts.prompt import Prompt
+from strata.probes.public_api import patch as patching
+from strata.probes.public_api.ablate import ablate
+from strata.probes.public_api.patch import patch
+from strata.probes.public_api.read_lens import logit_lens
 from strata.probes.verification import before_measuring
 from strata.probes.verification.architectures.plain_forward import PlainModel
 from strata.probes.verification.architectures.tiny_checkpoint import save_tiny
@@ -25,6 +31,18 @@ from strata.probes.verification.architectures.verdict import random_prompts
 from strata.probes.verification.before_measuring import admit
 from strata.probes.verification.model_self_tests import SelfTest, run_self_tests
 from strata.probes.verification.shape_check import check_shapes
+
+
+def ablate_two(checkpoint: Checkpoint, texts: Sequence[str]) -> object:
+    return ablate(checkpoint, texts, [" x", " y"], method="zero")
+
+
+def patch_two(checkpoint: Checkpoint, texts: Sequence[str]) -> object:
+    one, other = texts
+    # Either way round: the model prefers one of the answers after the one text, whichever that is.
+    pairs = [(one, " x", other, " y"), (one, " y", other, " x")]
+    return patch(checkpoint, pairs, components="block_out", least_difference=0)
+
 
 SHORT = [Prompt("a", tuple(range(5, 11))), Prompt("b", tuple(range(5, 9)))]
 LENGTH = "streams do not depend on how long the prompts beside and before them are"
@@ -167,6 +185,52 @@ def test_what_has_passed_is_not_tested_again_until_something_of_it_changes(monke
     checkpoint.blocks[1].register_forward_hook(lambda module, args, output: output * 1.01)
     with pytest.raises(NotSupportedError, match="fails the self-test"):
         admit(checkpoint, SHORT)
+
+
+@pytest.mark.parametrize("call", [capture, logit_lens, ablate_two, patch_two], ids=lambda call: call.__name__)
+def test_a_model_that_was_changed_between_two_calls_is_refused(call: Callable[..., object]) -> None:
+    checkpoint = tiny_checkpoint("llama")
+    capture(checkpoint, ["a b c d e f g h"])
+    call(checkpoint, ["a b c d e", "a b h d e"])
+    checkpoint.blocks[1].register_forward_hook(lambda module, args, output: output * 1.01)
+    with pytest.raises(NotSupportedError, match="fails the self-test"):
+        call(checkpoint, ["a b c d e", "a b h d e"])
+
+
+def test_one_test_serves_calls_on_other_texts_that_are_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint, run, lengths = tiny_checkpoint("llama"), before_measuring.run_self_tests, list[int]()
+
+    def noted(checkpoint: Checkpoint, prompts: Sequence[Prompt], **options: Any) -> tuple[SelfTest, ...]:
+        lengths.append(max(len(prompt.ids) for prompt in prompts))
+        return run(checkpoint, prompts, **options)
+
+    monkeypatch.setattr(before_measuring, "run_self_tests", noted)
+    short, long = Prompt("a", (5, 6, 7)), Prompt("b", (9, 8, 7, 6, 5))
+    first = admit(checkpoint, [long], any_prompts=True)
+    assert admit(checkpoint, [short], any_prompts=True) is first and lengths == [5]
+    admit(checkpoint, [short])
+    assert lengths == [5, 3], "a run is tested on its own prompts"
+    admit(checkpoint, [long], any_prompts=True)
+    assert lengths == [5, 3, 5], "longer than what was tested last"
+    admit(checkpoint, [long])
+    assert lengths == [5, 3, 5], "a call's test on these very prompts serves a run"
+
+
+def test_the_tests_of_interventions_are_made_again_with_those_of_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint, made = tiny_checkpoint("llama"), list[Checkpoint]()
+    run = patching.run_causal_self_tests
+
+    def counted(checkpoint: Checkpoint, pairs: Any) -> tuple[SelfTest, ...]:
+        made.append(checkpoint)
+        return run(checkpoint, pairs)
+
+    monkeypatch.setattr(patching, "run_causal_self_tests", counted)
+    patch_two(checkpoint, ["a b c d e", "a b h d e"])
+    patch_two(checkpoint, ["a b h d e", "a b c d e"])
+    assert len(made) == 1
+    checkpoint.blocks[0].mlp.up_proj.weight[0, 0] += 1.0
+    patch_two(checkpoint, ["a b c d e", "a b h d e"])
+    assert len(made) == 2
 
 
 def test_weights_that_give_no_numbers_are_not_the_architectures_fault() -> None:
