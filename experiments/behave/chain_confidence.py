@@ -39,10 +39,7 @@ from strata.experiments.results.confidence_summary import (
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.thinking_summary import StepSource
 from strata.experiments.statistics.probability_calibration import brier_score
-from strata.probes.backends.batched_reads import BatchBudget
-from strata.probes.backends.contract import Backend
-from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.progress import Progress, silent
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap
 from strata.probes.statistics.onset import onset
 from strata.probes.statistics.share import cluster_share, share_by_layer
@@ -78,15 +75,11 @@ class MeasuredChainConfidence:
 
 
 def read_chain_options(
-    checkpoint: Checkpoint,
-    backend: Backend,
+    reader: ModelReader,
     frame: ThinkFrame,
     chained: Sequence[Chained],
     folder: Path,
     run_id: str,
-    *,
-    budget: BatchBudget | None = None,
-    progress: Progress = silent,
 ) -> ChainOptions | None:
     """Of the problems with two options or more that fit the model's context. None: there are none. What is in `folder` isn't run again."""
     offered = [one for one in chained if len(one.problem.choices) > 1]
@@ -99,13 +92,13 @@ def read_chain_options(
         for one in offered
         for name, text in _texts(one).items()
     ]  # fmt: skip
-    encoded, _ = encode_items(items, checkpoint, checkpoint.max_context)
+    encoded, _ = encode_items(items, reader.checkpoint, reader.checkpoint.max_context)
     sets = {one.key: OptionSet(one, None) for one in encoded if _scored(one)}
     kept = [one for one in offered if {_key(one, "none"), _key(one, "steps")} <= set(sets)]
     asked = [sets[key] for one in kept for name in BEHIND if (key := _key(one, name)) in sets]
     if not asked:
         return None
-    readings = read_options(checkpoint, backend, asked, folder, run_id, budget=budget, progress=progress)
+    readings = read_options(reader, asked, folder, run_id)
     judged = judged_options(readings, "own")
     row = {one.item.key: place for place, one in enumerate(asked)}
     behind: dict[Behind, Judged] = {}

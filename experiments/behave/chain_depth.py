@@ -25,11 +25,9 @@ from strata.experiments.results.estimates import Estimated
 from strata.experiments.run.stream_shard import Shard
 from strata.experiments.statistics.depth_decay import DecayTest, depth_decay
 from strata.probes.activation_store import ActivationStore
-from strata.probes.backends.batched_reads import BatchBudget, capture_batches
-from strata.probes.backends.contract import Backend
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import NO_TOKEN, read_lens
-from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap
 from strata.probes.statistics.onset import onset
 from strata.probes.statistics.share import cluster_share
@@ -80,23 +78,17 @@ def asked_chains(checkpoint: Checkpoint, prompt_prefix: str, per_depth: int, see
 
 
 def read_chains(
-    checkpoint: Checkpoint,
-    backend: Backend,
+    reader: ModelReader,
     chains: Sequence[AskedChain],
     store: ActivationStore,
-    *,
-    budget: BatchBudget | None = None,
-    progress: Progress = silent,
 ) -> ChainReadings:
     """Runs every prompt that isn't in `store` yet; who the links reach is read at every stream through the logit lens."""
+    checkpoint = reader.checkpoint
     prompts = {one.prompts[asked].key: (one, one.prompts[asked]) for one in chains for asked in ASKED}
     todo = [pair for key, pair in prompts.items() if key not in store]
     most = max(DEPTHS)
     with Shard(store, (checkpoint.n_layers + 1) * most * 4) as shard:
-        for batch in capture_batches(
-            backend, [prompt.prompt for _, prompt in todo], pad_id=checkpoint.pad_id, device=checkpoint.device, positions=["last"],
-            budget=budget, keep_on_device=True, progress=progress, stage="chains",
-        ):  # fmt: skip
+        for batch in reader.batches([prompt.prompt for _, prompt in todo], stage="chains"):
             members = [todo[row] for row in batch.rows]
             targets = {
                 _RIGHT: torch.tensor([prompt.answer_id for _, prompt in members]),

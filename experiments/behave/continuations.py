@@ -12,11 +12,9 @@ from jaxtyping import Float
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.run.stream_shard import Shard
 from strata.probes.activation_store import ActivationStore
-from strata.probes.backends.batched_reads import BatchBudget, capture_batches
-from strata.probes.backends.contract import Backend, Site, streams_of
-from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.backends.contract import Site, streams_of
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.lens.logit import NO_TOKEN, read_lens
-from strata.probes.progress import Progress, silent
 from strata.probes.prompts.prompt import Prompt
 
 Ids = tuple[int, ...]
@@ -46,28 +44,24 @@ class Continuation:
         return self.prompt.key
 
 
-def read_continuations(  # 9 parameters: what is run, what is read of it and how it is batched vary apart from each other
-    checkpoint: Checkpoint,
-    backend: Backend,
+def read_continuations(
+    reader: ModelReader,
     continuations: Sequence[Continuation],
     store: ActivationStore,
     *,
     last_stream_only: bool = False,
-    budget: BatchBudget | None = None,
-    progress: Progress = silent,
     stage: str,
 ) -> Float[np.ndarray, "continuation stream"]:
     """Log-probability in nats through the logit lens, at streams 0..L, or at L alone. What is in `store` isn't run again."""
+    checkpoint = reader.checkpoint
     sites = streams_of(checkpoint.n_layers)
     if last_stream_only:
         sites = (Site("resid_post", checkpoint.n_layers - 1),)
     todo = [one for one in continuations if one.key not in store]
     longest = max((len(one.ids) for one in todo), default=0)
     with Shard(store, len(sites) * 4) as shard:
-        for batch in capture_batches(
-            backend, [one.prompt for one in todo], pad_id=checkpoint.pad_id, device=checkpoint.device, sites=sites,
-            positions=[str(step) for step in range(longest)], budget=budget, keep_on_device=True, progress=progress, stage=stage,
-        ):  # fmt: skip
+        prompts, places = [one.prompt for one in todo], [str(step) for step in range(longest)]
+        for batch in reader.batches(prompts, sites=sites, positions=places, stage=stage):
             members = [todo[row] for row in batch.rows]
             most = max(len(one.ids) for one in members)
             ids = torch.tensor([(one.ids + (NO_TOKEN,) * most)[:most] for one in members])

@@ -25,10 +25,7 @@ from strata.experiments.results.behaviour_tables import BehaviourItemRow, Behavi
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.thinking_summary import InformationGain, StepControl, StepSource
 from strata.probes.activation_store import ActivationStore
-from strata.probes.backends.batched_reads import BatchBudget
-from strata.probes.backends.contract import Backend
-from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.progress import Progress, silent
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.statistics.bootstrap import (
     MIN_CLUSTERS,
     Estimate,
@@ -81,19 +78,17 @@ class MeasuredGain:
     layers: list[BehaviourLayerRow]
 
 
-def read_steps(  # 9 parameters: what is run, what is read of it and how it is batched vary apart from each other
-    checkpoint: Checkpoint,
-    backend: Backend,
+def read_steps(
+    reader: ModelReader,
     frame: ThinkFrame,
     chained: Sequence[Chained],
     folder: Path,
     run_id: str,
     *,
-    budget: BatchBudget | None = None,
-    progress: Progress = silent,
     stage: str = "steps",
 ) -> list[StepReadings]:
     """Of those that fit the model's context, with all their steps and controls. What is in `folder` isn't run again."""
+    checkpoint = reader.checkpoint
     every: dict[str, Continuation] = {}
     lengths: dict[str, int] = {}
     for one in chained:
@@ -114,13 +109,10 @@ def read_steps(  # 9 parameters: what is run, what is read of it and how it is b
     whole = {f"{one.problem.id}\0{name}" for one in chained for name in ("0", str(one.n_steps), *one.controls)}
     ends = [it for key, it in every.items() if key in whole]
     middle = [it for key, it in every.items() if key not in whole]
-    by_stream = read_continuations(
-        checkpoint, backend, ends, ActivationStore(folder / "ends", {"run": run_id}), budget=budget, progress=progress, stage=stage
-    )  # fmt: skip
+    by_stream = read_continuations(reader, ends, ActivationStore(folder / "ends", {"run": run_id}), stage=stage)
     at_last = read_continuations(
-        checkpoint, backend, middle, ActivationStore(folder / "middle", {"run": run_id}), last_stream_only=True, budget=budget,
-        progress=progress, stage=stage,
-    )  # fmt: skip
+        reader, middle, ActivationStore(folder / "middle", {"run": run_id}), last_stream_only=True, stage=stage
+    )
     read = dict(zip([it.key for it in ends], by_stream, strict=True))
     last = {key: float(values[-1]) for key, values in read.items()}
     last |= dict(zip([it.key for it in middle], at_last[:, 0].tolist(), strict=True))

@@ -23,11 +23,8 @@ from strata.experiments.items.round_robin import round_robin
 from strata.experiments.items.schema import Kind
 from strata.experiments.run.stream_shard import Shard
 from strata.probes.activation_store import ActivationStore
-from strata.probes.backends.batched_reads import BatchBudget, capture_batches
-from strata.probes.backends.contract import Backend
-from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.lens.logit import NO_TOKEN, read_lens
-from strata.probes.progress import Progress, silent
 
 Whose = Literal["own", "other"]
 WHOSE: tuple[Whose, ...] = ("own", "other")
@@ -92,22 +89,18 @@ def asked_sets(sets: Sequence[OptionSet], per_kind: int) -> list[OptionSet]:
 
 
 def read_options(
-    checkpoint: Checkpoint,
-    backend: Backend,
+    reader: ModelReader,
     sets: Sequence[OptionSet],
     folder: Path,
     run_id: str,
-    *,
-    budget: BatchBudget | None = None,
-    progress: Progress = silent,
 ) -> OptionReadings:
     """Log-probability of every option at every stream, through the logit lens. What is in the stores in `folder` isn't run again."""
     most = max(len(one.options(whose)) for one in sets for whose in WHOSE)
-    shape = (len(sets), checkpoint.n_layers + 1, most)
+    shape = (len(sets), reader.checkpoint.n_layers + 1, most)
     readings = {whose: np.full(shape, np.nan) for whose in WHOSE}
     first = [one for one in sets if one.item.choice_ids is not None]
     first_store = ActivationStore(folder / "first-tokens", {"run": run_id, "options": most})
-    _read_first_tokens(checkpoint, backend, first, most, first_store, budget, progress)
+    _read_first_tokens(reader, first, most, first_store)
     row = {one.item.key: index for index, one in enumerate(sets)}
     if first:
         kept = first_store.read("log_probs", [one.item.key for one in first]).double().numpy()
@@ -115,10 +108,8 @@ def read_options(
             for column, whose in enumerate(WHOSE):
                 readings[whose][row[one.item.key]] = kept[index, :, column * most : (column + 1) * most]
     whole = [option for one in sets if one.item.choice_ids is None for option in _whole_options(one)]
-    sums = read_continuations(
-        checkpoint, backend, [option.continuation for option in whole], ActivationStore(folder / "whole-options", {"run": run_id}),
-        budget=budget, progress=progress, stage="whole options",
-    )  # fmt: skip
+    whole_store = ActivationStore(folder / "whole-options", {"run": run_id})
+    sums = read_continuations(reader, [option.continuation for option in whole], whole_store, stage="whole options")
     for option, summed in zip(whole, sums, strict=True):
         readings[option.whose][row[option.item], :, option.option] = summed
     return OptionReadings(tuple(sets), readings["own"], readings["other"])
@@ -131,20 +122,15 @@ def _form(item: EncodedItem) -> tuple[str, str, int | None]:
 
 
 def _read_first_tokens(
-    checkpoint: Checkpoint,
-    backend: Backend,
+    reader: ModelReader,
     sets: Sequence[OptionSet],
     most: int,
     store: ActivationStore,
-    budget: BatchBudget | None,
-    progress: Progress,
 ) -> None:
+    checkpoint = reader.checkpoint
     todo = [one for one in sets if one.item.key not in store]
     with Shard(store, (checkpoint.n_layers + 1) * 2 * most * 4) as shard:
-        for batch in capture_batches(
-            backend, [one.item.prompt for one in todo], pad_id=checkpoint.pad_id, device=checkpoint.device, positions=["last"],
-            budget=budget, keep_on_device=True, progress=progress, stage="options",
-        ):  # fmt: skip
+        for batch in reader.batches([one.item.prompt for one in todo], stage="options"):
             members = [todo[row] for row in batch.rows]
             ids = torch.tensor([_padded_ids(one.item, most) + _padded_ids(one.other, most) for one in members])
             targets = {str(column): ids[:, column] for column in range(2 * most)}

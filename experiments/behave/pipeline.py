@@ -36,6 +36,7 @@ from strata.experiments.run.manifest import BatchRecord, ItemsRecord, JsonObject
 from strata.experiments.run.self_test_record import note_tests
 from strata.experiments.run.summary_file import behaviour_summary_of
 from strata.probes.backends.batched_reads import BatchBudget
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
@@ -79,7 +80,10 @@ def behave(
             summary = behaviour_summary_of(run.read_object("summary.json", BEHAVE_SCHEMA))
         else:
             own = items is not None
-            summary = _stages(run, checkpoint, config, questions, offered, controls, own_items=own)
+            budget = BatchBudget.for_device(checkpoint.device, controls.batch_tokens)
+            reader = ModelReader(checkpoint, TorchHooks(checkpoint), budget, controls.progress)
+            summary = _stages(run, reader, config, questions, offered, own_items=own)
+            run.manifest.batch = BatchRecord(tokens=budget.tokens, halvings=budget.halvings)
         status = "done"
         if not controls.keep_activations:
             shutil.rmtree(out / "activations", ignore_errors=True)
@@ -90,26 +94,23 @@ def behave(
 
 def _stages(
     run: RunDirectory,
-    checkpoint: Checkpoint,
+    reader: ModelReader,
     config: BehaveConfig,
     questions: Questions,
     offered: list[OptionSet],
-    controls: RunControls,
     *,
     own_items: bool,
 ) -> BehaviourSummary:
+    checkpoint = reader.checkpoint
     run.measured_here(str(checkpoint.device))
-    backend = TorchHooks(checkpoint)
-    budget = BatchBudget.for_device(checkpoint.device, controls.batch_tokens)
     with run.stage("self-tests"):
-        admit(checkpoint, [one.prompt for one in questions.encoded], backend=backend, record=partial(note_tests, run))
+        prompts = [one.prompt for one in questions.encoded]
+        admit(checkpoint, prompts, backend=reader.backend, record=partial(note_tests, run))
     confidence = MeasuredConfidence({}, [], [])
     sets = asked_sets(offered, config.confidence_items)
     if sets:
         with run.stage("options"):
-            readings = read_options(
-                checkpoint, backend, sets, run.path / "activations", run.run_id, budget=budget, progress=controls.progress
-            )  # fmt: skip
+            readings = read_options(reader, sets, run.path / "activations", run.run_id)
         with run.stage("confidence"):
             confidence = measure_confidence(
                 readings, draws=config.draws, null_draws=config.null_draws, seed=config.seed
@@ -118,26 +119,22 @@ def _stages(
         pressed, not_pressed = pressed_items(
             checkpoint, questions.encoded, questions.prompt_prefix, config.pressure_items
         )
-        margins = read_margins(
-            checkpoint, backend, pressed, pressure_store(run.path / "activations", run.run_id), budget=budget,
-            progress=controls.progress,
-        )  # fmt: skip
+        margins = read_margins(reader, pressed, pressure_store(run.path / "activations", run.run_id))
         pressure = measure_pressure(pressed, margins, draws=config.draws, seed=config.seed)
     with run.stage("pressure, interventions"):
         pairs = pressed_pairs(checkpoint, pressed, margins, questions.prompt_prefix, config.pressure_pairs)
         cells = carried(
-            run, checkpoint, pairs, most=config.pressure_pairs, draws=config.draws, seed=config.seed, progress=controls.progress
+            run, checkpoint, pairs, most=config.pressure_pairs, draws=config.draws, seed=config.seed, progress=reader.progress
         )  # fmt: skip
     with run.stage("chains"):
-        chains = _chains(run, checkpoint, backend, config, questions, budget, controls, own_items=own_items)
+        chains = _chains(run, reader, config, questions, own_items=own_items)
     chain_items, chain_layers = (chains.items, chains.layers) if isinstance(chains, MeasuredChains) else ([], [])
     with run.stage("thinking"):
-        stage = ThinkingStage(run, checkpoint, backend, config, budget, controls.progress)
+        stage = ThinkingStage(run, reader, config)
         thought = stage.measure(questions, from_file=own_items)
     with run.stage("tables"):
         run.write_rows(BEHAVIOUR_ITEMS, [*confidence.items, *pressure.items, *chain_items, *thought.items])
         run.write_rows(BEHAVIOUR_LAYERS, [*confidence.layers, *pressure.layers, *chain_layers, *thought.layers])
-    run.manifest.batch = BatchRecord(tokens=budget.tokens, halvings=budget.halvings)
     identity = checkpoint.identity
     summary = BehaviourSummary(
         run=run.run_id,
@@ -167,25 +164,17 @@ def _stages(
     return summary
 
 
-def _chains(  # eight parameters: what a stage takes
-    run: RunDirectory,
-    checkpoint: Checkpoint,
-    backend: TorchHooks,
-    config: BehaveConfig,
-    questions: Questions,
-    budget: BatchBudget,
-    controls: RunControls,
-    *,
-    own_items: bool,
+def _chains(
+    run: RunDirectory, reader: ModelReader, config: BehaveConfig, questions: Questions, *, own_items: bool
 ) -> MeasuredChains | WhyNoChains:
     """Chains of one to five links, or why none are asked."""
     if own_items or not config.chain_items:
         return "own-items" if own_items else "not-asked"
-    chains = asked_chains(checkpoint, questions.prompt_prefix, config.chain_items, config.seed)
+    chains = asked_chains(reader.checkpoint, questions.prompt_prefix, config.chain_items, config.seed)
     if not chains:
         return "no-pairs"
     store = chain_store(run.path / "activations", run.run_id)
-    readings = read_chains(checkpoint, backend, chains, store, budget=budget, progress=controls.progress)
+    readings = read_chains(reader, chains, store)
     return measure_chain_depth(
         chains, readings, draws=config.draws, null_draws=config.null_draws, seed=config.seed
     )  # fmt: skip

@@ -23,11 +23,8 @@ from strata.experiments.results.behaviour_tables import BehaviourItemRow, Behavi
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.run.stream_shard import Shard
 from strata.probes.activation_store import ActivationStore
-from strata.probes.backends.batched_reads import BatchBudget, capture_batches
-from strata.probes.backends.contract import Backend
-from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.lens.logit import read_lens
-from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import MIN_CLUSTERS, Estimate, cluster_bootstrap
 from strata.probes.statistics.onset import Onset, onset
 from strata.probes.statistics.share import change_of_shares, cluster_share
@@ -42,24 +39,18 @@ OVERTAKES = "first of three streams in a row at which the 95 % lower bound of lo
 
 
 def read_margins(
-    checkpoint: Checkpoint,
-    backend: Backend,
+    reader: ModelReader,
     pressed: Sequence[Pressed],
     store: ActivationStore,
-    *,
-    budget: BatchBudget | None = None,
-    progress: Progress = silent,
 ) -> Margins:
     """Runs every prompt that isn't in `store` yet and reads right and wrong at every stream through the logit lens."""
+    checkpoint = reader.checkpoint
     if not pressed:
         return {prefill: np.empty((0, checkpoint.n_layers + 1)) for prefill in PREFILLS}
     prompts = [one.prompts[prefill] for one in pressed for prefill in PREFILLS]
     todo = [one for one in prompts if one.key not in store]
     with Shard(store, (checkpoint.n_layers + 1) * 4) as shard:
-        for batch in capture_batches(
-            backend, [one.prompt for one in todo], pad_id=checkpoint.pad_id, device=checkpoint.device, positions=["last"],
-            budget=budget, keep_on_device=True, progress=progress, stage="pressure",
-        ):  # fmt: skip
+        for batch in reader.batches([one.prompt for one in todo], stage="pressure"):
             members = [todo[row] for row in batch.rows]
             right = torch.tensor([one.answer_id for one in members])
             wrong = torch.tensor([one.foil_id or 0 for one in members])

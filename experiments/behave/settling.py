@@ -20,11 +20,8 @@ from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.thinking_summary import Pace, Settling
 from strata.experiments.run.stream_shard import Shard
 from strata.probes.activation_store import ActivationStore
-from strata.probes.backends.batched_reads import BatchBudget, capture_batches
-from strata.probes.backends.contract import Backend
-from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.lens.logit import read_lens
-from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import cluster_bootstrap
 from strata.probes.statistics.share import share_by_layer
 
@@ -51,17 +48,13 @@ class SettlingOfGroup:
     rows: list[BehaviourLayerRow]
 
 
-def read_settled(  # 9 parameters: what is run, what is read of it and how it is batched vary apart from each other
-    checkpoint: Checkpoint,
-    backend: Backend,
+def read_settled(
+    reader: ModelReader,
     frame: ThinkFrame,
     problems: Sequence[ThinkingProblem],
     rows: Sequence[BehaviourAnswerRow],
     folder: Path,
     run_id: str,
-    *,
-    budget: BatchBudget | None = None,
-    progress: Progress = silent,
 ) -> Settled:
     """Of the problems that slow answers solve in the first draw. What is in `folder` isn't run again."""
     first = [row for row in rows if row.draw == 0 and row.condition == "slow"]
@@ -77,9 +70,10 @@ def read_settled(  # 9 parameters: what is run, what is read of it and how it is
         Item(id=f"{one.id}\0{pace}", kind=one.kind, family=one.family, domain="", prompt=frame.closed(one.question, chain), answer=frame.answer(one.answer))
         for one, pace, chain in asked
     ]  # fmt: skip
+    checkpoint = reader.checkpoint
     encoded, _ = encode_items(items, checkpoint, checkpoint.max_context)
     store = ActivationStore(folder / "settling", {"run": run_id})
-    _read(checkpoint, backend, [one for one in encoded if one.key not in store], store, budget, progress)
+    _read(reader, [one for one in encoded if one.key not in store], store)
     if not encoded:
         return Settled({})
     ids = store.read("likeliest", [one.key for one in encoded]).numpy()
@@ -143,18 +137,9 @@ def _settles(ids: Int[np.ndarray, " stream"]) -> int:
     return int(len(ids) - np.logical_and.accumulate((ids == ids[-1])[::-1]).sum())
 
 
-def _read(
-    checkpoint: Checkpoint,
-    backend: Backend,
-    encoded: Sequence[EncodedItem],
-    store: ActivationStore,
-    budget: BatchBudget | None,
-    progress: Progress,
-) -> None:
+def _read(reader: ModelReader, encoded: Sequence[EncodedItem], store: ActivationStore) -> None:
+    checkpoint = reader.checkpoint
     with Shard(store, (checkpoint.n_layers + 1) * 4) as shard:
-        for batch in capture_batches(
-            backend, [one.prompt for one in encoded], pad_id=checkpoint.pad_id, device=checkpoint.device, positions=["last"],
-            budget=budget, keep_on_device=True, progress=progress, stage="settling",
-        ):  # fmt: skip
+        for batch in reader.batches([one.prompt for one in encoded], stage="settling"):
             reading = read_lens(checkpoint.readout, batch.values, {}, ranked=(), top_k=1)
             shard.add([encoded[row].key for row in batch.rows], {"likeliest": reading.top_ids[:, :, 0, 0].int()})

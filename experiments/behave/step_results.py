@@ -16,10 +16,7 @@ from strata.experiments.behave.thinking_problems import with_others
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.schema import Item
 from strata.probes.activation_store import ActivationStore
-from strata.probes.backends.batched_reads import BatchBudget
-from strata.probes.backends.contract import Backend
-from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.progress import Progress, silent
+from strata.probes.backends.model_reader import ModelReader
 
 
 @dataclass(frozen=True)
@@ -41,15 +38,11 @@ class _Result:
 
 
 def read_results(
-    checkpoint: Checkpoint,
-    backend: Backend,
+    reader: ModelReader,
     frame: ThinkFrame,
     chains: Sequence[JudgedChain],
     folder: Path,
     run_id: str,
-    *,
-    budget: BatchBudget | None = None,
-    progress: Progress = silent,
 ) -> Mapping[str, ResultReading]:
     """By problem: of the last true step of each chain, where another problem has one with another result. What is in `folder` isn't run again."""
     pairs = list(_pairs(chains))
@@ -61,12 +54,10 @@ def read_results(
         for result, other in pairs
         for name, word in (("own", result.word), ("other", other.word))
     ]  # fmt: skip
-    encoded, _ = encode_items(items, checkpoint, checkpoint.max_context)
+    encoded, _ = encode_items(items, reader.checkpoint, reader.checkpoint.max_context)
     behind = [Continuation.of_answer(one) for one in encoded]
-    read = read_continuations(
-        checkpoint, backend, behind, ActivationStore(folder / "results", {"run": run_id}), budget=budget, progress=progress,
-        stage="step results",
-    )  # fmt: skip
+    store = ActivationStore(folder / "results", {"run": run_id})
+    read = read_continuations(reader, behind, store, stage="step results")
     values = dict(zip([one.key for one in behind], read, strict=True))
     found = {}
     for result, _other in pairs:

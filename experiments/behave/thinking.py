@@ -38,10 +38,7 @@ from strata.experiments.results.thinking_summary import (
     WhyNoThinking,
 )
 from strata.experiments.run.directory import RunDirectory
-from strata.probes.backends.batched_reads import BatchBudget
-from strata.probes.backends.contract import Backend
-from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.progress import Progress
+from strata.probes.backends.model_reader import ModelReader
 
 _NO_STEPS: dict[StepSource, Literal["no-written-steps", "never-thinks"]] = {
     "written": "no-written-steps",
@@ -64,14 +61,11 @@ class ThinkingStage:
     def __init__(
         self,
         run: RunDirectory,
-        checkpoint: Checkpoint,
-        backend: Backend,
+        reader: ModelReader,
         config: BehaveConfig,
-        budget: BatchBudget,
-        progress: Progress,
     ) -> None:
-        self.directory, self.checkpoint, self.backend = run, checkpoint, backend
-        self.config, self.budget, self.progress = config, budget, progress
+        self.directory, self.reader, self.config = run, reader, config
+        self.checkpoint = reader.checkpoint
 
     def measure(self, questions: Questions, *, from_file: bool) -> MeasuredThinking:
         """Writes the table of answers; a finished one is not made again. What can't be measured is told by its code."""
@@ -107,14 +101,10 @@ class ThinkingStage:
             )
         rows = self._answers(frame, asked)
         folder, run_id, seeded = self._folder, self.directory.run_id, {"draws": config.draws, "seed": config.seed}
-        settled = read_settled(
-            self.checkpoint, self.backend, frame, asked, rows, folder, run_id, budget=self.budget, progress=self.progress
-        )  # fmt: skip
+        settled = read_settled(self.reader, frame, asked, rows, folder, run_id)
         fast_slow = measure_fast_slow(asked, rows, settled, **seeded)
         judged = judged_chains(asked, rows, config.steps)
-        results = read_results(
-            self.checkpoint, self.backend, frame, judged, folder, run_id, budget=self.budget, progress=self.progress
-        )
+        results = read_results(self.reader, frame, judged, folder, run_id)
         index = measure_index(judged, results, **seeded)
         items, layers = [*fast_slow.items, *index.items], [*fast_slow.layers, *index.layers]
         gains: dict[StepSource, dict[Kind, InformationGain]] = {}
@@ -126,10 +116,7 @@ class ThinkingStage:
             "own": with_own_steps(asked, rows, config.steps),
         }
         for source, chained in sources.items():
-            readings = read_steps(
-                self.checkpoint, self.backend, frame, chained, folder / source, run_id, budget=self.budget, progress=self.progress,
-                stage=f"{source} steps",
-            )  # fmt: skip
+            readings = read_steps(self.reader, frame, chained, folder / source, run_id, stage=f"{source} steps")
             if len(readings) < len(chained):
                 steps_too_long[source] = len(chained) - len(readings)
             if not readings:
@@ -138,10 +125,7 @@ class ThinkingStage:
             measured = measure_gain(readings, source, **seeded)
             gains[source] = dict(measured.kinds)
             items, layers = [*items, *measured.items], [*layers, *measured.layers]
-            options = read_chain_options(
-                self.checkpoint, self.backend, frame, chained, folder / f"{source} options", run_id, budget=self.budget,
-                progress=self.progress,
-            )  # fmt: skip
+            options = read_chain_options(self.reader, frame, chained, folder / f"{source} options", run_id)
             if options is not None:
                 sure = measure_chain_confidence(options, source, null_draws=config.null_draws, **seeded)
                 confidence[source] = dict(sure.kinds)
@@ -156,7 +140,7 @@ class ThinkingStage:
         config = self.config
         if not self.directory.finished(f"{BEHAVIOUR_ANSWERS.name}.parquet"):
             writing = Writing(config.chain_tokens, config.samples, config.drawn_at, config.seed, config.steps)
-            written = written_rows(self.checkpoint, frame, problems, writing, self.progress)
+            written = written_rows(self.checkpoint, frame, problems, writing, self.reader.progress)
             self.directory.write_rows(BEHAVIOUR_ANSWERS, written)
         return self.directory.read_rows(BEHAVIOUR_ANSWERS)
 

@@ -37,6 +37,7 @@ from strata.experiments.questions import questions_for
 from strata.experiments.results.calibration import FamilyPower, PlaceOfAll, SubsetTally
 from strata.experiments.results.families import FamilyResult, Place
 from strata.experiments.run.controls import RunControls
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.progress import Progress, silent
@@ -125,9 +126,8 @@ def _selected(
         config = replace(config, families=tuple(dict.fromkeys(encoded_item.item.family for encoded_item in encoded)))
     with TemporaryDirectory() as run:
         behaviour = ask(checkpoint, config, Path(run) / "run", items=items, controls=RunControls(progress=progress))
-    return select_pairs(
-        checkpoint, TorchHooks(checkpoint), encoded, behaviour, most=most_pairs, seed=config.seed, progress=progress
-    )
+    reader = ModelReader(checkpoint, TorchHooks(checkpoint), progress=progress)
+    return select_pairs(reader, encoded, behaviour, most=most_pairs, seed=config.seed)
 
 
 def _of_family(

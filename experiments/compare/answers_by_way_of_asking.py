@@ -23,8 +23,9 @@ from strata.experiments.results.rows import Row, integer
 from strata.experiments.results.ways_of_asking import AS_ASKED, WAYS, Way
 from strata.experiments.run.controls import RunControls
 from strata.experiments.run.directory import RunDirectory
-from strata.probes.backends.batched_reads import BatchBudget, capture_batches
+from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.backends.contract import Site
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import NO_TOKEN, read_lens
@@ -65,8 +66,8 @@ def asked_rows(
     `stored`: what the model's own run has read of the items as they are asked; without it they are asked that way too.
     `prompt_prefix` stands before all of them already.
     """
-    backend = TorchHooks(checkpoint)
     budget = BatchBudget.for_device(checkpoint.device, batch_tokens)
+    reader = ModelReader(checkpoint, TorchHooks(checkpoint), budget, progress)
     opening = opening_tokens(checkpoint)
     rows: list[AskedRow] = []
     by_prompt: dict[tuple[str, str], AskedRow] = {}
@@ -80,8 +81,8 @@ def asked_rows(
             by_prompt |= dict(_stored_rows(model, there, stored, checkpoint, opening))
             encoded = [encoded_item for encoded_item in encoded if not stored.answers(encoded_item)]
         if encoded:
-            full = full_choice_log_probs(checkpoint, backend, encoded, budget=budget)
-            found = dict(_read(checkpoint, backend, encoded, opening, budget, progress, f"{model} {way}"))
+            full = full_choice_log_probs(replace(reader, progress=silent), encoded)
+            found = dict(_read(reader, encoded, opening, f"{model} {way}"))
             for encoded_item in encoded:
                 item = encoded_item.item
                 row = _row(model, way, encoded_item, checkpoint, found[item.id], full.get(item.id))
@@ -137,22 +138,14 @@ class _Found:
 
 
 def _read(
-    checkpoint: Checkpoint,
-    backend: TorchHooks,
-    encoded: Sequence[EncodedItem],
-    opening: Sequence[int],
-    budget: BatchBudget,
-    progress: Progress,
-    stage: str,
+    reader: ModelReader, encoded: Sequence[EncodedItem], opening: Sequence[int], stage: str
 ) -> Iterator[tuple[str, _Found]]:
     """By item id. Targets are answer, foil, then the choices."""
+    checkpoint = reader.checkpoint
+    last_stream = Site("resid_post", checkpoint.n_layers - 1)
     prompts = [_with_its_end(encoded_item) for encoded_item in encoded]
     n_choices = max(len(encoded_item.choice_ids or ()) for encoded_item in encoded)
-    for batch in capture_batches(
-        backend, prompts, pad_id=checkpoint.pad_id, device=checkpoint.device,
-        sites=[Site("resid_post", checkpoint.n_layers - 1)], positions=("last", _BEFORE), budget=budget,
-        keep_on_device=True, progress=progress, stage=stage,
-    ):  # fmt: skip
+    for batch in reader.batches(prompts, sites=[last_stream], positions=("last", _BEFORE), stage=stage):
         members = [encoded[row] for row in batch.rows]
         targets = torch.tensor([_targets(encoded_item, n_choices) for encoded_item in members])
         names = ["answer", "foil", *(str(column) for column in range(n_choices))]

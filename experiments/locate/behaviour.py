@@ -19,11 +19,10 @@ from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.locate_summary import FamilyBehaviour
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.probes.activation_store import ActivationStore
-from strata.probes.backends.batched_reads import BatchBudget, capture_batches
-from strata.probes.backends.contract import Backend, Site
+from strata.probes.backends.contract import Site
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import NO_TOKEN, read_lens
-from strata.probes.progress import Progress, silent
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.statistics.bootstrap import Estimate
 from strata.probes.statistics.share import cluster_share
@@ -125,14 +124,7 @@ def without_unanswered_families(
     return [replace(row, reason=why) if (row.kind, row.family) in lost and row.used else row for row in rows]
 
 
-def full_choice_log_probs(
-    checkpoint: Checkpoint,
-    backend: Backend,
-    encoded: Sequence[EncodedItem],
-    *,
-    budget: BatchBudget | None = None,
-    progress: Progress = silent,
-) -> dict[str, list[float]]:
+def full_choice_log_probs(reader: ModelReader, encoded: Sequence[EncodedItem]) -> dict[str, list[float]]:
     """Summed log-probability of each whole choice, for items whose choices share their scored tokens."""
     prompts: list[Prompt] = []
     continuations: list[tuple[int, ...]] = []
@@ -146,13 +138,12 @@ def full_choice_log_probs(
             continuations.append(ids)
     if not prompts:
         return {}
+    checkpoint = reader.checkpoint
     longest = max(len(ids) for ids in continuations)
+    last_stream = Site("resid_post", checkpoint.n_layers - 1)
+    places = [str(step) for step in range(longest)]
     sums: dict[int, float] = {}
-    for batch in capture_batches(
-        backend, prompts, pad_id=checkpoint.pad_id, device=checkpoint.device,
-        sites=[Site("resid_post", checkpoint.n_layers - 1)], positions=[str(step) for step in range(longest)],
-        budget=budget, keep_on_device=True, progress=progress, stage="choices",
-    ):  # fmt: skip
+    for batch in reader.batches(prompts, sites=[last_stream], positions=places, stage="choices"):
         targets = torch.tensor([(continuations[row] + (NO_TOKEN,) * longest)[:longest] for row in batch.rows])
         reading = read_lens(checkpoint.readout, batch.values, {"choice": targets}, ranked=(), top_k=1)
         totals = reading.log_prob("choice")[:, 0].nansum(-1)
@@ -173,9 +164,9 @@ def _described(item: Item) -> BehaviourRow:
 def measured_answer(
     encoded_item: EncodedItem,
     checkpoint: Checkpoint,
-    log_probs: Float[Tensor, target],
+    log_probs: Float[Tensor, " target"],
     rank: int,
-    choices: Float[Tensor, choice],
+    choices: Float[Tensor, " choice"],
     full: Sequence[float] | None,
     likeliest: int,
 ) -> MeasuredAnswer:

@@ -17,12 +17,11 @@ from strata.experiments.locate.null_prompts import other_prompts
 from strata.experiments.locate.reading_positions import PLACES, places_of
 from strata.experiments.run.stream_shard import Shard
 from strata.probes.activation_store import ActivationStore
-from strata.probes.backends.batched_reads import BatchBudget, CapturedBatch, capture_batches
-from strata.probes.backends.contract import Backend
+from strata.probes.backends.batched_reads import CapturedBatch
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.lenses import Lens
 from strata.probes.lens.logit import NO_TOKEN, read_lens
-from strata.probes.progress import Progress, silent
 from strata.probes.prompts.prompt import Prompt
 
 MAPPED = "logit"
@@ -46,14 +45,11 @@ class Pass:
 
 
 def measure(
-    checkpoint: Checkpoint,
-    backend: Backend,
+    reader: ModelReader,
     encoded: Sequence[EncodedItem],
     store: ActivationStore,
     wanted: Pass,
     *,
-    budget: BatchBudget | None = None,
-    progress: Progress = silent,
     stage: str = "capture",
 ) -> None:
     """Runs every item that isn't in `store` yet and stores, by item id:
@@ -66,6 +62,7 @@ def measure(
     likeliest token there, of the whole vocabulary.
     A kill loses at most one shard.
     """
+    checkpoint = reader.checkpoint
     targets = _targets(encoded)
     todo = [index for index, encoded_item in enumerate(encoded) if encoded_item.key not in store]
     if not todo:
@@ -73,17 +70,7 @@ def measure(
     read = (*wanted.positions, *map(_private, PLACES if wanted.streams else ()))
     row_bytes = (checkpoint.n_layers + 1) * len(read) * checkpoint.d_model * 4
     n_choices = max((len(encoded_item.choice_ids or ()) for encoded_item in encoded), default=0)
-    batches = capture_batches(
-        backend,
-        _with_places(encoded, todo),
-        pad_id=checkpoint.pad_id,
-        device=checkpoint.device,
-        positions=read,
-        budget=budget,
-        keep_on_device=True,
-        progress=progress,
-        stage=stage,
-    )
+    batches = reader.batches(_with_places(encoded, todo), positions=read, stage=stage)
     with Shard(store, row_bytes) as shard:
         for batch in batches:
             members = [todo[row] for row in batch.rows]

@@ -8,13 +8,14 @@ from tempfile import TemporaryDirectory
 from pydantic import JsonValue
 
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
-from strata.experiments.locate.causal.localisation import localise
-from strata.experiments.locate.causal.measure_family import Effort, measure_family
-from strata.experiments.locate.causal.pair_selection import SelectedFamily
+from strata.experiments.locate.causal.localisation import effort_for, localise
+from strata.experiments.locate.causal.measure_family import measure_family
+from strata.experiments.locate.causal.pair_selection import SelectedFamily, select_pairs
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.pipeline import ask
 from strata.experiments.questions import questions_for
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.rerun.tree_reads import TreeReads
 
@@ -28,11 +29,10 @@ def localise_summary(
     with TemporaryDirectory() as directory:
         behaviour = ask(checkpoint, config, Path(directory) / "run", items=items)
 
-    def measure(family: SelectedFamily, effort: Effort) -> FamilyMeasurements:
-        return measure_family(checkpoint, family.pairs, effort=effort, seed=seed)
+    def measure(family: SelectedFamily) -> FamilyMeasurements:
+        return measure_family(checkpoint, family.pairs, effort=effort_for(family, max_pairs, beside=False), seed=seed)
 
-    localised = localise(
-        checkpoint, TreeReads(checkpoint), questions.encoded, behaviour, measure,
-        most_pairs=max_pairs, seed=seed, beside=False,
-    )  # fmt: skip
+    reader = ModelReader(checkpoint, TreeReads(checkpoint))
+    selected = select_pairs(reader, questions.encoded, behaviour, most=max_pairs, seed=seed)
+    localised = localise(selected, checkpoint.n_layers, measure, most_pairs=max_pairs, seed=seed)
     return {"schema": SUMMARY_SCHEMA, "seed": seed, **localised.results(checkpoint.n_layers).as_json()}

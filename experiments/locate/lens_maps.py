@@ -23,11 +23,10 @@ from strata.experiments.results.lens_maps import METRICS, LensMaps, MapRecord, R
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.activation_store import ActivationStore
-from strata.probes.backends.contract import Backend
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.files import whole_file
 from strata.probes.lens.lenses import Lens
-from strata.probes.progress import Progress, silent
 
 RULE = (
     "In equal parts: the clearest answered items (largest logit difference), the median ones, the clearest failures, "
@@ -114,25 +113,25 @@ def at_read_positions(
     return AtReadPositions(positions, items, dict(zip(METRICS, found, strict=True)))
 
 
-def write_lens_maps(  # nine parameters: the model, its items, what is chosen of them and what is known already
+def write_lens_maps(
     run: RunDirectory,
-    checkpoint: Checkpoint,
-    backend: Backend,
+    reader: ModelReader,
     encoded: Mapping[str, EncodedItem],
     chosen: Sequence[tuple[str, Why]],
     lens: Lens,
     read: AtReadPositions,
-    *,
-    progress: Progress = silent,
 ) -> None:
     """`lens_maps.safetensors` and `lens_maps.json` of the run. `read`: of all items; it is cut down to those that are not chosen."""
+    checkpoint = reader.checkpoint
     tensors: dict[str, Tensor] = {}
     maps: list[MapRecord] = []
     words: dict[int, str] = {}
     for number, (item, why) in enumerate(chosen):
         encoded_item = encoded[item]
         key = f"m{number:03d}"
-        lens_map = prompt_map(checkpoint, backend, encoded_item.prompt, answer_id=encoded_item.answer_id, lens=lens)
+        lens_map = prompt_map(
+            checkpoint, reader.backend, encoded_item.prompt, answer_id=encoded_item.answer_id, lens=lens
+        )
         tensors |= {f"{key}.{name}": tensor for name, tensor in lens_map.tensors().items()}
         words |= lens_map.words(checkpoint)
         maps.append(
@@ -145,7 +144,7 @@ def write_lens_maps(  # nine parameters: the model, its items, what is chosen of
                 why=why,
             )
         )
-        progress("lens maps", number + 1, len(chosen), "items")
+        reader.progress("lens maps", number + 1, len(chosen), "items")
     others = read.without({item for item, _ in chosen})
     if others.items:
         tensors |= {f"read.{name}": of.contiguous() for name, of in others.tensors.items()}

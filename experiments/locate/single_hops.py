@@ -9,37 +9,26 @@ import torch
 
 from strata.experiments.items.alignment import EncodedItem, encode_items
 from strata.experiments.items.schema import HOPS, Item
-from strata.probes.backends.batched_reads import BatchBudget, capture_batches
-from strata.probes.backends.contract import Backend, Site
-from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.backends.contract import Site
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.lens.logit import NO_TOKEN, read_lens
-from strata.probes.progress import Progress, silent
 
 
-def hops_answered(
-    checkpoint: Checkpoint,
-    backend: Backend,
-    encoded: Sequence[EncodedItem],
-    *,
-    budget: BatchBudget | None = None,
-    progress: Progress = silent,
-) -> dict[str, bool]:
+def hops_answered(reader: ModelReader, encoded: Sequence[EncodedItem]) -> dict[str, bool]:
     """For items that carry `first_hop` and `second_hop`: whether each hop's answer outranks its foil.
 
     A hop without a foil counts as answered when its answer is the most likely token. A hop that can't be scored under
     this tokenizer counts as not answered.
     """
+    checkpoint = reader.checkpoint
     wanted = {
         encoded_item.key: [hop for name in HOPS if (hop := _hop(encoded_item.item, name))] for encoded_item in encoded
     }
     unique = {hop.id: hop for hops in wanted.values() for hop in hops}
     scored, _ = encode_items(unique.values(), checkpoint, checkpoint.max_context)
     right: dict[str, bool] = {}
-    for batch in capture_batches(
-        backend, [encoded_item.prompt for encoded_item in scored], pad_id=checkpoint.pad_id, device=checkpoint.device,
-        sites=[Site("resid_post", checkpoint.n_layers - 1)], budget=budget, keep_on_device=True, progress=progress,
-        stage="single hops",
-    ) if scored else ():  # fmt: skip
+    prompts, last_stream = [encoded_item.prompt for encoded_item in scored], Site("resid_post", checkpoint.n_layers - 1)
+    for batch in reader.batches(prompts, sites=[last_stream], stage="single hops") if scored else ():
         members = [scored[row] for row in batch.rows]
         targets = {
             "answer": torch.tensor([encoded_item.answer_id for encoded_item in members]),

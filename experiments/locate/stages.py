@@ -17,6 +17,7 @@ from strata.experiments.locate.behaviour import (
     without_unanswered_families,
 )
 from strata.experiments.locate.capture_streams import Pass, measure
+from strata.experiments.locate.causal.pair_selection import SelectedFamily, select_pairs
 from strata.experiments.locate.causal.pair_self_tests import causal_self_tests
 from strata.experiments.locate.causal.pipeline import Causal, CausalConfig, Shard, causal_stage, measure_shard
 from strata.experiments.locate.config import LocateConfig
@@ -53,6 +54,7 @@ from strata.probes.backend_choice import OWN, BackendChoice
 from strata.probes.backends import open_chosen
 from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.backends.contract import Backend
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import ON_SERVER
 from strata.probes.checkpoints.open_spec import randomly_initialised
@@ -98,6 +100,10 @@ class Stages:
     def budget(self) -> BatchBudget:
         return self._budget_of(self.backend)
 
+    @cached_property
+    def reader(self) -> ModelReader:
+        return ModelReader(self.checkpoint, self.backend, self.budget, self.controls.progress)
+
     def _budget_of(self, backend: Backend) -> BatchBudget:
         device, tokens = self.checkpoint.device, self.controls.batch_tokens
         return BatchBudget.for_device(device, tokens, shares_beginnings=backend.shares_beginnings)
@@ -115,13 +121,9 @@ class Stages:
 
     def measure_shard(self, shard: Shard) -> None:
         """The answers, and the interventions on some of the families: what is kept of them is put together by `summary`."""
-        answers, encoded = self.ask(), self.questions.encoded
+        answers = self.ask()
         with self.run.stage("interventions"):
-            measure_shard(
-                self.run, self.checkpoint, self.backend, encoded, answers.rows, self.interventions, shard,
-                known=last_streams(answers.store, encoded, self.config.positions, self.checkpoint.n_layers), budget=self.budget,
-                progress=self.controls.progress,
-            )  # fmt: skip
+            measure_shard(self.run, self.reader, self._selected(answers), self.interventions, shard)
 
     def summary(self, first: Collection[str], changed: Sequence[str] = ()) -> Summary:
         """Every stage. `first`: ids of the items that are intervened on before others; `changed`: of those that other models answer otherwise."""
@@ -161,19 +163,14 @@ class Stages:
         with run.stage("capture"):
             store = self._store("model", lenses)
             wanted = Pass(config.positions, tuple(lenses))
-            measure(
-                checkpoint, self.backend, encoded, store, wanted, budget=self.budget, progress=self.controls.progress
-            )
+            measure(self.reader, encoded, store, wanted)
         with run.stage("behaviour"):
             rows, families = self._behaviour(store)
         return Answers(lenses, store, rows, families)
 
     def _behaviour(self, store: ActivationStore) -> tuple[list[BehaviourRow], list[FamilyBehaviour]]:
         checkpoint, encoded = self.checkpoint, self.questions.encoded
-        full = full_choice_log_probs(
-            checkpoint, self.backend, encoded, budget=self.budget, progress=self.controls.progress
-        )
-        hops = hops_answered(checkpoint, self.backend, encoded, budget=self.budget, progress=self.controls.progress)
+        full, hops = full_choice_log_probs(self.reader, encoded), hops_answered(self.reader, encoded)
         asked = behaviour_rows(self.questions, checkpoint, store, full, hops, self.config.positions)
         families = family_behaviour(asked)
         rows = without_unanswered_families(asked, families)
@@ -191,16 +188,22 @@ class Stages:
             )
             record_tests(run, tests)
         with run.stage("interventions"):
-            causal = causal_stage(
-                run, checkpoint, self.backend, encoded, answers.rows, self.interventions, first=first,
-                known=last_streams(answers.store, encoded, config.positions, checkpoint.n_layers), budget=self.budget,
-                progress=self.controls.progress,
-            )  # fmt: skip
+            causal = causal_stage(run, self.reader, self._selected(answers, first), self.interventions)
             # Before the windows: where they are there, so is it, except in a run of before there was one.
             run.write_rows(HEADS, causal.heads)
             run.write_rows(WINDOWS, causal.windows)
             run.write_rows(PLACES, causal.places)
         return causal
+
+    def _selected(self, answers: Answers, first: Collection[str] = ()) -> list[SelectedFamily]:
+        """The pairs of every family that are intervened on, if any are."""
+        config, encoded = self.config, self.questions.encoded
+        if config.causal_map == "none":
+            return []
+        return select_pairs(
+            self.reader, encoded, answers.rows, most=config.pairs, seed=config.seed, first=first,
+            known=last_streams(answers.store, encoded, config.positions, self.checkpoint.n_layers),
+        )  # fmt: skip
 
     def _probe(self, answers: Answers) -> Probed:
         run, config = self.run, self.config
@@ -243,9 +246,7 @@ class Stages:
             by_key = {encoded_item.key: encoded_item for encoded_item in self.questions.encoded}
             lens = next(fitted for fitted in answers.lenses if fitted.name == "logit")
             read = at_read_positions(answers.store, self.questions.encoded, self.config.positions)
-            write_lens_maps(
-                self.run, self.checkpoint, self.backend, by_key, chosen, lens, read, progress=self.controls.progress
-            )
+            write_lens_maps(self.run, self.reader, by_key, chosen, lens, read)
 
     def _random_init(self) -> ActivationStore:
         store = self._store("random-init", [])
@@ -254,10 +255,8 @@ class Stages:
             return store
         fresh = randomly_initialised(self.checkpoint, self.config.seed)
         reads = self._reads(fresh)
-        measure(
-            fresh, reads, asked, store, Pass(self.config.positions, ()),
-            budget=self._budget_of(reads), progress=self.controls.progress, stage="random-init",
-        )  # fmt: skip
+        reader = ModelReader(fresh, reads, self._budget_of(reads), self.controls.progress)
+        measure(reader, asked, store, Pass(self.config.positions, ()), stage="random-init")
         return store
 
     def _store(self, model: str, lenses: list[Lens]) -> ActivationStore:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.locate.causal.family_decision import (
     FamilyAnalysis,
@@ -19,14 +18,10 @@ from strata.experiments.locate.causal.family_workers import FamilyWorkers
 from strata.experiments.locate.causal.kind_decision import analyse_kind
 from strata.experiments.locate.causal.measure_family import Effort
 from strata.experiments.locate.causal.order_decision import hypothesis_of, order_of
-from strata.experiments.locate.causal.pair_selection import LastStreams, SelectedFamily, select_pairs
+from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.experiments.results.family_names import called
 from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Localisation, Order
-from strata.experiments.results.locate_tables import BehaviourRow
 from strata.experiments.results.reasons import WhyNotPlaced
-from strata.probes.backends.batched_reads import BatchBudget
-from strata.probes.backends.contract import Backend
-from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.progress import Progress, silent
 from strata.probes.threads import side_by_side
 
@@ -36,7 +31,7 @@ PLACE_DRAWS = 1_000
 """Draws of clusters in which the whole rule is applied anew."""
 MOST_BESIDE_A_KIND = 18
 """Pairs of a control or a composite family: no kind's place rests on how narrow theirs is."""
-Measure = Callable[[SelectedFamily, Effort], FamilyMeasurements]
+Measure = Callable[[SelectedFamily], FamilyMeasurements]
 
 
 @dataclass(frozen=True)
@@ -65,38 +60,29 @@ class Localised:
         )
 
 
-def localise(  # fourteen parameters: the model, its items, what is known of both, and the controls of any long stage
-    checkpoint: Checkpoint,
-    backend: Backend,
-    encoded: Sequence[EncodedItem],
-    behaviour: Sequence[BehaviourRow],
+def localise(
+    selected: Sequence[SelectedFamily],
+    n_layers: int,
     measure: Measure,
     *,
     most_pairs: int,
     draws: int = PLACE_DRAWS,
     seed: int = 0,
-    beside: bool = True,
-    first: Collection[str] = (),
-    known: LastStreams | None = None,
-    budget: BatchBudget | None = None,
     workers: FamilyWorkers | None = None,
     progress: Progress = silent,
 ) -> Localised:
-    """Where the model makes its answers to the items. `measure` runs the interventions on one family, or finds them kept.
+    """Where the model makes its answers to families of at most `most_pairs` pairs. `measure` runs the interventions on one family, or
+    finds them kept.
 
-    Families that aren't answered above chance are left alone. `beside`: necessity, heads and knockout too. `workers`: for several
-    families at once; then `measure` is called by several threads.
+    Families that aren't answered above chance are left alone. `workers`: for several families at once; then `measure` is called by
+    several threads.
     """
-    selected = select_pairs(
-        checkpoint, backend, encoded, behaviour,
-        most=most_pairs, seed=seed, first=first, known=known, budget=budget, progress=progress,
-    )  # fmt: skip
 
     def of_family(family: SelectedFamily) -> tuple[FamilyAnalysis, FamilyMeasurements | None]:
         why = why_not(family, most_pairs)
         if why is not None:
             return unmeasured(family.pairs, why), None
-        measured = measure(family, effort_for(family, most_pairs, beside=beside))
+        measured = measure(family)
         return analyse(family.pairs, measured, draws=draws, seed=seed), measured
 
     progress("interventions", 0, len(selected), "families")
@@ -110,7 +96,7 @@ def localise(  # fourteen parameters: the model, its items, what is known of bot
         for family, (_, measured) in zip(selected, found, strict=True)
         if measured is not None
     }
-    return _together(selected, [analysis for analysis, _ in found], measurements, checkpoint.n_layers, seed)
+    return _together(selected, [analysis for analysis, _ in found], measurements, n_layers, seed)
 
 
 def effort_for(family: SelectedFamily, most_pairs: int, *, beside: bool) -> Effort:

@@ -17,11 +17,9 @@ from strata.experiments.locate.causal.family_decision import FamilyPairs
 from strata.experiments.locate.causal.pair_sampling import as_pair, spread_over_entities
 from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.locate_tables import BehaviourRow
-from strata.probes.backends.batched_reads import BatchBudget, capture_batches
-from strata.probes.backends.contract import Backend, Site
-from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.backends.contract import Site
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.interventions.scores import LEAST_DIFFERENCE, logit_difference
-from strata.probes.progress import Progress, silent
 
 _SPARE = 4
 """Counterfactual prompts that are run beyond the pairs still wanted: not all of them are answered."""
@@ -42,9 +40,8 @@ class SelectedFamily:
     """How many items are not intervened on, and why."""
 
 
-def select_pairs(  # ten parameters: the model, its items, what is known of both, and the controls of any long stage
-    checkpoint: Checkpoint,
-    backend: Backend,
+def select_pairs(
+    reader: ModelReader,
     encoded: Sequence[EncodedItem],
     behaviour: Sequence[BehaviourRow],
     *,
@@ -52,8 +49,6 @@ def select_pairs(  # ten parameters: the model, its items, what is known of both
     seed: int,
     first: Collection[str] = (),
     known: LastStreams | None = None,
-    budget: BatchBudget | None = None,
-    progress: Progress = silent,
 ) -> list[SelectedFamily]:
     """At most `most` pairs of every family, entities in turn. `first`: ids that all models of a comparison answer, which come before
     those that only this one answers.
@@ -84,7 +79,7 @@ def select_pairs(  # ten parameters: the model, its items, what is known of both
         in_turn = sorted(spread_over_entities(with_span, seed), key=lambda item: bool(first) and item.key not in first)
         candidates[family] = _once(in_turn)
         excluded[family][WhyExcluded(code="exchanged-pair")] += len(with_span) - len(candidates[family])
-    runs = _Counterfactuals(checkpoint, backend, known or {}, budget, progress)
+    runs = _Counterfactuals(reader, known or {})
     asked: dict[tuple[Kind, str], list[EncodedItem]] = {family: [] for family in candidates}
     usable: dict[tuple[Kind, str], list[EncodedItem]] = {family: [] for family in candidates}
     while True:
@@ -119,15 +114,8 @@ def select_pairs(  # ten parameters: the model, its items, what is known of both
 class _Counterfactuals:
     """Answers to counterfactual prompts; a prompt that was asked already, as another item's own, is not run again."""
 
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        backend: Backend,
-        known: LastStreams,
-        budget: BatchBudget | None,
-        progress: Progress,
-    ) -> None:
-        self.checkpoint, self.backend, self.budget, self.progress = checkpoint, backend, budget, progress
+    def __init__(self, reader: ModelReader, known: LastStreams) -> None:
+        self.reader = reader
         self.streams: dict[tuple[int, ...], Tensor] = dict(known)
 
     def run(self, items: Sequence[EncodedItem]) -> None:
@@ -138,11 +126,10 @@ class _Counterfactuals:
             if prompt is not None and prompt.ids not in self.streams
         }
         prompts = list(missing.values())
-        for batch in capture_batches(
-            self.backend, prompts, pad_id=self.checkpoint.pad_id, device=self.checkpoint.device,
-            sites=[Site("resid_post", self.checkpoint.n_layers - 1)], budget=self.budget, keep_on_device=True,
-            progress=self.progress, stage="counterfactual prompts",
-        ) if prompts else ():  # fmt: skip
+        if not prompts:
+            return
+        last_stream = Site("resid_post", self.reader.checkpoint.n_layers - 1)
+        for batch in self.reader.batches(prompts, sites=[last_stream], stage="counterfactual prompts"):
             for row, stream in zip(batch.rows, batch.values[:, 0, 0], strict=True):
                 self.streams[prompts[row].ids] = stream
 
@@ -152,8 +139,9 @@ class _Counterfactuals:
         stream = self.streams[encoded_item.foil_prompt.ids]
         tokens = torch.tensor([[encoded_item.answer_id, encoded_item.foil_id]])
         with torch.no_grad():
-            stream = stream.to(self.checkpoint.readout.weight)
-            return float(logit_difference(self.checkpoint.readout, stream[None, None], tokens)[0, 0])
+            readout = self.reader.checkpoint.readout
+            stream = stream.to(readout.weight)
+            return float(logit_difference(readout, stream[None, None], tokens)[0, 0])
 
 
 def _why_weak(clean: float, foil: float) -> WhyExcluded | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import pyarrow as pa
 import torch
 
-from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.locate.activation_stores import effects_store
 from strata.experiments.locate.causal.block_ablations import AblationSettings, covariates
@@ -34,22 +33,21 @@ from strata.experiments.locate.causal.localisation import (
     why_not,
 )
 from strata.experiments.locate.causal.measure_family import Effort, measure_family
-from strata.experiments.locate.causal.pair_selection import LastStreams, SelectedFamily, select_pairs
+from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.experiments.results.causal_map import CausalMap
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.kinds import KindLocalisation, Localisation, Order
 from strata.experiments.results.locate_summary import CausalSettings, Intermediates, WhyNoIntermediates
-from strata.experiments.results.locate_tables import BehaviourRow, CurveRow, HeadRow, LocationRow, PlaceRow, WindowRow
+from strata.experiments.results.locate_tables import CurveRow, HeadRow, LocationRow, PlaceRow, WindowRow
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.activation_store import ActivationStore
-from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.backends.contract import Backend
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError, is_out_of_memory
 from strata.probes.interventions.activation_patching import BATCH_TOKENS
-from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
 from strata.probes.rerun.shared_recordings import Runs
 from strata.probes.rerun.why_whole import is_other, why_whole
@@ -90,35 +88,24 @@ class Causal:
     """Parts of the profiles table."""
 
 
-# Ten parameters: the model, its items, what is known of both, and the controls of any long stage.
 def causal_stage(
-    run: RunDirectory,
-    checkpoint: Checkpoint,
-    backend: Backend,
-    encoded: Sequence[EncodedItem],
-    behaviour: Sequence[BehaviourRow],
-    config: CausalConfig,
-    *,
-    first: Collection[str] = (),
-    known: LastStreams | None = None,
-    budget: BatchBudget | None = None,
-    progress: Progress = silent,
+    run: RunDirectory, reader: ModelReader, selected: Sequence[SelectedFamily], config: CausalConfig
 ) -> Causal:
     """Everything that intervenes on the model. Without usable pairs it says so; it never stops the run for that."""
+    checkpoint, backend = reader.checkpoint, reader.backend
     if config.extent == "none":
         return _nothing(checkpoint.n_layers)
     store = effects_store(run.path, run.run_id)
     place_draws, draws = min(config.draws, PLACE_DRAWS), min(config.draws, 2_000)
     workers = FamilyWorkers(checkpoint, backend=backend)
     localised = localise(
-        checkpoint, backend, encoded, behaviour, partial(measured_or_kept, run, workers, store, config.seed),
-        most_pairs=config.pairs, draws=place_draws, seed=config.seed, beside=config.extent != "quick",
-        first=first, known=known, budget=budget, workers=workers, progress=progress,
+        selected, checkpoint.n_layers, partial(_measured, run, workers, store, config),
+        most_pairs=config.pairs, draws=place_draws, seed=config.seed, workers=workers, progress=reader.progress,
     )  # fmt: skip
     beside: list[CurveRow] = []
     if config.extent in ("default", "full"):
         settings = AblationSettings(config.extent, config.draws, config.seed, config.damage_texts, config.text)
-        beside = list(covariates(Runs(checkpoint, backend), localised.selected, settings, progress=progress))
+        beside = list(covariates(Runs(checkpoint, backend), localised.selected, settings, progress=reader.progress))
     return Causal(
         localisation=localised.results(checkpoint.n_layers),
         excluded=_excluded(localised),
@@ -149,39 +136,28 @@ class Shard:
     of: int
 
 
-# Ten parameters: those of the whole stage.
 def measure_shard(
-    run: RunDirectory,
-    checkpoint: Checkpoint,
-    backend: Backend,
-    encoded: Sequence[EncodedItem],
-    behaviour: Sequence[BehaviourRow],
-    config: CausalConfig,
-    shard: Shard,
-    *,
-    known: LastStreams | None = None,
-    budget: BatchBudget | None = None,
-    progress: Progress = silent,
+    run: RunDirectory, reader: ModelReader, selected: Sequence[SelectedFamily], config: CausalConfig, shard: Shard
 ) -> None:
     """The interventions on the shard's families, kept in the run's store: what `causal_stage` measures of them, number by number."""
     if config.extent == "none":
         return
-    store = effects_store(run.path, run.run_id)
-    selected = select_pairs(
-        checkpoint, backend, encoded, behaviour, most=config.pairs, seed=config.seed, known=known, budget=budget, progress=progress
-    )  # fmt: skip
+    store, progress = effects_store(run.path, run.run_id), reader.progress
     own = [family for family in selected if why_not(family, config.pairs) is None][shard.number :: shard.of]
-    workers = FamilyWorkers(checkpoint, backend=backend)
-
-    def of_family(family: SelectedFamily) -> None:
-        effort = effort_for(family, config.pairs, beside=config.extent != "quick")
-        measured_or_kept(run, workers, store, config.seed, family, effort)
-
+    workers = FamilyWorkers(reader.checkpoint, backend=reader.backend)
     progress("interventions", 0, len(own), "families")
     side_by_side(
-        of_family, own, workers.at_once, lambda done: progress("interventions", done, len(own), "families"),
+        partial(_measured, run, workers, store, config), own, workers.at_once,
+        lambda done: progress("interventions", done, len(own), "families"),
         threads=workers.threads, stopping=workers.stopping,
     )  # fmt: skip
+
+
+def _measured(
+    run: RunDirectory, workers: FamilyWorkers, store: ActivationStore, config: CausalConfig, family: SelectedFamily
+) -> FamilyMeasurements:
+    effort = effort_for(family, config.pairs, beside=config.extent != "quick")
+    return measured_or_kept(run, workers, store, config.seed, family, effort)
 
 
 def measured_or_kept(

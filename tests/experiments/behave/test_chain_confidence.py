@@ -20,6 +20,7 @@ from strata.experiments.behave.confidence import Judged
 from strata.experiments.behave.think_frame import ThinkFrame
 from strata.experiments.behave.thinking_problems import ThinkingProblem
 from strata.experiments.generated_answers.extraction import ThinkTags
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 
 N, STREAMS = 24, 8
@@ -40,7 +41,7 @@ def problems(n: int = N) -> list[Chained]:
 def test_the_last_stream_is_the_model_behind_every_text(tiny_models: object, tmp_path: Path) -> None:
     checkpoint, frame = tiny_models("llama"), ThinkFrame(ThinkTags("x", "y"))
     chained = [*problems(9), replace(problems(1)[0], problem=replace(problems(1)[0].problem, id="bare", choices=()))]
-    options = read_chain_options(checkpoint, TorchHooks(checkpoint), frame, chained, tmp_path, "run")
+    options = read_chain_options(ModelReader(checkpoint, TorchHooks(checkpoint)), frame, chained, tmp_path, "run")
     assert options is not None and len(options.chained) == 9
     for place, one in list(enumerate(options.chained))[::4]:
         for name, thought in (("none", ""), ("steps", one.chains[-1]), ("other_steps", one.controls["other_steps"])):
@@ -50,7 +51,10 @@ def test_the_last_stream_is_the_model_behind_every_text(tiny_models: object, tmp
             with torch.no_grad():
                 plain = checkpoint.model(ids).logits[0, -1].float()[tokens].softmax(-1)
             assert options.behind[name].probabilities[place, -1] == pytest.approx(plain.numpy(), abs=1e-4)
-    assert read_chain_options(checkpoint, TorchHooks(checkpoint), frame, chained[-1:], tmp_path, "run") is None
+    assert (
+        read_chain_options(ModelReader(checkpoint, TorchHooks(checkpoint)), frame, chained[-1:], tmp_path, "run")
+        is None
+    )
 
 
 def judged(sure: float, right: np.ndarray, from_stream: int = 0) -> Judged:

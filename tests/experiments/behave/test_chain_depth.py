@@ -26,6 +26,7 @@ from strata.experiments.behave.chain_depth import (
     readable_hops,
 )
 from strata.experiments.items.reasoning.binding import RELATION_CHAIN
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import checkpoint_from
@@ -74,8 +75,8 @@ def test_ends_and_links_are_read_as_plain_hugging_face_has_them(tmp_path: Path) 
     checkpoint = word_checkpoint()
     chains = asked_chains(checkpoint, "", 2, seed=0)
     assert sorted({one.pair.depth for one in chains}) == [1, 2, 3, 4, 5] and len(chains) == 10
-    backend, store = TorchHooks(checkpoint), chain_store(tmp_path, "run")
-    readings = read_chains(checkpoint, backend, chains, store)
+    reader, store = ModelReader(checkpoint, TorchHooks(checkpoint)), chain_store(tmp_path, "run")
+    readings = read_chains(reader, chains, store)
     for row, one in enumerate(chains):
         for asked, prompt in one.prompts.items():
             logits = checkpoint.model(torch.tensor([checkpoint.encode(prompt.item.prompt)])).logits[0, -1]
@@ -87,7 +88,7 @@ def test_ends_and_links_are_read_as_plain_hugging_face_has_them(tmp_path: Path) 
                     expected = float(logits[ids[0]] - logits[ids[1]])
                     assert readings.hops[row, -1, hop] == pytest.approx(expected, abs=1e-4)
         assert np.isnan(readings.hops[row, :, one.pair.depth :]).all()
-    again = read_chains(checkpoint, backend, chains, chain_store(tmp_path, "run"))
+    again = read_chains(reader, chains, chain_store(tmp_path, "run"))
     assert np.array_equal(again.hops, readings.hops, equal_nan=True)
     assert asked_chains(checkpoint, "", 0, seed=0) == []
 

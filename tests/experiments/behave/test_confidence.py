@@ -18,6 +18,7 @@ from strata.experiments.items.jsonl import item_from_dict, read_items
 from strata.experiments.items.schema import Item
 from strata.experiments.statistics.probability_calibration import option_probabilities
 from strata.probes.backends.batched_reads import BatchBudget
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
@@ -26,7 +27,7 @@ from strata.probes.checkpoints.open_spec import open_checkpoint
 def readings_of(checkpoint: Checkpoint, items: list[Item], folder: Path, tokens: int | None = None) -> OptionReadings:
     encoded, _ = encode_items(items, checkpoint, checkpoint.max_context)
     budget = BatchBudget.for_device(checkpoint.device, tokens)
-    return read_options(checkpoint, TorchHooks(checkpoint), option_sets(encoded), folder, "run", budget=budget)
+    return read_options(ModelReader(checkpoint, TorchHooks(checkpoint), budget), option_sets(encoded), folder, "run")
 
 
 def _longer(option: str) -> str:

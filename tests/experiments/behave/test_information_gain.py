@@ -17,6 +17,7 @@ from strata.experiments.behave.thinking_problems import ThinkingProblem
 from strata.experiments.generated_answers.extraction import TAGS, ThinkTags
 from strata.experiments.results.behaviour_tables import BehaviourAnswerRow
 from strata.probes.backends.batched_reads import BatchBudget
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
@@ -29,7 +30,7 @@ def readings_of(
     checkpoint: Checkpoint, frame: ThinkFrame, chained: list[Chained], folder: Path, tokens: int | None = None
 ) -> list[StepReadings]:
     budget = BatchBudget.for_device(checkpoint.device, tokens)
-    return read_steps(checkpoint, TorchHooks(checkpoint), frame, chained, folder, "run", budget=budget)
+    return read_steps(ModelReader(checkpoint, TorchHooks(checkpoint), budget), frame, chained, folder, "run")
 
 
 def noted(reveals: int) -> list[ThinkingProblem]:

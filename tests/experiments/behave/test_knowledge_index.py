@@ -14,6 +14,7 @@ from strata.experiments.behave.think_frame import ThinkFrame
 from strata.experiments.behave.thinking_problems import ThinkingProblem
 from strata.experiments.generated_answers.extraction import ThinkTags
 from strata.experiments.results.behaviour_tables import BehaviourAnswerRow
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 
 
@@ -65,7 +66,7 @@ def test_the_result_of_a_true_step_is_read_where_it_was_written(tiny_models: obj
     ]
     rows = [slow(one, f"{one.question} {one.answer}, so") for one in asked]
     judged = judged_chains(asked, rows, "comma")
-    results = read_results(checkpoint, TorchHooks(checkpoint), frame, judged, tmp_path, "run")
+    results = read_results(ModelReader(checkpoint, TorchHooks(checkpoint)), frame, judged, tmp_path, "run")
     assert set(results) == {one.id for one in asked}
     for place, one in enumerate(asked[:3]):
         ids = torch.tensor([checkpoint.encode(f"{one.question} x {one.question}")])

@@ -14,6 +14,7 @@ from strata.experiments.behave.pressure import measure_pressure, pressure_store,
 from strata.experiments.items.alignment import EncodedItem, encode_items
 from strata.experiments.items.jsonl import item_from_dict
 from strata.experiments.items.schema import Item
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 
@@ -76,7 +77,7 @@ def test_equal_prefills_give_exactly_no_gain(encoded: tuple[Checkpoint, list[Enc
             for name in PREFILLS
         }  # fmt: skip
         same.append(Pressed(one.item, one.answers, prompts))
-    margins = read_margins(checkpoint, TorchHooks(checkpoint), same, pressure_store(tmp_path, "run"))
+    margins = read_margins(ModelReader(checkpoint, TorchHooks(checkpoint)), same, pressure_store(tmp_path, "run"))
     assert all((margins[name] == margins["neutral"]).all() for name in PREFILLS)
 
 

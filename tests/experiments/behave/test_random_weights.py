@@ -25,6 +25,7 @@ from strata.experiments.generated_answers.extraction import ThinkTags
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.chain_steps import ends_of
 from strata.experiments.items.jsonl import item_from_dict
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 
@@ -46,11 +47,11 @@ def problems(n: int = 12) -> list[ThinkingProblem]:
 
 def of_steps(checkpoint: Checkpoint, folder: Path) -> Iterator[tuple[str, int | None]]:
     """What steps tell, how sure they make, and where their results are readable."""
-    backend, chained = TorchHooks(checkpoint), with_written_steps(problems(), "comma")
-    shows = measure_gain(read_steps(checkpoint, backend, FRAME, chained, folder, "run"), "written", **DRAWN)
+    reader, chained = ModelReader(checkpoint, TorchHooks(checkpoint)), with_written_steps(problems(), "comma")
+    shows = measure_gain(read_steps(reader, FRAME, chained, folder, "run"), "written", **DRAWN)
     assert shows.kinds["reasoning"].shows is not None
     yield "information gain", shows.kinds["reasoning"].shows.stream
-    options = read_chain_options(checkpoint, backend, FRAME, chained, folder / "options", "run")
+    options = read_chain_options(reader, FRAME, chained, folder / "options", "run")
     assert options is not None
     sure = measure_chain_confidence(options, "written", null_draws=100, **DRAWN).kinds["reasoning"]
     yield "confidence behind steps", None if sure.rises is None else sure.rises.stream
@@ -58,7 +59,7 @@ def of_steps(checkpoint: Checkpoint, folder: Path) -> Iterator[tuple[str, int | 
         JudgedChain(one.problem, one.chains[-1], one.problem.steps, ends_of(one.chains[-1], one.problem.steps), ("true",) * one.n_steps, None, True)
         for one in chained
     ]  # fmt: skip
-    results = read_results(checkpoint, backend, FRAME, chains, folder, "run")
+    results = read_results(reader, FRAME, chains, folder, "run")
     index = measure_index(chains, results, **DRAWN).kinds["reasoning"]
     assert index.shows is not None
     yield "knowledge index", index.shows.stream
@@ -66,14 +67,14 @@ def of_steps(checkpoint: Checkpoint, folder: Path) -> Iterator[tuple[str, int | 
 
 def of_items(checkpoint: Checkpoint, folder: Path) -> Iterator[tuple[str, int | None]]:
     """What options and answers put before a question show."""
-    backend = TorchHooks(checkpoint)
+    reader = ModelReader(checkpoint, TorchHooks(checkpoint))
     items = [item_from_dict(record, "here") for record in small_items()]
     encoded, _ = encode_items(items, checkpoint, checkpoint.max_context)
-    readings = read_options(checkpoint, backend, option_sets(encoded), folder, "run")
+    readings = read_options(reader, option_sets(encoded), folder, "run")
     for kind, found in measure_confidence(readings, null_draws=100, **DRAWN).kinds.items():
         yield f"confidence, {kind}", None if found.layers is None else found.layers.rises.stream
     pressed, _ = pressed_items(checkpoint, encoded, "", 40)
-    margins = read_margins(checkpoint, backend, pressed, pressure_store(folder, "run"))
+    margins = read_margins(reader, pressed, pressure_store(folder, "run"))
     for kind, pressure in measure_pressure(pressed, margins, **DRAWN).kinds.items():
         layers = pressure.layers
         yield f"pressure gain, {kind}", None if layers is None else layers.gains.stream

@@ -22,6 +22,7 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.pipeline import ask
 from strata.experiments.questions import questions_for
 from strata.experiments.results.families import Place
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
@@ -38,7 +39,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Family:
     config = LocateConfig(positions=("last",), random_init=False, lens_maps=0)
     encoded = questions_for(checkpoint, config, Path(files.items)).encoded
     behaviour = ask(checkpoint, config, directory / "run", items=Path(files.items))
-    family = select_pairs(checkpoint, TorchHooks(checkpoint), encoded, behaviour, most=30, seed=0)[0].pairs
+    family = select_pairs(ModelReader(checkpoint, TorchHooks(checkpoint)), encoded, behaviour, most=30, seed=0)[0].pairs
     return (
         checkpoint,
         family,

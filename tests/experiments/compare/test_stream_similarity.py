@@ -21,6 +21,7 @@ from strata.experiments.locate.activation_stores import streams_store
 from strata.experiments.locate.capture_streams import Pass, measure
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.questions import questions_for
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
@@ -134,7 +135,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], li
     stores = {}
     for role, model in (("base", base), ("distilled", other)):
         stores[role] = streams_store(tmp_path_factory.mktemp(role), "run", "model", ("last",), ())
-        measure(model, TorchHooks(model), encoded, stores[role], Pass(("last",), ()))
+        measure(ModelReader(model, TorchHooks(model)), encoded, stores[role], Pass(("last",), ()))
     return stores, encoded, base
 
 
@@ -243,6 +244,6 @@ def test_lower_streams_of_the_embedded_pair_are_alike_on_the_prompts_as_asked(
         ("distilled", open_checkpoint("smollm2+think", dtype="float32", device="cpu")),
     ):
         stores[role] = streams_store(tmp_path / role, "run", "model", ("last",), ())
-        measure(model, TorchHooks(model), encoded, stores[role], Pass(("last",), ()))
+        measure(ModelReader(model, TorchHooks(model)), encoded, stores[role], Pass(("last",), ()))
     rows = rows_by(list(similarity_rows(stores, encoded, ("last",), CONFIG)), measure="cka", excluded=None)
     assert all(row["value"] > 0.98 and row["dominant"] is None for row in rows if 5 <= row["stream"] <= 8)

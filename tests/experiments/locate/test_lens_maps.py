@@ -17,6 +17,7 @@ from strata.experiments.locate.capture_streams import Pass, measure
 from strata.experiments.locate.lens_maps import at_read_positions, write_lens_maps
 from strata.experiments.results.lens_maps import LensMaps
 from strata.experiments.run.directory import RunDirectory
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.lens.lenses import LOGIT_LENS
 
@@ -36,9 +37,9 @@ def test_a_map_of_read_positions_is_the_whole_map_at_those_tokens(tmp_path: Path
     by_key = {one.key: one for one in encoded}
     run = RunDirectory(tmp_path / "run", verb="locate", command=(), identity={"seed": 0})
     store = streams_store(run.path, run.run_id, "model", POSITIONS, ("logit",))
-    measure(model, backend, encoded, store, Pass(POSITIONS, (LOGIT_LENS,)))
+    measure(ModelReader(model, backend), encoded, store, Pass(POSITIONS, (LOGIT_LENS,)))
     read = at_read_positions(store, encoded, POSITIONS)
-    write_lens_maps(run, model, backend, by_key, [("one:2", "median")], LOGIT_LENS, read)
+    write_lens_maps(run, ModelReader(model, backend), by_key, [("one:2", "median")], LOGIT_LENS, read)
     kept = LensMaps.model_validate_json((run.path / "lens_maps.json").read_text())
     tensors = load_file(run.path / "lens_maps.safetensors")
     run.close("done")
@@ -65,5 +66,5 @@ def test_what_another_version_captured_without_the_likeliest_tokens_has_no_maps(
     model = tiny_checkpoint("llama")
     encoded, _ = encode_items([Item("a", "knowledge", "one", "test", "the c is", " a", foil=" b", cluster="c")], model)
     store = streams_store(tmp_path, "run", "model", ("last",), ())
-    measure(model, TorchHooks(model), encoded, store, Pass(("last",), ()))
+    measure(ModelReader(model, TorchHooks(model)), encoded, store, Pass(("last",), ()))
     assert at_read_positions(store, encoded, ("last",)).items == ()

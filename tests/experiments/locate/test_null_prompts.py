@@ -17,6 +17,7 @@ from strata.experiments.locate.null_answers import unrelated_ids
 from strata.experiments.locate.null_prompts import other_prompts
 from strata.experiments.questions import Questions, questions_for
 from strata.probes.activation_store import ActivationStore
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.lenses import LogitLens
@@ -62,7 +63,7 @@ def test_the_margin_elsewhere_is_what_plain_forwards_give(
     model: Checkpoint, questions: Questions, tmp_path: Path
 ) -> None:
     store = ActivationStore(tmp_path / "store", {})
-    measure(model, TorchHooks(model), questions.encoded, store, Pass(("last",), (LogitLens(),)))
+    measure(ModelReader(model, TorchHooks(model)), questions.encoded, store, Pass(("last",), (LogitLens(),)))
     values = lens_values(store, questions.encoded, "logit")
     nulls = unrelated_ids(questions.encoded)
     checked = 0
@@ -90,7 +91,7 @@ def test_a_prompt_that_ends_in_the_same_token_says_as_much_at_the_embedding(
     model: Checkpoint, questions: Questions, tmp_path: Path
 ) -> None:
     store = ActivationStore(tmp_path / "store", {})
-    measure(model, TorchHooks(model), questions.encoded, store, Pass(("last",), (LogitLens(),)))
+    measure(ModelReader(model, TorchHooks(model)), questions.encoded, store, Pass(("last",), (LogitLens(),)))
     at_embedding = above_elsewhere(lens_values(store, questions.encoded, "logit"))[:, 0, 0]
     encoded, checked = questions.encoded, 0
     for index, other in enumerate(other_prompts(encoded)):

@@ -17,6 +17,7 @@ from strata.experiments.locate.probing import Fitting, probe_targets
 from strata.experiments.locate.reading_positions import appended, asked_at, places_of
 from strata.experiments.questions import Questions
 from strata.experiments.run.directory import RunDirectory
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 
 LETTERS = "abcdefghijklmnopqrstuvw"
@@ -59,7 +60,7 @@ def test_an_answer_probe_is_not_told_the_answers_first_token(tmp_path: Path, fed
     config = LocateConfig(positions=("last",), folds=3, draws=100, random_init=False)
     run = RunDirectory(tmp_path / "run", verb="locate", command=(), identity={"seed": 0})
     store = streams_store(run.path, run.run_id, "model", config.positions, ())
-    measure(model, TorchHooks(model), encoded, store, Pass(config.positions, ()))
+    measure(ModelReader(model, TorchHooks(model)), encoded, store, Pass(config.positions, ()))
     questions = Questions(tuple(asked), tuple(encoded), {}, "sha", False)
     probed = probe_targets(run, questions, store, None, config.positions, Fitting(3, 0, torch.device("cpu")))
     (cluster,) = [

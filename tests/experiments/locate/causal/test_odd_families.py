@@ -25,6 +25,7 @@ from strata.experiments.locate.causal.pipeline import kept_family
 from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.probes.activation_store import ActivationStore
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.interventions.cells import CELLS
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.prompts.prompt import Prompt
@@ -158,7 +159,7 @@ def test_pairs_without_the_span_take_no_place_of_those_that_have_it() -> None:
         for each in encoded
     ]  # fmt: skip
     model: Any = SimpleNamespace(n_layers=2)
-    (selected,) = pair_selection.select_pairs(model, model, encoded, behaviour, most=18, seed=0)
+    (selected,) = pair_selection.select_pairs(ModelReader(model, model), encoded, behaviour, most=18, seed=0)
     assert selected.pairs.span == "subject" and len(selected.pairs.pairs) == 18
     assert all("subject" in pair.clean.positions for pair in selected.pairs.pairs)
     assert selected.excluded[WhyExcluded(code="span-kept", span="subject")] == 10
