@@ -44,7 +44,7 @@ def rolled_back(batch: Batch, found: Activations) -> Activations:
     return Activations(values, None if found.logits is None else _rolled(found.logits, -batch.start))
 
 
-def _rolled(rows: Tensor, by: Int[Tensor, item]) -> Tensor:
+def _rolled(rows: Tensor, by: Int[Tensor, " item"]) -> Tensor:
     """Each row moved to the left by its own number of columns, what falls out coming in again on the right."""
     by = by.to(rows.device)
     columns = (torch.arange(rows.shape[1], device=rows.device)[None] + by[:, None]) % rows.shape[1]

@@ -266,7 +266,7 @@ class _Ended:
         """Rows at the other places of the batch have left it."""
         self.rows = [self.rows[place] for place in places]
 
-    def __call__(self, ids: Int[Tensor, "item token"], scores: Any, **_options: Any) -> Bool[Tensor, item]:
+    def __call__(self, ids: Int[Tensor, "item token"], scores: Any, **_options: Any) -> Bool[Tensor, " item"]:
         self.tell()
         self.written = ids.shape[1] - self.width
         is_end = [token in self.ends for token in ids[:, -1].tolist()]

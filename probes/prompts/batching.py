@@ -25,7 +25,7 @@ class Batch:
     """1 at real tokens."""
     position_ids: Int[Tensor, "item token"]
     """0 at each row's first real token, whatever the padding side: learned positions depend on it."""
-    start: Int[Tensor, item]
+    start: Int[Tensor, " item"]
     """Column of each row's first real token: add it to an index into unpadded ids."""
 
     @property
