@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from strata.experiments.behave.think_frame import ThinkFrame
 from strata.experiments.behave.thinking_problems import ThinkingProblem, with_others
-from strata.experiments.generated_answers.decoding import Written, seed_of_draw, written_answers
+from strata.experiments.generated_answers.decoding import Decoding, Written, seed_of_draw, written_answers
 from strata.experiments.generated_answers.extraction import is_right
 from strata.experiments.items.chain_steps import StepEnd, steps_in
 from strata.experiments.results.behaviour_tables import BehaviourAnswerRow
@@ -91,9 +91,10 @@ def _written(
     if not prompts:
         return []
     slow = pace == "slow"
+    new_tokens = writing.chain_tokens + ANSWER_TOKENS if slow else ANSWER_TOKENS
+    decoding = Decoding(new_tokens, writing.temperature, seed_of_draw(writing.seed, draw))
     return written_answers(
-        checkpoint, prompts, new_tokens=writing.chain_tokens + ANSWER_TOKENS if slow else ANSWER_TOKENS,
-        temperature=writing.temperature, seed=seed_of_draw(writing.seed, draw), tags=frame.tags,
+        checkpoint, prompts, decoding, tags=frame.tags,
         never=() if slow else (frame.tags.open,), progress=progress, stage=f"{pace.replace('_', ' ')} answers",
     )  # fmt: skip
 

@@ -51,14 +51,13 @@ def store_crossed(
     *,
     null: bool = False,
     progress: Progress = silent,
-    stage: str = "cross-model patching",
 ) -> None:
     """Patches contributions of `source`, a model or what is kept of one on disk, into `receiver`.
 
     Stores source, receiver (item) and every line (item × layer), with `null` the random ones too. A kill loses one batch.
     """
     lines = cross_lines(config, null=null)
-    write_pairs(store, items, progress, stage, lambda pairs: (
+    write_pairs(store, items, progress, "cross-model patching", lambda pairs: (
         (
             batch.rows,
             {"source": batch.source, "receiver": batch.receiver}

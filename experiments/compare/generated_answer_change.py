@@ -14,7 +14,7 @@ from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.excluded_parts import Exclude, refused_by
 from strata.experiments.compare.models import Models
 from strata.experiments.compare.paired_estimates import paired
-from strata.experiments.generated_answers.decoding import reasoning_rows
+from strata.experiments.generated_answers.decoding import Decoding, reasoning_rows
 from strata.experiments.generated_answers.problems import SPLITS, Lesson, Split, evaluation_lessons
 from strata.experiments.generated_answers.prompting import PROMPTS, Prompting, best_way
 from strata.experiments.results.comparison import Generated, GeneratedFamily, GeneratedSplit
@@ -103,8 +103,8 @@ def asked_to_generate(
 ) -> Sequence[Row]:
     """Rows of `ANSWERS`: the same prompt_prefix, room, temperature and draws for every model of a comparison."""
     return reasoning_rows(
-        checkpoint, label, asked, ways, progress, temperature=config.temperature, seed=config.locate.seed,
-        new_tokens=config.generated_tokens, prompt_prefix=config.locate.prompt_prefix or "", samples=config.samples,
+        checkpoint, label, asked, ways, progress,
+        decoding=Decoding(config.generated_tokens, config.temperature, config.locate.seed), prompt_prefix=config.locate.prompt_prefix or "", samples=config.samples,
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.excluded_parts import Exclude, refused_by
 from strata.experiments.compare.models import Models
-from strata.experiments.generated_answers.decoding import reasoning_rows
+from strata.experiments.generated_answers.decoding import Decoding, reasoning_rows
 from strata.experiments.generated_answers.problems import Lesson, lessons
 from strata.experiments.generated_answers.prompting import ask
 from strata.experiments.generated_answers.traces import think_text
@@ -261,8 +261,8 @@ def _answers(base: Checkpoint, judge: Judge, steer: Steer, config: CompareConfig
     def written(label: str) -> Sequence[Row]:
         # In one rectangle: the last column of a first pass is then what the first written token is predicted from.
         return reasoning_rows(
-            base, label, {"test": problems}, ["question_only"], progress, new_tokens=config.generated_tokens,
-            prompt_prefix=config.locate.prompt_prefix or "", in_groups=False,
+            base, label, {"test": problems}, ["question_only"], progress,
+            decoding=Decoding(config.generated_tokens, in_groups=False), prompt_prefix=config.locate.prompt_prefix or "",
         )  # fmt: skip
 
     plain = written("base")

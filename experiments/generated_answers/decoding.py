@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from strata.experiments.generated_answers.ending import end_of_answer, leaves_open
 from strata.experiments.generated_answers.extraction import TAGS, Answer, ThinkTags, extract_answer, is_right
@@ -20,25 +20,37 @@ _NEXT_DRAW = 1_000_003
 """Between the seeds of two draws: runs with neighbouring seeds share none."""
 
 
-def reasoning_rows(  # eleven parameters: who is asked what, and the customary ones of decoding
+@dataclass(frozen=True)
+class Decoding:
+    """How answers are written."""
+
+    new_tokens: int = NEW_TOKENS
+    """At most, after each prompt."""
+    temperature: float = 0.0
+    """0: greedily."""
+    seed: int = 0
+    in_groups: bool = True
+    """As in `generate`."""
+
+
+GREEDY = Decoding()
+
+
+def reasoning_rows(
     checkpoint: Checkpoint,
     model: str,
     asked: Mapping[Split, Sequence[Lesson]],
     ways: Sequence[Prompting],
     progress: Progress = silent,
     *,
-    temperature: float = 0.0,
-    seed: int = 0,
-    new_tokens: int = NEW_TOKENS,
+    decoding: Decoding = GREEDY,
     prompt_prefix: str = "",
     samples: int = 1,
-    in_groups: bool = True,
 ) -> list[dict[str, Value]]:
     """One row of `ANSWERS` a draw, way of asking and lesson, in that order, each cut where its answer ends.
 
-    `temperature` 0 decodes greedily, above it every one of `samples` draws has a seed of its own. `prompt_prefix` stands before
-    every prompt; where it leaves a think block open, what is written is chain of thought until it closes. All ways are decoded
-    together (`in_groups`: as in `generate`): a step of few rows costs nearly as much as one of many.
+    Each of `samples` draws has a seed of its own. `prompt_prefix` stands before every prompt; where it leaves a think block open, what
+    is written is chain of thought until it closes. All ways are decoded together: a step of few rows costs nearly as much as one of many.
     """
     all_asked = [(way, lesson) for way in ways for made in asked.values() for lesson in made]
     prompts = [prompt_prefix + ask(lesson, way) for way, lesson in all_asked]
@@ -47,10 +59,7 @@ def reasoning_rows(  # eleven parameters: who is asked what, and the customary o
         written = written_answers(
             checkpoint,
             prompts,
-            new_tokens=new_tokens,
-            temperature=temperature,
-            seed=seed_of_draw(seed, draw),
-            in_groups=in_groups,
+            replace(decoding, seed=seed_of_draw(decoding.seed, draw)),
             progress=progress,
             stage=f"{model} generates" if samples == 1 else f"{model} generates, draw {draw + 1} of {samples}",
         )
@@ -83,27 +92,25 @@ def seed_of_draw(seed: int, draw: int) -> int:
     return seed + draw * _NEXT_DRAW
 
 
-def written_answers(  # 10 parameters: the customary ones of decoding, by their customary names
+def written_answers(
     checkpoint: Checkpoint,
     prompts: Sequence[str],
+    decoding: Decoding,
     *,
-    new_tokens: int,
-    temperature: float = 0.0,
-    seed: int = 0,
     tags: ThinkTags = TAGS,
     never: Sequence[str] = (),
-    in_groups: bool = True,
     progress: Progress = silent,
     stage: str,
 ) -> list[Written]:
     """What is written after each prompt, cut where its answer ends, with the answer that is found in it.
 
     Where a prompt leaves a think block (between `tags`) open, what is written is chain of thought until it closes. None of the
-    texts in `never` is written. `in_groups`: as in `generate`. Raises StrataError for a prompt that leaves no room in the context.
+    texts in `never` is written. Raises StrataError for a prompt that leaves no room in the context.
     """
     opened = [leaves_open(prompt, tags) for prompt in prompts]
     generations = generate(
-        checkpoint, prompts, max_new_tokens=new_tokens, temperature=temperature, seed=seed, never=never, in_groups=in_groups,
+        checkpoint, prompts, max_new_tokens=decoding.new_tokens, temperature=decoding.temperature, seed=decoding.seed,
+        never=never, in_groups=decoding.in_groups,
         stop=lambda row, text: end_of_answer(text, opened=opened[row], tags=tags), progress=progress, stage=stage,
     )  # fmt: skip
     return [

@@ -141,9 +141,9 @@ def full_choice_log_probs(reader: ModelReader, encoded: Sequence[EncodedItem]) -
     checkpoint = reader.checkpoint
     longest = max(len(ids) for ids in continuations)
     last_stream = Site("resid_post", checkpoint.n_layers - 1)
-    places = [str(step) for step in range(longest)]
+    steps = [str(step) for step in range(longest)]
     sums: dict[int, float] = {}
-    for batch in reader.batches(prompts, sites=[last_stream], positions=places, stage="choices"):
+    for batch in reader.batches(prompts, sites=[last_stream], positions=steps, stage="choices"):
         targets = torch.tensor([(continuations[row] + (NO_TOKEN,) * longest)[:longest] for row in batch.rows])
         reading = read_lens(checkpoint.readout, batch.values, {"choice": targets}, ranked=(), top_k=1)
         totals = reading.log_prob("choice")[:, 0].nansum(-1)

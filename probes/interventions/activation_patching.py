@@ -47,7 +47,7 @@ class PatchedBatch:
     `clean − foil` it is the normalised effect, 0 for the unedited run and 1 for the donor's. NaN: not applicable."""
 
 
-def patch_pairs(  # nine parameters: items and edits, and what every batched measure takes
+def patch_pairs(
     checkpoint: Checkpoint,
     pairs: Sequence[Pair],
     lines: Sequence[Patching],
@@ -57,7 +57,6 @@ def patch_pairs(  # nine parameters: items and edits, and what every batched mea
     batch_tokens: int | None = None,
     runs: Runs | None = None,
     progress: Progress = silent,
-    stage: str = "patching",
 ) -> Iterator[PatchedBatch]:
     """Yields the effects of `lines` batch by batch; memory does not depend on the number of pairs.
 
@@ -69,11 +68,11 @@ def patch_pairs(  # nine parameters: items and edits, and what every batched mea
     runs = runs or Runs(checkpoint)
     tokens = tokens_a_batch(batch_tokens, checkpoint.device, BATCH_TOKENS)
     done = 0
-    progress(stage, 0, len(pairs), "pairs")
+    progress("patching", 0, len(pairs), "pairs")
     for rows in batches_of(pairs, tokens):
         yield _Batch(runs, [pairs[row] for row in rows], lines, seed, layers).run(tuple(rows))
         done += len(rows)
-        progress(stage, done, len(pairs), "pairs")
+        progress("patching", done, len(pairs), "pairs")
 
 
 class _Batch:

@@ -33,7 +33,6 @@ def damage(
     batch_tokens: int | None = None,
     backend: Backend | None = None,
     progress: Progress = silent,
-    stage: str = "damage",
 ) -> dict[Ablation, Float[Tensor, "text layer"]]:
     """KL(p_intact ‖ p_ablated) in nats a token, over the last `last_tokens` tokens of each text, where the ablation acts.
 
@@ -44,7 +43,7 @@ def damage(
     tokens = tokens_a_batch(batch_tokens, checkpoint.device, BATCH_TOKENS)
     n_layers, size = checkpoint.n_layers, max(2, tokens // last_tokens)
     divergences: dict[Ablation, list[Tensor]] = {ablation: [] for ablation in ablations}
-    progress(stage, 0, len(texts), "texts")
+    progress("damage", 0, len(texts), "texts")
     # A text left over alone would have no other to borrow from, so the last batch takes it in.
     starts = [start for start in range(0, len(texts), size) if len(texts) - start > 1]
     for start, end in zip(starts, [*starts[1:], len(texts)], strict=True):
@@ -58,7 +57,7 @@ def damage(
             edits = [Replacement(ablation.component, range(at, at + ablation.window), given) for at in blocks]
             ends = sweep(run, edits, where, keep=last_tokens)
             divergences[ablation].append(divergence_per_token(checkpoint.readout, intact, ends).T.cpu())
-        progress(stage, end, len(texts), "texts")
+        progress("damage", end, len(texts), "texts")
     return {ablation: torch.cat(parts) for ablation, parts in divergences.items()}
 
 

@@ -125,17 +125,7 @@ class ProbeScores:
         return float(self.majority_correct.mean())
 
     @property
-    def controls(
-        self,
-    ) -> dict[
-        str,
-        Float[
-            np.ndarray,
-            (
-                kept  # stream
-            ),
-        ],
-    ]:
+    def controls(self) -> dict[str, Float[np.ndarray, " kept #stream"]]:
         """What accuracy has to rise above, by name: right or not for every item, at all streams or at each."""
         right: dict[str, np.ndarray] = {"majority": self.majority_correct[:, None].astype(float)}
         if self.embedding is not None:

@@ -26,7 +26,6 @@ from strata.probes.interventions.noise import generator_for, unit_vectors
 from strata.probes.interventions.scores import logit_difference
 from strata.probes.model_diff.random_step import MISS, distances, moved
 from strata.probes.model_diff.shared_inputs import batches_by_length, check_ids, check_same_shape
-from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
 from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.recording import Recording, record
@@ -103,8 +102,6 @@ def cross_patch(
     *,
     seed: int = 0,
     batch_tokens: int | None = None,
-    progress: Progress = silent,
-    stage: str = "cross-model patching",
 ) -> Iterator[CrossPatched]:
     """Yields the effects of `lines` batch by batch; memory does not depend on the number of pairs.
 
@@ -125,13 +122,9 @@ def cross_patch(
         check_ids(pairs, source)
         source = source_of(source)
     tokens = tokens_a_batch(batch_tokens, receiver.device, BATCH_TOKENS)
-    done = 0
-    progress(stage, 0, len(pairs), "pairs")
     for rows in batches_by_length(pairs, tokens):
         members = [pairs[row] for row in rows]
         yield _Batch(receiver, source(members), members, seed).run(tuple(rows), lines)
-        done += len(rows)
-        progress(stage, done, len(pairs), "pairs")
 
 
 class _Batch:

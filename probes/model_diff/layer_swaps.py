@@ -24,7 +24,6 @@ from strata.probes.model_diff.body_run import BodyRun, run_block, run_body
 from strata.probes.model_diff.random_delta import RandomDelta
 from strata.probes.model_diff.shared_inputs import batches_by_length, check_ids, check_same_shape
 from strata.probes.model_diff.shared_rows import shares_rows
-from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.prompts.row_layout import Layout, Tree, apart, together
@@ -97,7 +96,7 @@ def layer_swaps_of(n_layers: int, sweeps: Sequence[Sweep] = SWEEPS, *, stride: i
     return tuple(swaps)
 
 
-def swap_layers(  # nine parameters: two models, what is swapped, and two switches that the self-tests turn
+def swap_layers(
     base: Checkpoint,
     donor: Checkpoint | RandomDelta,
     pairs: Sequence[Pair],
@@ -106,8 +105,6 @@ def swap_layers(  # nine parameters: two models, what is swapped, and two switch
     batch_tokens: int | None = None,
     from_runs: bool = True,
     share: bool = True,
-    progress: Progress = silent,
-    stage: str = "layer_swaps",
 ) -> Iterator[SwapScores]:
     """Yields the scores of `layer_swaps`, in their order, batch by batch; memory does not depend on the number of pairs.
 
@@ -126,16 +123,12 @@ def swap_layers(  # nine parameters: two models, what is swapped, and two switch
     batches = list(_batches_by_beginning(pairs, tokens)) if share else []
     longest = _longest_row(pairs, batches)
     shared = share and all(shares_rows(model, longest) for model in models)
-    done = 0
-    progress(stage, 0, len(pairs), "pairs")
     for rows in batches if shared else batches_by_length(pairs, tokens):
         members = [pairs[row] for row in rows]
         prompts = _prompts(members)
         layout = together(prompts) if shared else apart(prompts, base.pad_id)
         batch = _Batch(base, donor, members, layout, from_runs)
         yield batch.scores(tuple(rows), layer_swaps)
-        done += len(rows)
-        progress(stage, done, len(pairs), "pairs")
 
 
 class _Batch:

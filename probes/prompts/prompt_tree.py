@@ -32,11 +32,11 @@ class PromptTree:
     twins: tuple[Int[Tensor, " twin"], Int[Tensor, " twin"]]
     """Nodes that are the same token at the same position, after other tokens: the first of them, and each of the others."""
 
-    def laid_out(self, nodes: Float[Tensor, node * width], first: int = 0) -> Float[Tensor, "item token *width"]:
+    def laid_out(self, nodes: Float[Tensor, " node *width"], first: int = 0) -> Float[Tensor, "item token *width"]:
         """What was computed of the nodes in the places of the rectangle, from column `first` on."""
         return nodes[self.node[:, first:].to(nodes.device)]
 
-    def taken_up(self, rows: Float[Tensor, "item token *width"]) -> Float[Tensor, node * width]:
+    def taken_up(self, rows: Float[Tensor, "item token *width"]) -> Float[Tensor, " node *width"]:
         """What was computed in the rectangle, of each node once."""
         return rows.flatten(0, 1)[self.place.to(rows.device)]
 

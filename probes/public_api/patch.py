@@ -127,7 +127,6 @@ def patch(  # twelve parameters: a call of the public interface, each with a def
             seed=seed,
             batch_tokens=batch_tokens,
             progress=progress,
-            stage="patching",
         ):
             rows = torch.tensor(batch.rows)
             clean[rows], corrupted[rows] = batch.clean.float(), batch.foil.float()

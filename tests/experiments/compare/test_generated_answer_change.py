@@ -16,7 +16,7 @@ from strata.experiments.compare.generated_answer_change import asked_to_generate
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.models import Models
 from strata.experiments.generated_answers import extract_answer, is_right, leaves_open
-from strata.experiments.generated_answers.decoding import reasoning_rows
+from strata.experiments.generated_answers.decoding import Decoding, reasoning_rows
 from strata.experiments.generated_answers.extraction import NEVER_CLOSED, NOTHING, NOTHING_AFTER
 from strata.experiments.generated_answers.problems import evaluation_lessons
 from strata.experiments.generated_answers.prompting import PROMPTS, ask
@@ -215,7 +215,9 @@ def test_drawn_answers_belong_to_their_seed_and_greedy_ones_to_none() -> None:
     asked = {"test": evaluation_lessons("test", seed=0, per_family=1)[:3]}
 
     def texts(temperature: float, seed: int) -> list[str]:
-        rows = reasoning_rows(checkpoint, "base", asked, ["question_only"], temperature=temperature, seed=seed)
+        rows = reasoning_rows(
+            checkpoint, "base", asked, ["question_only"], decoding=Decoding(temperature=temperature, seed=seed)
+        )
         return [row["text"] for row in rows]
 
     assert texts(2.0, 1) == texts(2.0, 1) != texts(2.0, 2)

@@ -14,7 +14,7 @@ from tiny_models import tiny_checkpoint, tiny_model
 from strata.experiments.distill import evaluate as evaluation
 from strata.experiments.distill.evaluate import evaluate
 from strata.experiments.distill.evaluation_file import DistillEvaluation
-from strata.experiments.generated_answers.decoding import reasoning_rows
+from strata.experiments.generated_answers.decoding import Decoding, reasoning_rows
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 
@@ -22,7 +22,7 @@ from strata.probes.errors import StrataError
 def test_an_adapter_that_was_trained_again_is_not_given_its_old_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "reasoning_rows", partial(reasoning_rows, new_tokens=1))
+    monkeypatch.setattr(evaluation, "reasoning_rows", partial(reasoning_rows, decoding=Decoding(1)))
     adapter = tmp_path / "adapter"
     get_peft_model(tiny_model("llama"), LoraConfig(r=2, target_modules=["q_proj"])).save_pretrained(adapter)
     checkpoint = tiny_checkpoint("llama", max_position_embeddings=1024)
