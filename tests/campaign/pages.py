@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 from xml.etree import ElementTree
 
-from open_pages import BROWSERS
+from open_pages import BROWSERS, FLAGS
 
 from campaign.hostile_names import LOCATED, NAMES, PlainRun, as_directory, renamed
 from campaign.resumable import Resumable
@@ -23,13 +23,6 @@ from campaign.trial import Outcome, Result, Trial
 
 LARGEST = 2_000_000
 """Bytes that a page may have beyond the same one with plain names."""
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
 _MILLISECONDS = 600_000
 """After which a page that isn't ready hangs: it takes a few seconds, and on a busy machine many times as long."""
 _MOST_EXPORTS = 3

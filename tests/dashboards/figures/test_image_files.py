@@ -110,24 +110,19 @@ def squeezed(text: str) -> str:
 
 
 @pytest.mark.browser
-def test_no_label_reaches_over_the_edge(written: dict[str, Any]) -> None:
-    from playwright.sync_api import sync_playwright
-
-    path = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))))
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        for name, (files, figure) in written.items():
-            size = {"width": figure["layout"]["width"], "height": figure["layout"]["height"]}
-            tab = chromium.new_page(viewport=size)
-            tab.goto(files["svg"].resolve().as_uri())
-            boxes = tab.evaluate(
-                "[...document.querySelectorAll('text')].map((t) => [t.textContent, t.getBoundingClientRect()]).filter(([, b]) => b.width)"
-                ".map(([text, b]) => [text, b.left, b.right, b.top, b.bottom])"
-            )
-            over = [
-                text
-                for text, left, right, top, bottom in boxes
-                if left < -1 or right > size["width"] + 1 or top < -1 or bottom > size["height"] + 1
-            ]
-            assert len(boxes) > 10 and over == [], name
-        chromium.close()
+def test_no_label_reaches_over_the_edge(browser: Any, written: dict[str, Any]) -> None:
+    for name, (files, figure) in written.items():
+        size = {"width": figure["layout"]["width"], "height": figure["layout"]["height"]}
+        tab = browser.new_page(viewport=size)
+        tab.goto(files["svg"].resolve().as_uri())
+        boxes = tab.evaluate(
+            "[...document.querySelectorAll('text')].map((t) => [t.textContent, t.getBoundingClientRect()]).filter(([, b]) => b.width)"
+            ".map(([text, b]) => [text, b.left, b.right, b.top, b.bottom])"
+        )
+        over = [
+            text
+            for text, left, right, top, bottom in boxes
+            if left < -1 or right > size["width"] + 1 or top < -1 or bottom > size["height"] + 1
+        ]
+        assert len(boxes) > 10 and over == [], name
+        tab.close()
