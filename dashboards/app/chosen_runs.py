@@ -19,7 +19,7 @@ from strata.dashboards.figures.overlaid_runs import (
 )
 from strata.dashboards.figures.palette import Theme
 from strata.dashboards.figures.stage_map import stage_map
-from strata.dashboards.sentences.run_difference import DifferenceTable, difference_tables, notes, setting_tables
+from strata.dashboards.sentences.difference_tables import DifferenceTable, difference_tables, notes, setting_tables
 from strata.dashboards.sentences.served_browser import (
     NOTHING_TO_OVERLAY,
     OVERLAID,
@@ -33,9 +33,9 @@ from strata.dashboards.sentences.served_browser import (
 )
 from strata.dashboards.visible_text import path_free, visible, without_paths
 from strata.experiments.results.kinds import Localisation
+from strata.experiments.run.diff_runs import diff_runs, settings_of
 from strata.experiments.run.finished import finished_run
 from strata.experiments.run.listing import ListedRun
-from strata.experiments.run.run_difference import run_difference, settings_of
 from strata.experiments.run.summary_file import read_summary
 from strata.probes.errors import StrataError
 
@@ -132,7 +132,7 @@ def _differences(runs: Sequence[ListedRun], names: Sequence[str]) -> Iterator[An
     with_manifest = [(run, name) for run, name in zip(runs, names, strict=True) if run.manifest is not None]
     if len(runs) == 2 and all(run.state == "done" and run.said is not None for run in runs):
         try:
-            difference = run_difference(finished_run(runs[0].directory), finished_run(runs[1].directory))
+            difference = diff_runs(finished_run(runs[0].directory), finished_run(runs[1].directory))
         except StrataError as error:
             yield html.P(path_free(str(error)), className="problem")
         else:

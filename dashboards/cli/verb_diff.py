@@ -43,12 +43,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     options = chosen_options(Options, arguments)
     with only_results_on_stdout() as stdout:
-        from strata.dashboards.sentences.run_difference import MOST_NUMBERS, difference_tables, notes
+        from strata.dashboards.sentences.difference_tables import MOST_NUMBERS, difference_tables, notes
+        from strata.experiments.run.diff_runs import diff_runs
         from strata.experiments.run.finished import finished_run
-        from strata.experiments.run.run_difference import run_difference
 
         first, second = (finished_run(Path(directory)) for directory in (arguments.first, arguments.second))
-        difference = run_difference(first, second, options.tolerance)
+        difference = diff_runs(first, second, options.tolerance)
         if options.json:
             write_json(stdout, difference.as_json())
         else:

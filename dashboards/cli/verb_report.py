@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, _command: list[str]) -> int:
     from strata.dashboards.page import write_pages
-    from strata.dashboards.page.surroundings import checked_address
+    from strata.dashboards.page.page_context import checked_address
     from strata.experiments.run.finished import finished_run
 
     address = checked_address(arguments.url)

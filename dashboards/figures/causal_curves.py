@@ -39,7 +39,7 @@ _DAMAGE = LineStyle("strong_line", "solid", "circle-open")
 
 
 @dataclass(frozen=True)
-class Edit:
+class ShownIntervention:
     """Which intervention is looked at."""
 
     instrument: str
@@ -53,7 +53,7 @@ class Edit:
         return ("spans", "last") if self.position == BOTH else (self.position,)
 
 
-def edits_of(view: View) -> Iterator[Edit]:
+def shown_interventions(view: View) -> Iterator[ShownIntervention]:
     """Every choice for which some group has a curve."""
     for instrument, label in view.labels.instruments.items():
         for measure in label.measures:
@@ -61,18 +61,22 @@ def edits_of(view: View) -> Iterator[Edit]:
             for component in dict.fromkeys(line.component for line in mine):
                 positions = dict.fromkeys(line.position for line in mine if component == line.component)
                 both = (BOTH,) if {"spans", "last"} <= set(positions) else ()
-                yield from (Edit(instrument, measure, component, position) for position in (*both, *positions))
+                yield from (
+                    ShownIntervention(instrument, measure, component, position) for position in (*both, *positions)
+                )
 
 
-def causal_curves(view: View, edit: Edit, groups: Sequence[Group], theme: Theme = "light") -> Drawn | None:
+def causal_curves(
+    view: View, shown: ShownIntervention, groups: Sequence[Group], theme: Theme = "light"
+) -> Drawn | None:
     """Means over pairs with their bands; None where no group has this curve.
 
     Groups stand beside each other where there are more than two.
     """
-    found = _Found(view, edit)
-    if not any(found.main(group, place) for group in groups for place in edit.places):
+    found = _Found(view, shown)
+    if not any(found.main(group, place) for group in groups for place in shown.places):
         return None
-    meta = view.causal.meta_of(edit.instrument, edit.measure)
+    meta = view.causal.meta_of(shown.instrument, shown.measure)
     panels = [[group] for group in groups] if len(groups) > 2 else [list(groups)]
     return _Figure(Canvas(view.axes, PALETTES[theme]), found, meta, panels).drawn()
 
@@ -82,19 +86,19 @@ class _Found:
     """The lines of an intervention."""
 
     view: View
-    edit: Edit
+    shown: ShownIntervention
 
     def main(self, group: Group, place: str) -> CausalLine | None:
-        edit = self.edit
+        shown = self.shown
         return self.view.causal.line_at.get(
-            (edit.instrument, edit.measure, group.kind, group.family, place, edit.component)
+            (shown.instrument, shown.measure, group.kind, group.family, place, shown.component)
         )
 
     def damage(self) -> CausalLine | None:
         """Of the same ablation on neutral text."""
-        if self.edit.instrument != "ablation":
+        if self.shown.instrument != "ablation":
             return None
-        wanted = ("damage", self.edit.measure, self.edit.component)
+        wanted = ("damage", self.shown.measure, self.shown.component)
         lines = self.view.causal.lines
         return next((line for line in lines if (line.instrument, line.measure, line.component) == wanted), None)
 
@@ -112,28 +116,28 @@ class _Figure:
     named: set[str] = field(default_factory=set)
 
     def drawn(self) -> Drawn:
-        edit, canvas, meta = self.found.edit, self.canvas, self.meta
+        shown, canvas, meta = self.found.shown, self.canvas, self.meta
         damage = self.found.damage()
-        below = 2 if damage is not None or len(edit.places) > 1 else 1
+        below = 2 if damage is not None or len(shown.places) > 1 else 1
         heights = [(0.4, 1.0)] if damage is not None else [(0.57, 1.0), (0.0, 0.42)] if below > 1 else [(0.0, 1.0)]
         for at, members in enumerate(self.panels):
-            for row, place in enumerate(edit.places):
+            for row, place in enumerate(shown.places):
                 panel = axis_names(below * at + row + 1)
                 for group in members:
                     self._lines(panel, group, place)
                 self._frame(
-                    panel, at, row, heights[row], members[0], lowest=damage is None and row == len(edit.places) - 1
+                    panel, at, row, heights[row], members[0], lowest=damage is None and row == len(shown.places) - 1
                 )
             if damage is not None:
                 self._damage(damage, at)
         if damage is not None:
             self.used.append(damage)
             self.aria.append(damage.aria)
-        label = self.found.view.labels.instruments[edit.instrument].label
-        heads = len(self.panels) > 1 or len(edit.places) > 1
-        height = 560 if damage is not None else 640 if len(edit.places) > 1 else 430
+        label = self.found.view.labels.instruments[shown.instrument].label
+        heads = len(self.panels) > 1 or len(shown.places) > 1
+        height = 560 if damage is not None else 640 if len(shown.places) > 1 else 430
         return canvas.drawn(
-            curves_title(label, meta.label, self.found.view.causal.components[edit.component], edit.position), ". ".join(self.aria), self._note(damage), _table(self.used, canvas.axes), height=height,
+            curves_title(label, meta.label, self.found.view.causal.components[shown.component], shown.position), ". ".join(self.aria), self._note(damage), _table(self.used, canvas.axes), height=height,
             margin={"l": 68, "r": 16, "t": 66 if heads else 44, "b": 104}, hovermode="x unified", showlegend=True, legend=canvas.legend(-0.12 if below > 1 else -0.17),
         )  # fmt: skip
 
@@ -153,7 +157,7 @@ class _Figure:
     def _frame(
         self, panel: Panel, at: int, row: int, height: tuple[float, float], group: Group, *, lowest: bool
     ) -> None:
-        canvas, meta, places = self.canvas, self.meta, self.found.edit.places
+        canvas, meta, places = self.canvas, self.meta, self.found.shown.places
         if len(self.panels) > 1 or len(places) > 1:
             label = plain(group.label) if len(self.panels) > 1 else ""
             where = f" {plain(at_position(places[row]))}" if len(places) > 1 else ""
@@ -223,7 +227,7 @@ class _Figure:
 
     def _note(self, damage: CausalLine | None) -> str:
         notes = [band_note(map(curve_of, self.used))]
-        if self.found.edit.instrument == "ablation" and damage is None:
+        if self.found.shown.instrument == "ablation" and damage is None:
             notes.append(NO_DAMAGE)
         return " ".join(notes)
 
@@ -273,9 +277,9 @@ def _table(used: Sequence[CausalLine], axes: Axes) -> Table:
 def all_causal_curves(view: View, theme: Theme = "light") -> dict[str, Drawn]:
     """By what the page's lists are set to: `GROUPS|INSTRUMENT|MEASURE|SITE|POSITION`."""
     drawn = {}
-    for edit in edits_of(view):
+    for shown in shown_interventions(view):
         for name, groups in shown_groups(view).items():
-            figure = causal_curves(view, edit, groups, theme)
+            figure = causal_curves(view, shown, groups, theme)
             if figure is not None:
-                drawn[choice(name, edit.instrument, edit.measure, edit.component, edit.position)] = figure
+                drawn[choice(name, shown.instrument, shown.measure, shown.component, shown.position)] = figure
     return drawn

@@ -9,7 +9,7 @@ from strata.dashboards.page.assets import BEHAVE_SCRIPTS, script
 from strata.dashboards.page.document import document, head_line, own_version, view_element
 from strata.dashboards.page.embedded_figures import figures_element
 from strata.dashboards.page.link_preview import plain_link
-from strata.dashboards.page.surroundings import ALONE, Surroundings
+from strata.dashboards.page.page_context import ALONE, PageContext
 from strata.dashboards.page.templates import render
 from strata.dashboards.page.write_page import write_page
 from strata.dashboards.sentences.shared_link import link_title
@@ -17,7 +17,7 @@ from strata.dashboards.view.behave.build import build_behave_view
 from strata.dashboards.view.behave.schema import BehaveView
 
 
-def write_behave_report(run_dir: Path, around: Surroundings = ALONE) -> Path:
+def write_behave_report(run_dir: Path, around: PageContext = ALONE) -> Path:
     """Builds and writes the page of the run in `run_dir`; returns the path of report.html.
 
     Raises StrataError when a file is absent or broken, DoesNotFitError when the disk is full.
@@ -27,7 +27,7 @@ def write_behave_report(run_dir: Path, around: Surroundings = ALONE) -> Path:
     return write_page(run_dir, view.model_copy(update={"sizes": {"report_bytes": len(page)}}).as_json(), page)
 
 
-def render_behave(view: BehaveView, around: Surroundings = ALONE) -> str:
+def render_behave(view: BehaveView, around: PageContext = ALONE) -> str:
     """The page of a view."""
     plain = view.as_json()
     body = render(

@@ -10,7 +10,7 @@ from strata.dashboards.page.assets import COMPARISON_SCRIPTS, asset, script
 from strata.dashboards.page.document import document, own_version, view_element, zipped
 from strata.dashboards.page.embedded_figures import figures_element
 from strata.dashboards.page.link_preview import PICTURE, comparison_link, comparison_preview
-from strata.dashboards.page.surroundings import ALONE, Surroundings
+from strata.dashboards.page.page_context import ALONE, PageContext
 from strata.dashboards.page.templates import render
 from strata.dashboards.page.write_page import write_page
 from strata.dashboards.page.write_report import MAX_BYTES
@@ -36,7 +36,7 @@ _DRAWN: Mapping[str, tuple[str, ...]] = {
 """Parts whose numbers are in their figures: what the page's lists choose from."""
 
 
-def write_comparison(run_dir: Path, max_bytes: int = MAX_BYTES, around: Surroundings = ALONE) -> Path:
+def write_comparison(run_dir: Path, max_bytes: int = MAX_BYTES, around: PageContext = ALONE) -> Path:
     """Builds and writes the page of the comparison in `run_dir`; returns the path of report.html.
 
     Readings that would push the page over `max_bytes` stay in changes.parquet, and the page says which.
@@ -60,7 +60,7 @@ def _without_readings(view: ComparisonView) -> ComparisonView:
     return view.model_copy(update={"changes": changes, "sizes": sizes})
 
 
-def render_comparison(view: ComparisonView, maps: MapsOfModels | None, around: Surroundings = ALONE) -> str:
+def render_comparison(view: ComparisonView, maps: MapsOfModels | None, around: PageContext = ALONE) -> str:
     """The page of a view."""
     plain = view.model_dump(mode="json")
     slim = {**plain, "items": {"state": plain["items"]["state"], "text": plain["items"]["text"]}}

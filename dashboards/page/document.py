@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from markupsafe import Markup
 
 from strata.dashboards.page.assets import PLOTLY, asset, content_policy, inline, inline_json
-from strata.dashboards.page.surroundings import Link
+from strata.dashboards.page.page_context import Link
 from strata.dashboards.page.templates import render
 from strata.dashboards.sentences.page_parts import head_words
 from strata.dashboards.view.schema import ModelView, RunView

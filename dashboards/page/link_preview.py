@@ -5,7 +5,7 @@ from __future__ import annotations
 from strata.dashboards.figures.model_maps import model_maps
 from strata.dashboards.figures.preview import PreviewNumber, PreviewWords, preview
 from strata.dashboards.figures.stage_map import stage_map_json
-from strata.dashboards.page.surroundings import Link
+from strata.dashboards.page.page_context import Link
 from strata.dashboards.sentences.shared_link import link_description, link_title, picture_foot, picture_words
 from strata.dashboards.view.build import Report
 from strata.dashboards.view.comparison.cells import MapsOfModels

@@ -43,7 +43,7 @@ class PageBeside:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class PageContext:
     """Of one page."""
 
     address: str | None = None
@@ -52,14 +52,14 @@ class Surroundings:
     """Of the comparison that it belongs to, itself included."""
 
 
-ALONE = Surroundings()
+ALONE = PageContext()
 
 
-def of_model(role: str, roles: Sequence[str], address: str | None) -> Surroundings:
+def of_model(role: str, roles: Sequence[str], address: str | None) -> PageContext:
     """Of the page of one model inside of a comparison. `address`: of the comparison's page."""
     pages = [PageBeside(name, None if name == role else f"../{name}/report.html") for name in roles]
     own = None if address is None else urljoin(address, f"{role}/report.html")
-    return Surroundings(own, (*pages, PageBeside("comparison", "../report.html", of_model=False)))
+    return PageContext(own, (*pages, PageBeside("comparison", "../report.html", of_model=False)))
 
 
 def checked_address(address: str | None) -> str | None:

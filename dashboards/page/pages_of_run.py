@@ -10,8 +10,8 @@ from typing import Protocol
 
 from strata.dashboards.page.behave_page import write_behave_report
 from strata.dashboards.page.comparison_page import write_comparison
+from strata.dashboards.page.page_context import ALONE, PageContext, of_model
 from strata.dashboards.page.probe_page import write_probe_report
-from strata.dashboards.page.surroundings import ALONE, Surroundings, of_model
 from strata.dashboards.page.sweep_page import write_sweep_report
 from strata.dashboards.page.write_report import write_report
 from strata.experiments.results.compared_behaviour import BEHAVIOUR
@@ -23,7 +23,7 @@ from strata.probes.progress import Progress, silent
 class _Writer(Protocol):
     """Writes the page of a run; returns its path."""
 
-    def __call__(self, run_dir: Path, *, around: Surroundings = ALONE) -> Path: ...
+    def __call__(self, run_dir: Path, *, around: PageContext = ALONE) -> Path: ...
 
 
 _WRITERS: Mapping[str, _Writer] = {
@@ -50,7 +50,7 @@ def write_pages(run: Path, progress: Progress = silent, address: str | None = No
     manifest = read_manifest(run)
     models = manifest.compared_weights() if manifest.verb == "compare" else ()
     behaved = [summary for role in models if (summary := run / BEHAVIOUR / role / "summary.json").exists()]
-    own = Surroundings(address)
+    own = PageContext(address)
     writers = [
         *(partial(write_report, run / role, around=of_model(role, tuple(models), address)) for role in models),
         *(partial(write_behave_report, summary.parent) for summary in behaved),

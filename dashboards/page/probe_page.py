@@ -9,7 +9,7 @@ from strata.dashboards.page.assets import PROBE_SCRIPTS, script
 from strata.dashboards.page.document import document, head_line, own_version, view_element
 from strata.dashboards.page.embedded_figures import figures_element
 from strata.dashboards.page.link_preview import plain_link
-from strata.dashboards.page.surroundings import ALONE, Surroundings
+from strata.dashboards.page.page_context import ALONE, PageContext
 from strata.dashboards.page.templates import render
 from strata.dashboards.page.write_page import write_page
 from strata.dashboards.sentences.shared_link import link_title
@@ -27,7 +27,7 @@ _STYLE = """
 """
 
 
-def write_probe_report(run_dir: Path, around: Surroundings = ALONE) -> Path:
+def write_probe_report(run_dir: Path, around: PageContext = ALONE) -> Path:
     """Builds and writes the page of the probe run in `run_dir`; returns the path of report.html.
 
     Raises StrataError when a file is absent or broken, DoesNotFitError when the disk is full.
@@ -37,7 +37,7 @@ def write_probe_report(run_dir: Path, around: Surroundings = ALONE) -> Path:
     return write_page(run_dir, view.model_copy(update={"sizes": {"report_bytes": len(page)}}).as_json(), page)
 
 
-def render_probe(view: ProbeView, around: Surroundings = ALONE) -> str:
+def render_probe(view: ProbeView, around: PageContext = ALONE) -> str:
     """The page of a view."""
     plain = view.as_json()
     # The page chooses among figures by these; the numbers are in the figures.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from strata.dashboards.page.assets import REPORT_SCRIPTS, script
 from strata.dashboards.page.document import bytes_element, document, head_line, own_version, view_element, zipped
 from strata.dashboards.page.link_preview import locate_link
-from strata.dashboards.page.surroundings import ALONE, Surroundings
+from strata.dashboards.page.page_context import ALONE, PageContext
 from strata.dashboards.page.templates import render
 from strata.dashboards.view.build import Report
 from strata.dashboards.view.lens import READ
@@ -17,7 +17,7 @@ _PACKED = ("lines", "items")  # the bulk of `causal`: zipped beside the view, pu
 _NO_NUMBERS = {"layer": (), "mean": (), "low": (), "high": (), "method": "", "aria": ""}
 
 
-def render_report(report: Report, figures: str, around: Surroundings = ALONE) -> str:
+def render_report(report: Report, figures: str, around: PageContext = ALONE) -> str:
     """The page of a run. `figures`: the script element that holds them.
 
     Raises KeyError when an embedded map has no bytes.
@@ -63,7 +63,7 @@ def render_report(report: Report, figures: str, around: Surroundings = ALONE) ->
     return document(link, report_body(view, around), script(REPORT_SCRIPTS), "\n".join(data), beside)
 
 
-def report_body(view: View, around: Surroundings = ALONE) -> str:
+def report_body(view: View, around: PageContext = ALONE) -> str:
     """What can be read of the page without its scripts."""
     return render(
         "report/page.html",

@@ -9,7 +9,7 @@ from strata.dashboards.page.assets import SWEEP_SCRIPTS, script
 from strata.dashboards.page.document import document, own_version, view_element
 from strata.dashboards.page.embedded_figures import figures_element
 from strata.dashboards.page.link_preview import plain_link
-from strata.dashboards.page.surroundings import ALONE, Surroundings
+from strata.dashboards.page.page_context import ALONE, PageContext
 from strata.dashboards.page.templates import render
 from strata.dashboards.page.write_page import write_page
 from strata.dashboards.sentences.page_parts import sweep_head
@@ -18,7 +18,7 @@ from strata.dashboards.view.sweep.build import build_sweep_view
 from strata.dashboards.view.sweep.schema import SweepView
 
 
-def write_sweep_report(run_dir: Path, around: Surroundings = ALONE) -> Path:
+def write_sweep_report(run_dir: Path, around: PageContext = ALONE) -> Path:
     """Builds and writes the page of the sweep in `run_dir`; returns the path of report.html.
 
     Raises StrataError when a file is absent or broken, DoesNotFitError when the disk is full.
@@ -28,7 +28,7 @@ def write_sweep_report(run_dir: Path, around: Surroundings = ALONE) -> Path:
     return write_page(run_dir, view.model_copy(update={"sizes": {"report_bytes": len(page)}}).as_json(), page)
 
 
-def render_sweep(view: SweepView, around: Surroundings = ALONE) -> str:
+def render_sweep(view: SweepView, around: PageContext = ALONE) -> str:
     """The page of a view."""
     plain = view.as_json()
     run = view.run

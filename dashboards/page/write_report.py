@@ -13,8 +13,8 @@ from strata.dashboards.figures.locate_figures import locate_figures
 from strata.dashboards.page.assets import inline_json
 from strata.dashboards.page.embedded_figures import figures_element
 from strata.dashboards.page.link_preview import PICTURE, locate_preview
+from strata.dashboards.page.page_context import ALONE, PageContext
 from strata.dashboards.page.report_page import render_report
-from strata.dashboards.page.surroundings import ALONE, Surroundings
 from strata.dashboards.page.write_page import writable, write_page
 from strata.dashboards.view.build import Report, build_report
 from strata.dashboards.view.lens import READ, lens_file
@@ -24,7 +24,7 @@ from strata.probes.files import write_whole
 MAX_BYTES = 4_000_000
 
 
-def write_report(run_dir: Path, max_bytes: int = MAX_BYTES, around: Surroundings = ALONE) -> Path:
+def write_report(run_dir: Path, max_bytes: int = MAX_BYTES, around: PageContext = ALONE) -> Path:
     """Builds and writes the page of `run_dir`; returns the path of report.html.
 
     Lens maps that would push the page over `max_bytes` go to report_assets/: those of the read positions first, then whole ones
@@ -51,7 +51,7 @@ def write_report(run_dir: Path, max_bytes: int = MAX_BYTES, around: Surroundings
     return write_page(run_dir, view.as_json(), page, {PICTURE: locate_preview(report)})
 
 
-def _spilled(report: Report, figures: str, max_bytes: int, around: Surroundings) -> View:
+def _spilled(report: Report, figures: str, max_bytes: int, around: PageContext) -> View:
     """The view with those lens maps beside the page that it has no room for, from the end of the list."""
     view = report.view
     beside = tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from strata.dashboards.sentences.signed import signed, signed_interval
+from strata.dashboards.sentences.signed_numbers import signed, signed_interval
 from strata.experiments.compare.measure_agreement import Signs, claimed, opposite, shown_by_contrast
 from strata.experiments.results.answer_measures import AGREEING, MEASURES, deciding_label
 from strata.experiments.results.comparison import AnswerChange

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from strata.dashboards.number_formats import count, interval, number, p_words
 from strata.dashboards.sentences.comparison_reasons import why_not_moved
 from strata.dashboards.sentences.places import blocks_words, cell_label, one_or_span, place_words
-from strata.dashboards.sentences.signed import signed, signed_interval
+from strata.dashboards.sentences.signed_numbers import signed, signed_interval
 from strata.experiments.compare.cells.effect_changes import LEAST_CHANGE
 from strata.experiments.results.cell_changes import (
     Answered,

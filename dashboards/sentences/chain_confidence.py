@@ -5,7 +5,7 @@ from __future__ import annotations
 from strata.dashboards.number_formats import count, number, stream_range
 from strata.dashboards.sentences.confidence import against, estimated, why_no_layers
 from strata.dashboards.sentences.information_gain import WHOSE
-from strata.dashboards.sentences.signed import signed, signed_interval
+from strata.dashboards.sentences.signed_numbers import signed, signed_interval
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.confidence_summary import ChainConfidence, ConfidenceBehind
 from strata.experiments.results.estimates import Estimated

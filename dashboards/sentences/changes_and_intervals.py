@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from strata.dashboards.sentences.answer_changes import disagreement, shown_by
-from strata.dashboards.sentences.signed import signed, signed_interval
+from strata.dashboards.sentences.signed_numbers import signed, signed_interval
 from strata.experiments.results.comparison import AnswerChange
 from strata.experiments.results.estimates import Contrasted, Estimated
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import assert_never
 
 from strata.dashboards.number_formats import number
-from strata.dashboards.sentences.signed import signed, signed_interval
+from strata.dashboards.sentences.signed_numbers import signed, signed_interval
 from strata.experiments.results.compared_behaviour import BehaviourMeasure, ComparedBehaviour
 from strata.experiments.results.comparison import Comparison
 from strata.experiments.results.estimates import Contrasted, Estimated

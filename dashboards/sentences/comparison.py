@@ -14,7 +14,7 @@ from strata.dashboards.sentences.cell_changes import cell_sentences, place_share
 from strata.dashboards.sentences.changes_and_intervals import NEITHER, agreement_clauses, points, too, with_control
 from strata.dashboards.sentences.comparison_reasons import why_no_half, why_not_moved
 from strata.dashboards.sentences.format_apart import format_instead, format_sentences
-from strata.dashboards.sentences.signed import signed, signed_interval
+from strata.dashboards.sentences.signed_numbers import signed, signed_interval
 from strata.experiments.compare.decision import SPLIT, generated_like_trained, halves_by_generated
 from strata.experiments.compare.measure_agreement import claimed, denied_by, judged, sign_of
 from strata.experiments.generated_answers.problems import ABOUT

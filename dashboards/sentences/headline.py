@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from strata.dashboards.sentences.changes_and_intervals import points
-from strata.dashboards.sentences.signed import signed, signed_interval
+from strata.dashboards.sentences.signed_numbers import signed, signed_interval
 from strata.experiments.results.answer_measures import GENERATED
 from strata.experiments.results.comparison import Comparison
 from strata.experiments.results.estimates import Contrasted, Estimated

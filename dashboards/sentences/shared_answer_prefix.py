@@ -9,7 +9,7 @@ from strata.dashboards.visible_text import visible
 from strata.experiments.items.schema import Kind
 
 
-def read_at_words(fed: Mapping[Kind, int], asked: Mapping[Kind, int], families: Sequence[str]) -> str:
+def shared_prefix_words(fed: Mapping[Kind, int], asked: Mapping[Kind, int], families: Sequence[str]) -> str:
     """A sentence on the items whose answer and foil begin alike, `fed` of `asked` by kind; empty where there are none."""
     if not fed:
         return ""

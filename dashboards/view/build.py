@@ -30,16 +30,16 @@ from strata.dashboards.view.lens import READ, PackedReads, pack_maps, pack_reads
 from strata.dashboards.view.look_next import look_next
 from strata.dashboards.view.maps import build_maps
 from strata.dashboards.view.provenance import build_provenance, framing_of
-from strata.dashboards.view.read_behind_starts import read_behind_starts
 from strata.dashboards.view.run_head import failed_self_test, model_label, stamps
 from strata.dashboards.view.schema import SCHEMA_NAME, Labels, ModelView, RunView, Sizes, View
 from strata.dashboards.view.schema_causal import CausalView
 from strata.dashboards.view.schema_parts import Axes, InstrumentLabel, LayerAxis, Stated
 from strata.dashboards.view.schema_readings import LensState
+from strata.dashboards.view.shared_answer_prefix import shared_prefix_note
 from strata.dashboards.view.stages import build_stages
 from strata.dashboards.view.tables import RunTables, read_run
 from strata.dashboards.view.verdict import build_verdict
-from strata.experiments.calibrate.kept_record import kept_record
+from strata.experiments.calibrate.shipped_record import shipped_record
 from strata.experiments.items.schema import KINDS
 from strata.experiments.results.kinds import Localisation
 
@@ -121,7 +121,7 @@ def build_report(run_dir: Path) -> Report:
         look_next=look_next(localisation, effects, items.columns),
         localisation=build_stages(run.summary, run.heads),
         comparability=(),
-        calibration=Stated(state="not_run" if kept_record() is None else "ok", text=kept_sentence(kept_record())),
+        calibration=Stated(state="not_run" if shipped_record() is None else "ok", text=kept_sentence(shipped_record())),
         behaviour=behaviour,
         series=tuple(series),
         maps=(*build_causal_maps(causal, behaviour.rows, run.n_layers), *build_maps(series, behaviour.rows)),
@@ -178,7 +178,7 @@ def _run(run: RunTables) -> RunView:
         status=m.status,
         limited=m.limited,
         asked=asked_words(framing_of(m.config or {})),
-        read_at=read_behind_starts(run.behaviour),
+        read_at=shared_prefix_note(run.behaviour),
         badges=stamped,
     )
 

@@ -26,7 +26,7 @@ _FALLS, _STAYS = 0.2, 0.1
 
 
 @dataclass(frozen=True)
-class Reverted:
+class RevertResult:
     """What taking one or more planted parts out did to one family's items."""
 
     family: str
@@ -87,7 +87,7 @@ class _Asked:
         return means, bests
 
 
-def revert(construction: Construction, files: PlantedFiles) -> tuple[Reverted, ...]:
+def revert(construction: Construction, files: PlantedFiles) -> tuple[RevertResult, ...]:
     """Every planted part taken out by itself, and all copies of a family's lookup together, seen by its own family and
     by the others (which must stay)."""
     asked, truth = _Asked(files), truth_of(construction)
@@ -102,7 +102,7 @@ def revert(construction: Construction, files: PlantedFiles) -> tuple[Reverted, .
     return tuple(results)
 
 
-def excluded_families(results: Sequence[Reverted]) -> dict[str, tuple[str, ...]]:
+def excluded_families(results: Sequence[RevertResult]) -> dict[str, tuple[str, ...]]:
     """Families whose plant isn't what its truth says, and the parts that failed."""
     failed: dict[str, list[str]] = {}
     for result in results:
@@ -122,12 +122,12 @@ def _sets_of_parts(family: FamilyTruth) -> list[tuple[tuple[PlantedPart, ...], s
 def _compared(
     asked: _Asked, intact: tuple[Tensor, Tensor], reverted: tuple[Tensor, Tensor],
     families: Mapping[str, FamilyTruth], name: str, parts: tuple[PlantedPart, ...], expected: str,
-) -> list[Reverted]:  # fmt: skip
+) -> list[RevertResult]:  # fmt: skip
     results = []
     for family in families:
         rows = [row for row, record in enumerate(asked.records) if record["family"] == family]
         results.append(
-            Reverted(
+            RevertResult(
                 family, parts, expected if family == name else "stays",
                 (reverted[1][rows] > 0).float().mean().item(), (intact[1][rows] > 0).float().mean().item(),
                 reverted[0][rows].mean().item(), intact[0][rows].mean().item(),

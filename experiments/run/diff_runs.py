@@ -63,7 +63,7 @@ def settings_of(manifests: Sequence[Manifest]) -> Settings:
     )
 
 
-def run_difference(first: FinishedRun, second: FinishedRun, tolerance: float = TOLERANCE) -> RunDifference:
+def diff_runs(first: FinishedRun, second: FinishedRun, tolerance: float = TOLERANCE) -> RunDifference:
     """Only what differs between two runs. Two of different commands are compared by their settings alone.
 
     Raises StrataError where a result isn't what its schema says.

@@ -66,7 +66,7 @@ class RowsOfTree:
             return self.tree.laid_out(value[0])
         raise NoTreeError(name)
 
-    def _require_alike(self, name: str, values: Float[Tensor, node * width]) -> None:
+    def _require_alike(self, name: str, values: Float[Tensor, " node *width"]) -> None:
         """Before the first block a token is its id and its position: a body that counts positions by itself shows here."""
         one, other = (values[nodes.to(values.device)].float() for nodes in self.tree.twins)
         if not torch.allclose(one, other, rtol=_ALIKE, atol=_ALIKE, equal_nan=True):

@@ -12,7 +12,7 @@ from strata.dashboards.sentences.headline import headline_numbers, headline_sent
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.schema_statements import NotComparableView, PairCheckView, VerdictView
 from strata.dashboards.visible_text import path_free
-from strata.experiments.calibrate.kept_record import kept_record
+from strata.experiments.calibrate.shipped_record import shipped_record
 from strata.experiments.results.roles import BASE
 
 
@@ -29,7 +29,7 @@ def build_verdict(run: ComparisonRun) -> VerdictView:
         quick=comparison.quick,
         limited=comparison.limited,
         caveats=tuple(caveats(comparison, run.failed_self_tests)),
-        calibration=kept_sentence(kept_record()),
+        calibration=kept_sentence(shipped_record()),
         would_change=what_would_change.COMPARISON,
     )
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from strata.experiments.calibrate.comparisons.comparison_claims import ComparisonClaims, claims_of
 from strata.experiments.calibrate.comparisons.pair_row import PairRow
 from strata.experiments.calibrate.comparisons.planted_pair import PlantedPair
-from strata.experiments.calibrate.comparisons.said_of_pair import SaidOfPair, said_of_pair
 from strata.experiments.calibrate.comparisons.written_pair import PairFiles, write_pair
 from strata.experiments.calibrate.resumed_rows import resumed_rows, row_as
 from strata.experiments.compare.config import CompareConfig
@@ -51,7 +51,7 @@ class PairJob:
         return f"pairs/{hashlib.sha256(described.encode()).hexdigest()[:16]}/{self.seed}"
 
 
-Ask = Callable[[PairFiles, CompareConfig, Path], SaidOfPair]
+Ask = Callable[[PairFiles, CompareConfig, Path], ComparisonClaims]
 """(pair on disk, what is asked, an empty directory) → what is said. Has to be importable by name where several processes run."""
 
 
@@ -94,10 +94,10 @@ def _with_seed(config: CompareConfig, seed: int) -> CompareConfig:
     return replace(config, locate=replace(config.locate, seed=seed))
 
 
-def ask_compare(files: PairFiles, config: CompareConfig, run: Path) -> SaidOfPair:
+def ask_compare(files: PairFiles, config: CompareConfig, run: Path) -> ComparisonClaims:
     """What `compare` says of the two models: it gets checkpoints and items, never the truth."""
     specs = Specs(str(files.base), str(files.second))
     openers: dict[str, Callable[[], Checkpoint]] = {
         role: partial(open_checkpoint, spec, dtype="float32", device="cpu") for role, spec in specs.by_role().items()
     }
-    return said_of_pair(compare(specs, openers, config, run, items=files.items), run)
+    return claims_of(compare(specs, openers, config, run, items=files.items), run)

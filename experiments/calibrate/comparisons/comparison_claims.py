@@ -24,7 +24,7 @@ _CELLS: Mapping[tuple[str, str], str] = {
 }  # fmt: skip
 
 
-class SaidSource(ScoredPart):
+class ClaimedSource(ScoredPart):
     """The block whose swap alone brings the most of a kind's change, and the cell that brings the most of it there."""
 
     block: int
@@ -40,7 +40,7 @@ class SaidSource(ScoredPart):
         return self.recovered >= _MOST and self.brought is not None and self.brought >= _MOST
 
 
-class SaidMove(ScoredPart):
+class ClaimedMove(ScoredPart):
     """A family that is said to be answered elsewhere."""
 
     family: str
@@ -48,7 +48,7 @@ class SaidMove(ScoredPart):
     after: ScoredPlace
 
 
-class SaidCell(ScoredPart):
+class ClaimedCell(ScoredPart):
     """A cell of a family whose effect is said to have changed."""
 
     family: str
@@ -57,7 +57,7 @@ class SaidCell(ScoredPart):
     blocks: tuple[int, ...] = ()
 
 
-class SaidOfKind(ScoredPart):
+class KindClaims(ScoredPart):
     """What is said of the answers of one kind."""
 
     claimed: int
@@ -68,44 +68,44 @@ class SaidOfKind(ScoredPart):
     """Lower end of the share of that fall which is format; None: no share is said."""
     depth: str = "undetermined"
     """`deeper`, `shallower` or `unchanged`, where that is said."""
-    source: SaidSource | None = None
+    source: ClaimedSource | None = None
     """None: the exchanges share no change out."""
 
 
-class SaidOfPair(ScoredPart):
+class ComparisonClaims(ScoredPart):
     """Everything that is scored."""
 
-    kinds: dict[str, SaidOfKind]
-    moved: tuple[SaidMove, ...] = ()
+    kinds: dict[str, KindClaims]
+    moved: tuple[ClaimedMove, ...] = ()
     stayed: int = 0
     """Families that are said to be answered at the same place."""
-    changed: tuple[SaidCell, ...] = ()
+    changed: tuple[ClaimedCell, ...] = ()
 
 
-def said_of_pair(comparison: Comparison, run: Path) -> SaidOfPair:
+def claims_of(comparison: Comparison, run: Path) -> ComparisonClaims:
     """`run`: the directory of the comparison. Raises DamagedError where its tables aren't what it wrote."""
     swaps = LAYER_SWAPS.rows(table_of(run, LAYER_SWAPS.name))
     crossed = CROSSED.rows(table_of(run, CROSSED.name))
     cells = comparison.cells[DISTILLED]
-    return SaidOfPair(
+    return ComparisonClaims(
         kinds={kind: _of_kind(comparison, kind, source_of(kind, swaps, crossed)) for kind in KNOWLEDGE_AND_REASONING},
         moved=tuple(
-            SaidMove(family=move.family, before=ScoredPlace.model_validate(move.before.model_dump()), after=ScoredPlace.model_validate(move.after.model_dump()))
+            ClaimedMove(family=move.family, before=ScoredPlace.model_validate(move.before.model_dump()), after=ScoredPlace.model_validate(move.after.model_dump()))
             for move in cells.moved
         ),
         stayed=cells.stayed,
         changed=tuple(
-            SaidCell(family=one.family, cell=one.cell, whole=one.whole, blocks=tuple(block.block for block in one.blocks))
+            ClaimedCell(family=one.family, cell=one.cell, whole=one.whole, blocks=tuple(block.block for block in one.blocks))
             for one in cells.changed
         ),
     )  # fmt: skip
 
 
-def _of_kind(comparison: Comparison, kind: Kind, source: SaidSource | None) -> SaidOfKind:
+def _of_kind(comparison: Comparison, kind: Kind, source: ClaimedSource | None) -> KindClaims:
     of_kind = comparison.kind(kind)
     change, depth = of_kind.accuracy.change, of_kind.location_change.get(DISTILLED)
     verdict = comparison.verdict
-    return SaidOfKind(
+    return KindClaims(
         claimed=verdict.gain if kind == "reasoning" else verdict.loss,
         falls_as_asked=change is not None and change.side < 0,
         format_from=_format_from(of_kind),
@@ -120,7 +120,7 @@ def _format_from(of_kind: ComparedKind) -> float | None:
     return None if share is None else share.low
 
 
-def source_of(kind: str, swaps: Iterable[LayerSwapRow], crossed: Iterable[CrossedRow]) -> SaidSource | None:
+def source_of(kind: str, swaps: Iterable[LayerSwapRow], crossed: Iterable[CrossedRow]) -> ClaimedSource | None:
     """Of the logit differences of a kind; None where no share of a change is told, one way or the other."""
     recovered = _both_ways(
         (row["direction"], row["layer"], row["recovery"])
@@ -141,7 +141,7 @@ def source_of(kind: str, swaps: Iterable[LayerSwapRow], crossed: Iterable[Crosse
         if block in brought:
             at_block[cell] = brought[block]
     best = max(at_block, key=at_block.__getitem__, default=None)
-    return SaidSource(
+    return ClaimedSource(
         block=block, recovered=recovered[block], cell=best, brought=None if best is None else at_block[best]
     )
 

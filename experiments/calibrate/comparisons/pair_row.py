@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strata.experiments.calibrate.comparisons.said_of_pair import SaidOfPair
+from strata.experiments.calibrate.comparisons.comparison_claims import ComparisonClaims
 from strata.experiments.calibrate.scored_summary import ScoredPart
 
 
@@ -12,7 +12,7 @@ class PairRow(ScoredPart):
     key: str
     name: str
     seed: int = 0
-    said: SaidOfPair | None = None
+    said: ComparisonClaims | None = None
     """None where the comparison ended in an error."""
     seconds: float = 0.0
     error: str | None = None

@@ -6,8 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from strata.experiments.calibrate.comparisons.comparison_claims import (
+    ClaimedMove,
+    ClaimedSource,
+    ComparisonClaims,
+    KindClaims,
+)
 from strata.experiments.calibrate.comparisons.pair_truth import MovedFamily, PairTruth
-from strata.experiments.calibrate.comparisons.said_of_pair import SaidMove, SaidOfKind, SaidOfPair, SaidSource
 from strata.experiments.calibrate.scored_summary import ScoredPlace
 from strata.experiments.calibrate.truth import FamilyTruth
 from strata.experiments.results.calibration import Alarm
@@ -34,7 +39,7 @@ class PairScore:
     """What is said to have changed and didn't."""
 
 
-def score_pair(said: SaidOfPair, truth: PairTruth) -> PairScore:
+def score_pair(said: ComparisonClaims, truth: PairTruth) -> PairScore:
     """Pure: of what was said and what is true."""
     moves = {move.family: move for move in said.moved}
     named = [
@@ -55,7 +60,7 @@ def score_pair(said: SaidOfPair, truth: PairTruth) -> PairScore:
     )  # fmt: skip
 
 
-def _source_named(said: SaidOfKind, families: tuple[FamilyTruth, ...]) -> NamedAs:
+def _source_named(said: KindClaims, families: tuple[FamilyTruth, ...]) -> NamedAs:
     """Where a change of the answers stems from is asked only of a change that is claimed."""
     source = said.source
     if not said.claimed or source is None or not source.named:
@@ -63,11 +68,11 @@ def _source_named(said: SaidOfKind, families: tuple[FamilyTruth, ...]) -> NamedA
     return "right" if any(_is(source, family) for family in families) else "wrong"
 
 
-def _is(source: SaidSource, family: FamilyTruth) -> bool:
+def _is(source: ClaimedSource, family: FamilyTruth) -> bool:
     return source.cell == family.cell and source.block in family.blocks
 
 
-def _move_named(said: SaidMove | None, moved: MovedFamily) -> NamedAs:
+def _move_named(said: ClaimedMove | None, moved: MovedFamily) -> NamedAs:
     if said is None:
         return "silent"
     return "right" if _at(said.before, moved.before) and _at(said.after, moved.after) else "wrong"
@@ -77,7 +82,7 @@ def _at(place: ScoredPlace, family: FamilyTruth) -> bool:
     return (place.cell, place.first, place.last) == (family.cell, *family.hull)
 
 
-def _alarms(said: SaidOfPair, truth: PairTruth) -> Iterator[Alarm]:
+def _alarms(said: ComparisonClaims, truth: PairTruth) -> Iterator[Alarm]:
     for kind, claim in truth.claims.items():
         if said.kinds[kind].claimed and not claim:
             yield "claimed"

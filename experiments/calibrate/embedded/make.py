@@ -14,9 +14,9 @@ from pathlib import Path
 
 import torch
 
-from strata.experiments.calibrate.embedded.asked_prompts import batch_of
 from strata.experiments.calibrate.embedded.invented import Invented
 from strata.experiments.calibrate.embedded.plant_files import RECORD, PlantRecord, write_plant
+from strata.experiments.calibrate.embedded.question_batch import batch_of
 from strata.experiments.calibrate.embedded.reverting import reverted
 from strata.experiments.calibrate.embedded.sweep import EmbeddedPlan, plans_named
 from strata.experiments.calibrate.embedded.training import STEPS, Vectors, prepared, solve_windows, train_vectors

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from strata.experiments.calibrate.embedded.invented import Invented
 from strata.experiments.calibrate.embedded.low_rank import Changes
-from strata.experiments.calibrate.embedded.reverting import Reverted
+from strata.experiments.calibrate.embedded.reverting import RevertedAnswers
 from strata.experiments.calibrate.embedded.sweep import EmbeddedPlan
 from strata.experiments.calibrate.embedded.training import Training
 from strata.probes.checkpoints.embedded import NAMES
@@ -33,7 +33,7 @@ class PlantRecord(BaseModel):
     world: Invented
     training: Mapping[str, Training]
     """By kind."""
-    reverted: tuple[Reverted, ...]
+    reverted: tuple[RevertedAnswers, ...]
 
     def families(self, kind: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(one.family for one in self.reverted if one.kind == kind))
@@ -46,13 +46,13 @@ class PlantRecord(BaseModel):
         """The same over the families of one kind."""
         return self._over([one for one in self._taken(what, where) if one.kind == kind])
 
-    def _taken(self, what: str, where: str) -> list[Reverted]:
+    def _taken(self, what: str, where: str) -> list[RevertedAnswers]:
         hull = min(*self.plan.facts, *self.plan.operations), max(*self.plan.facts, *self.plan.operations)
         blocks = {"facts": self.plan.facts, "operations": self.plan.operations}.get(what, hull)
         return [one for one in self.reverted if (one.what, one.where, one.blocks) == (what, where, blocks)]
 
     @staticmethod
-    def _over(found: Sequence[Reverted]) -> Answered:
+    def _over(found: Sequence[RevertedAnswers]) -> Answered:
         return Answered(sum(one.right for one in found) / len(found), sum(one.margin for one in found) / len(found))
 
 

@@ -15,7 +15,7 @@ from strata.experiments.calibrate.planted_items import filled
 
 
 @dataclass(frozen=True)
-class AskedBatch:
+class QuestionBatch:
     """Causal attention never sees what stands to its right, so padding needs no mask."""
 
     asked: tuple[Asked, ...]
@@ -34,12 +34,12 @@ class AskedBatch:
     def rows(self, family: str) -> Int[Tensor, " of_family"]:
         return torch.tensor([row for row, one in enumerate(self.asked) if one.family == family])
 
-    def moved(self, device: torch.device) -> AskedBatch:
+    def moved(self, device: torch.device) -> QuestionBatch:
         tensors = (self.ids, self.last, self.span, self.answers, self.choices, self.learns_facts)
-        return AskedBatch(self.asked, *(tensor.to(device) for tensor in tensors))
+        return QuestionBatch(self.asked, *(tensor.to(device) for tensor in tensors))
 
 
-def batch_of(asked: Sequence[Asked], tokenizer: Any) -> AskedBatch:
+def batch_of(asked: Sequence[Asked], tokenizer: Any) -> QuestionBatch:
     """Raises ValueError for an answer of several tokens."""
     rows = [tokenizer(prompt_of(one), return_offsets_mapping=True) for one in asked]
     length = max(len(row["input_ids"]) for row in rows)
@@ -54,10 +54,10 @@ def batch_of(asked: Sequence[Asked], tokenizer: Any) -> AskedBatch:
     )  # fmt: skip
     answers = torch.tensor([token[one.answer] for one in asked])
     facts = torch.tensor([float(one.kind == "knowledge") for one in asked])
-    return AskedBatch(tuple(asked), ids, last, torch.tensor(spans), answers, choices, facts)
+    return QuestionBatch(tuple(asked), ids, last, torch.tensor(spans), answers, choices, facts)
 
 
-def streams_into_blocks(model: Any, batch: AskedBatch) -> list[Float[Tensor, "row position d_model"]]:
+def streams_into_blocks(model: Any, batch: QuestionBatch) -> list[Float[Tensor, "row position d_model"]]:
     """The stream into every block without any change: what lies below the first changed block is computed once."""
     with torch.no_grad():
         hidden = model.model(batch.ids, use_cache=False, output_hidden_states=True).hidden_states
@@ -82,7 +82,7 @@ def logits_from(
     return logits
 
 
-def margins(batch: AskedBatch, logits: Float[Tensor, "row vocab"]) -> Float[Tensor, " row"]:
+def margins(batch: QuestionBatch, logits: Float[Tensor, "row vocab"]) -> Float[Tensor, " row"]:
     """Answer over the best other answer of its kind, in logits."""
     of_choices = logits.gather(1, batch.choices)
     right = logits.gather(1, batch.answers[:, None])

@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from strata.experiments.calibrate.embedded.asked_prompts import AskedBatch, logits_from, margins
 from strata.experiments.calibrate.embedded.low_rank import Changes, added
+from strata.experiments.calibrate.embedded.question_batch import QuestionBatch, logits_from, margins
 from strata.experiments.calibrate.embedded.sweep import EmbeddedPlan
 
 What = Literal["nothing", "facts", "operations", "all"]
@@ -25,7 +25,7 @@ Where = Literal["everywhere", "span", "last", "elsewhere"]
 
 
 @dataclass(frozen=True)
-class Reverted:
+class RevertedAnswers:
     """How one family answers with a part of the plant taken away."""
 
     what: What
@@ -44,9 +44,9 @@ def reverted(
     model: Any,
     plan: EmbeddedPlan,
     changes: Changes,
-    batch: AskedBatch,
+    batch: QuestionBatch,
     streams: list[Float[Tensor, "row position d_model"]],
-) -> tuple[Reverted, ...]:
+) -> tuple[RevertedAnswers, ...]:
     """All that is taken away: nothing, each kind's window everywhere and by position, each block of a window, everything."""
     device = batch.ids.device
     there = {block: type(change)(change.low.to(device), change.high.to(device)) for block, change in changes.items()}
@@ -65,7 +65,7 @@ def reverted(
         for kind, family in dict.fromkeys((one.kind, one.family) for one in batch.asked):
             rows = batch.rows(family).to(device)
             results.append(
-                Reverted(
+                RevertedAnswers(
                     what, where, blocks, kind, family, float((led[rows] > 0).float().mean()), float(led[rows].mean())
                 )
             )
@@ -81,7 +81,7 @@ def _taken(plan: EmbeddedPlan, what: What, blocks: tuple[int, int]) -> set[int]:
     }
 
 
-def _positions(batch: AskedBatch, where: Where) -> Float[Tensor, "row position"]:
+def _positions(batch: QuestionBatch, where: Where) -> Float[Tensor, "row position"]:
     """1 where a change still acts."""
     positions = torch.arange(batch.ids.shape[1], device=batch.ids.device)[None]
     span, last = positions == batch.span[:, None], positions == batch.last[:, None]
@@ -92,7 +92,7 @@ def _positions(batch: AskedBatch, where: Where) -> Float[Tensor, "row position"]
 
 
 def _margins(
-    model: Any, changes: Changes, taken: set[int], acts: Float[Tensor, "row position"], batch: AskedBatch,
+    model: Any, changes: Changes, taken: set[int], acts: Float[Tensor, "row position"], batch: QuestionBatch,
     streams: list[Float[Tensor, "row position d_model"]],
 ) -> Float[Tensor, " row"]:  # fmt: skip
     kept = {block: change for block, change in changes.items() if block not in taken}

@@ -15,8 +15,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from strata.experiments.calibrate.embedded.asked_prompts import AskedBatch, logits_from, margins, streams_into_blocks
 from strata.experiments.calibrate.embedded.low_rank import Change, Changes, added, down_projection, written_at
+from strata.experiments.calibrate.embedded.question_batch import (
+    QuestionBatch,
+    logits_from,
+    margins,
+    streams_into_blocks,
+)
 from strata.experiments.calibrate.embedded.sweep import EmbeddedPlan
 from strata.probes.progress import Progress, silent
 
@@ -55,7 +60,7 @@ def train_vectors(
     model: Any,
     plan: EmbeddedPlan,
     kind: str,
-    batch: AskedBatch,
+    batch: QuestionBatch,
     streams: Sequence[Float[Tensor, "row position d_model"]],
     *,
     steps: int = STEPS,
@@ -72,7 +77,7 @@ def solve_windows(
     model: Any,
     plan: EmbeddedPlan,
     vectors: Mapping[str, Vectors],
-    batch: AskedBatch,
+    batch: QuestionBatch,
     streams: Sequence[Float[Tensor, "row position d_model"]],
 ) -> tuple[Changes, dict[str, Training]]:
     """The changes of both windows, on the CPU, and how each kind went. The model is left as it was.
@@ -102,15 +107,15 @@ def solve_windows(
     return {block: Change(change.low.cpu(), change.high.cpu()) for block, change in below.items()}, training
 
 
-def _own(batch: AskedBatch, kind: str) -> Bool[Tensor, " row"]:
+def _own(batch: QuestionBatch, kind: str) -> Bool[Tensor, " row"]:
     return (batch.learns_facts > 0) == (kind == "knowledge")
 
 
-def _at(plan: EmbeddedPlan, batch: AskedBatch, kind: str) -> Int[Tensor, " row"]:
+def _at(plan: EmbeddedPlan, batch: QuestionBatch, kind: str) -> Int[Tensor, " row"]:
     return batch.span if plan.position(kind) == "span" else batch.last
 
 
-def prepared(model: Any, batch: AskedBatch) -> tuple[AskedBatch, list[Float[Tensor, "row position d_model"]]]:
+def prepared(model: Any, batch: QuestionBatch) -> tuple[QuestionBatch, list[Float[Tensor, "row position d_model"]]]:
     """The batch on the model's device, and the streams that all plans share. Freezes the model."""
     model.requires_grad_(False)
     there = batch.moved(next(model.parameters()).device)
@@ -118,7 +123,7 @@ def prepared(model: Any, batch: AskedBatch) -> tuple[AskedBatch, list[Float[Tens
 
 
 def _vectors(  # nine parameters: what is trained on what, and how long
-    model: Any, blocks: range, batch: AskedBatch, streams: Sequence[Tensor], own: Bool[Tensor, " row"], at: Tensor,
+    model: Any, blocks: range, batch: QuestionBatch, streams: Sequence[Tensor], own: Bool[Tensor, " row"], at: Tensor,
     answers: Tensor, steps: int, progress: Progress,
 ) -> tuple[Float[Tensor, "answer d_model"], int]:  # fmt: skip
     """What the window has to write in all for each answer, and the steps it took."""
@@ -149,14 +154,14 @@ def _vectors(  # nine parameters: what is trained on what, and how long
     return vectors.detach(), step
 
 
-def _spread(own: Tensor, batch: AskedBatch, answer: Tensor) -> Tensor:
+def _spread(own: Tensor, batch: QuestionBatch, answer: Tensor) -> Tensor:
     """A few of an answer's questions, from all families."""
     count = int((own & (batch.answers == answer)).sum())
     return torch.linspace(0, count - 1, min(_PER_ANSWER, count), device=own.device).round().long()
 
 
 def _inputs(
-    model: Any, block: int, changes: Mapping[int, Change], batch: AskedBatch, streams: Sequence[Tensor]
+    model: Any, block: int, changes: Mapping[int, Change], batch: QuestionBatch, streams: Sequence[Tensor]
 ) -> Float[Tensor, "row position width"]:
     """What the block's down-projection reads, with these changes in place below it."""
     kept: list[Tensor] = []
@@ -191,7 +196,7 @@ def _least_squares(  # six parameters: inputs, where they are to give what, and 
 
 
 def _led(
-    model: Any, changes: Mapping[int, Change], batch: AskedBatch, streams: Sequence[Tensor]
+    model: Any, changes: Mapping[int, Change], batch: QuestionBatch, streams: Sequence[Tensor]
 ) -> Float[Tensor, " row"]:
     first = min(changes)
     with torch.no_grad(), added(model, changes):

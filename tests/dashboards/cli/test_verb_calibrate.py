@@ -14,7 +14,7 @@ import pytest
 from strata.dashboards.cli.main import main
 from strata.experiments.calibrate import real_family_power
 from strata.experiments.calibrate.comparisons import compare_pairs
-from strata.experiments.calibrate.comparisons.said_of_pair import SaidOfPair
+from strata.experiments.calibrate.comparisons.comparison_claims import ComparisonClaims
 from strata.experiments.calibrate.comparisons.written_pair import PairFiles
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.planted_checkpoint import write_construction
@@ -123,10 +123,10 @@ def test_planted_pairs_are_compared_printed_and_kept(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "220")
 
-    def always_the_facts(files: PairFiles, config: CompareConfig, run: Path) -> SaidOfPair:
+    def always_the_facts(files: PairFiles, config: CompareConfig, run: Path) -> ComparisonClaims:
         source = {"block": 2, "recovered": 1.0, "cell": "enrich", "brought": 0.9}
         kinds = {"knowledge": {"claimed": -1, "falls_as_asked": True, "source": source}, "reasoning": {"claimed": 0, "falls_as_asked": False}}  # fmt: skip
-        return SaidOfPair.model_validate({"kinds": kinds, "stayed": 2})
+        return ComparisonClaims.model_validate({"kinds": kinds, "stayed": 2})
 
     monkeypatch.setattr(compare_pairs, "ask_compare", always_the_facts)
     command = ["calibrate", "--half", "none", "--pairs", "2", "--out", str(tmp_path), "--display", "none", "--workers", "1"]  # fmt: skip

@@ -15,8 +15,8 @@ from synthetic_localisation import localisation
 
 from strata.dashboards.cli.main import main
 from strata.experiments.results.run_difference import leaves_apart
+from strata.experiments.run.diff_runs import diff_runs
 from strata.experiments.run.finished import finished_run
-from strata.experiments.run.run_difference import run_difference
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_what_differs_is_told_and_nothing_else(runs: Path, capfd: pytest.Capture
     assert "\x1b" not in shown and "tiny\\x1B[31m</script>" in shown
     assert "folds" in shown and "blocks 6–8" in shown and "blocks 5–7" in shown
     assert "families › capital › cells › move › effect › value" in shown and "currency" not in shown
-    found = run_difference(finished_run(runs / "first"), finished_run(runs / "other"))
+    found = diff_runs(finished_run(runs / "first"), finished_run(runs / "other"))
     assert [row.path for row in found.configuration] == [("seed",), ("folds",)]
     assert [row.family for row in found.families] == ["capital"] and not found.same_result
     assert [(number.path[-2], round(number.values[1] - number.values[0], 6)) for number in found.leaves.numbers[:1]] == [("effect", 0.2)]  # fmt: skip
@@ -95,7 +95,7 @@ def test_what_is_no_finished_run_is_refused_in_one_sentence(
 def test_runs_of_other_commands_are_compared_by_their_settings(runs: Path) -> None:
     first, other = finished_run(runs / "first"), finished_run(runs / "other")
     manifest = other.manifest.model_copy(update={"verb": "probe"})
-    found = run_difference(first, type(other)(other.directory, manifest, other.result, (), {}))
+    found = diff_runs(first, type(other)(other.directory, manifest, other.result, (), {}))
     assert "other-command" in found.apart and found.configuration and not found.families and found.same_result
 
 
@@ -126,7 +126,7 @@ def test_a_verdict_is_told_once(tmp_path: Path, runs: Path) -> None:
     found = localisation(12)
     order = found.order.model_copy(update={"verdict": "together"})
     write_finished_run(tmp_path / "run", folds=5, found=found.model_copy(update={"order": order}))
-    told = run_difference(finished_run(runs / "first"), finished_run(tmp_path / "run"))
+    told = diff_runs(finished_run(runs / "first"), finished_run(tmp_path / "run"))
     assert [(row.of, row.verdicts[1]) for row in told.verdicts] == [("order", "together")]
     assert told.leaves.codes == () and not told.same_result
 

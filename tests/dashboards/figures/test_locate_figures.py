@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from strata.dashboards.figures.causal_curves import Edit, causal_curves
+from strata.dashboards.figures.causal_curves import ShownIntervention, causal_curves
 from strata.dashboards.figures.causal_map import causal_map, pairs_shown
 from strata.dashboards.figures.curves import curves, readings_of
 from strata.dashboards.figures.family_map import family_map
@@ -65,9 +65,9 @@ def test_a_curve_is_that_of_the_view_with_its_band_and_its_baselines(report: Rep
 
 
 def test_kinds_and_baselines_differ_in_dash_and_mark_so_that_grey_suffices(report: Report) -> None:
-    edit = Edit("patching", "denoise", "mlp_out", "last")
+    shown = ShownIntervention("patching", "denoise", "mlp_out", "last")
     reading = next(r for r in readings_of(report.view) if (r.instrument, r.measure) == ("probe.linear", "accuracy"))
-    kinds = causal_curves(report.view, edit, [Group("knowledge"), Group("reasoning")])
+    kinds = causal_curves(report.view, shown, [Group("knowledge"), Group("reasoning")])
     baselines = curves(report.view, reading, [Group("knowledge")])
     for drawn, at_least in ((kinds, 2), (baselines, 4)):
         assert drawn is not None

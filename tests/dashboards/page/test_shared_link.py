@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from strata.dashboards.page.surroundings import Link, checked_address, of_model
+from strata.dashboards.page.page_context import Link, checked_address, of_model
 from strata.dashboards.sentences.shared_link import DESCRIPTION, link_description, link_title, shortened
 from strata.probes.errors import StrataError
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from strata.dashboards.page.report_page import render_report
 from strata.dashboards.view.build import build_report
-from strata.dashboards.view.read_behind_starts import read_behind_starts
+from strata.dashboards.view.shared_answer_prefix import shared_prefix_note
 from strata.experiments.results.locate_tables import BehaviourRow
 
 
@@ -27,4 +27,4 @@ def test_items_behind_a_fed_start_are_counted_by_kind_with_their_families(synthe
 
 def test_nothing_is_said_where_nothing_is_fed_or_an_earlier_run_did_not_count() -> None:
     rows = [BehaviourRow(item="one", kind="knowledge", family="capital", n_fed=n_fed) for n_fed in (0, None)]
-    assert read_behind_starts(rows) == ""
+    assert shared_prefix_note(rows) == ""

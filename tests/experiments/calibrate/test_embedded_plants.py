@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from strata.experiments.calibrate.embedded.asked_prompts import AskedBatch, batch_of
 from strata.experiments.calibrate.embedded.invented import Invented, items_of, prompt_of
 from strata.experiments.calibrate.embedded.low_rank import added, down_projection
 from strata.experiments.calibrate.embedded.plant_files import SHIPPED, PlantRecord, read_plant, write_plant
 from strata.experiments.calibrate.embedded.plant_truth import flaws, truth_of
-from strata.experiments.calibrate.embedded.reverting import Reverted, What, Where, reverted
+from strata.experiments.calibrate.embedded.question_batch import QuestionBatch, batch_of
+from strata.experiments.calibrate.embedded.reverting import RevertedAnswers, What, Where, reverted
 from strata.experiments.calibrate.embedded.sweep import SWEEP, EmbeddedPlan, plans_named
 from strata.experiments.calibrate.embedded.training import Training, Vectors, prepared, solve_windows
 from strata.experiments.calibrate.shipped_plant import SAMPLED, embedded_plants, readied
@@ -24,13 +26,13 @@ PLAN = EmbeddedPlan(facts=(1, 2), operations=(3, 3))
 
 
 @pytest.fixture(scope="module")
-def asked() -> AskedBatch:
+def asked() -> QuestionBatch:
     words = [*(word for one in WORLD.asked() for word in (*prompt_of(one).split(" "), one.answer))]
     return batch_of(list(WORLD.asked()), tokenizer((*SPECIAL, *dict.fromkeys(words))))
 
 
 def test_each_window_writes_its_answers_at_one_position_and_nothing_elsewhere(
-    asked: AskedBatch, tmp_path: Path
+    asked: QuestionBatch, tmp_path: Path
 ) -> None:
     torch.manual_seed(0)
     model = LlamaForCausalLM(LlamaConfig(
@@ -69,9 +71,9 @@ def test_each_window_writes_its_answers_at_one_position_and_nothing_elsewhere(
     assert record.mean("all", "everywhere", "knowledge").right < 0.5
 
 
-def answered(what: What, where: Where, kind: str, right: float, margin: float) -> Reverted:
+def answered(what: What, where: Where, kind: str, right: float, margin: float) -> RevertedAnswers:
     blocks = {"facts": PLAN.facts, "operations": PLAN.operations}.get(what, (1, 3))
-    return Reverted(what, where, blocks, kind, {"knowledge": "emblem", "reasoning": "fold"}[kind], right, margin)
+    return RevertedAnswers(what, where, blocks, kind, {"knowledge": "emblem", "reasoning": "fold"}[kind], right, margin)
 
 
 def test_truth_is_where_taking_the_window_away_takes_the_answers_away() -> None:

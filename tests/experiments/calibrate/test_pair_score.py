@@ -11,26 +11,26 @@ from strata.dashboards.sentences.planted_comparisons import (
     compared_sentence,
     pair_row,
 )
+from strata.experiments.calibrate.comparisons.comparison_claims import (
+    ClaimedCell,
+    ClaimedMove,
+    ClaimedSource,
+    ComparisonClaims,
+    KindClaims,
+    source_of,
+)
 from strata.experiments.calibrate.comparisons.comparison_records import change_of, compared_pairs
 from strata.experiments.calibrate.comparisons.pair_row import PairRow
 from strata.experiments.calibrate.comparisons.pair_score import PairScore, score_pair
 from strata.experiments.calibrate.comparisons.pair_truth import truth_of_pair
 from strata.experiments.calibrate.comparisons.planted_pair import PlantedPair
 from strata.experiments.calibrate.comparisons.planted_pairs import first_pairs, planted_pairs
-from strata.experiments.calibrate.comparisons.said_of_pair import (
-    SaidCell,
-    SaidMove,
-    SaidOfKind,
-    SaidOfPair,
-    SaidSource,
-    source_of,
-)
 from strata.experiments.calibrate.scored_summary import ScoredPlace
 from strata.experiments.results.comparison_tables import CrossedRow, LayerSwapRow
 from strata.probes.errors import StrataError
 
-NOTHING = SaidOfKind(claimed=0, falls_as_asked=False)
-FELL = SaidOfKind(claimed=-1, falls_as_asked=True)
+NOTHING = KindClaims(claimed=0, falls_as_asked=False)
+FELL = KindClaims(claimed=-1, falls_as_asked=True)
 
 
 def the(name: str) -> PlantedPair:
@@ -38,18 +38,20 @@ def the(name: str) -> PlantedPair:
     return pair
 
 
-def scored(name: str, knowledge: SaidOfKind = NOTHING, reasoning: SaidOfKind = NOTHING, **said: object) -> PairScore:
-    of_pair = SaidOfPair.model_validate({"kinds": {"knowledge": knowledge, "reasoning": reasoning}, **said})
+def scored(name: str, knowledge: KindClaims = NOTHING, reasoning: KindClaims = NOTHING, **said: object) -> PairScore:
+    of_pair = ComparisonClaims.model_validate({"kinds": {"knowledge": knowledge, "reasoning": reasoning}, **said})
     return score_pair(of_pair, truth_of_pair(the(name)))
 
 
-def from_source(block: int, cell: str | None, recovered: float = 1.0, brought: float | None = 1.0) -> SaidOfKind:
-    return FELL.model_copy(update={"source": SaidSource(block=block, recovered=recovered, cell=cell, brought=brought)})
+def from_source(block: int, cell: str | None, recovered: float = 1.0, brought: float | None = 1.0) -> KindClaims:
+    return FELL.model_copy(
+        update={"source": ClaimedSource(block=block, recovered=recovered, cell=cell, brought=brought)}
+    )
 
 
-def move(before: tuple[str, int], after: tuple[str, int], family: str = "emblem") -> SaidMove:
+def move(before: tuple[str, int], after: tuple[str, int], family: str = "emblem") -> ClaimedMove:
     (one, first), (other, second) = before, after
-    return SaidMove(
+    return ClaimedMove(
         family=family, before=ScoredPlace(cell=one, first=first, last=first),
         after=ScoredPlace(cell=other, first=second, last=second),
     )  # fmt: skip
@@ -68,7 +70,7 @@ def move(before: tuple[str, int], after: tuple[str, int], family: str = "emblem"
         (from_source(2, "enrich").model_copy(update={"claimed": 0}), "silent"),
     ],
 )
-def test_a_change_of_the_answers_is_named_by_cell_and_block_where_it_is_claimed(said: SaidOfKind, named: str) -> None:
+def test_a_change_of_the_answers_is_named_by_cell_and_block_where_it_is_claimed(said: KindClaims, named: str) -> None:
     assert scored("other facts", said).named == (named,)
 
 
@@ -84,7 +86,7 @@ def test_a_gain_or_a_loss_is_right_by_its_sign_and_kind_and_false_where_nothing_
 
 
 def test_a_fall_is_one_of_format_where_only_the_format_changed_and_nowhere_else() -> None:
-    by_format = SaidOfKind(claimed=0, falls_as_asked=True, format_from=0.9)
+    by_format = KindClaims(claimed=0, falls_as_asked=True, format_from=0.9)
     assert scored("only the format", by_format, by_format).formats == (True, True)
     assert scored("only the format", by_format, FELL).formats == (True, False)
     assert scored("other facts", FELL).formats == (True,)
@@ -106,8 +108,8 @@ def test_a_family_that_moved_is_named_by_both_of_its_places() -> None:
 
 
 def test_cells_that_serve_as_before_are_false_alarms_and_what_differs_is_none() -> None:
-    def cell(family: str, name: str, *blocks: int) -> SaidCell:
-        return SaidCell(family=family, cell=name, whole=not blocks, blocks=blocks)
+    def cell(family: str, name: str, *blocks: int) -> ClaimedCell:
+        return ClaimedCell(family=family, cell=name, whole=not blocks, blocks=blocks)
 
     assert scored("facts one block up", changed=(cell("emblem", "enrich", 2, 3),)).alarms == ()
     assert scored("facts one block up", changed=(cell("emblem", "enrich", 2, 4),)).alarms == ("other-cell-changed",)
@@ -158,11 +160,13 @@ def test_the_record_counts_pairs_and_keeps_what_failed_apart() -> None:
     pairs = [the("other facts"), the("one family's other facts"), the("only the format"), the("weights jittered")]
     kinds = {"knowledge": from_source(2, "enrich"), "reasoning": NOTHING}
     wrong = {"knowledge": from_source(2, "enrich"), "reasoning": FELL}
-    by_format = SaidOfKind(claimed=0, falls_as_asked=True, format_from=1.0)
+    by_format = KindClaims(claimed=0, falls_as_asked=True, format_from=1.0)
     rows = [
-        PairRow(key="a", name=pairs[0].name, said=SaidOfPair(kinds=kinds, stayed=2)),
-        PairRow(key="b", name=pairs[1].name, said=SaidOfPair(kinds=wrong, stayed=1)),
-        PairRow(key="c", name=pairs[2].name, said=SaidOfPair(kinds={"knowledge": by_format, "reasoning": by_format})),
+        PairRow(key="a", name=pairs[0].name, said=ComparisonClaims(kinds=kinds, stayed=2)),
+        PairRow(key="b", name=pairs[1].name, said=ComparisonClaims(kinds=wrong, stayed=1)),
+        PairRow(
+            key="c", name=pairs[2].name, said=ComparisonClaims(kinds={"knowledge": by_format, "reasoning": by_format})
+        ),
         PairRow(key="d", name=pairs[3].name, error="No room. Make some"),
     ]
     found = compared_pairs(pairs, rows)

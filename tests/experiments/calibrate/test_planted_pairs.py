@@ -10,10 +10,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from strata.experiments.calibrate.comparisons.compare_pairs import EFFORT, PairJob, compare_pairs
+from strata.experiments.calibrate.comparisons.comparison_claims import ComparisonClaims, KindClaims
 from strata.experiments.calibrate.comparisons.comparison_records import compared_pairs
 from strata.experiments.calibrate.comparisons.planted_pair import PlantedPair, worlds_of
 from strata.experiments.calibrate.comparisons.planted_pairs import planted_pairs
-from strata.experiments.calibrate.comparisons.said_of_pair import SaidOfKind, SaidOfPair
 from strata.experiments.calibrate.comparisons.written_pair import PairFiles, states_of, write_pair
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.planted_facts import ANSWERS, SUBJECTS
@@ -120,16 +120,18 @@ def test_a_comparison_names_what_changed_and_nothing_else(tmp_path: Path) -> Non
     assert rows[0].said.kinds["reasoning"].source is None and rows[0].said.stayed == 1
 
 
-def nothing_said(files: PairFiles, config: CompareConfig, run: Path) -> SaidOfPair:
+def nothing_said(files: PairFiles, config: CompareConfig, run: Path) -> ComparisonClaims:
     assert files.items.exists() and config.locate.seed == 7
-    return SaidOfPair(kinds={kind: SaidOfKind(claimed=0, falls_as_asked=False) for kind in ("knowledge", "reasoning")})
+    return ComparisonClaims(
+        kinds={kind: KindClaims(claimed=0, falls_as_asked=False) for kind in ("knowledge", "reasoning")}
+    )
 
 
-def refuses(files: PairFiles, config: CompareConfig, run: Path) -> SaidOfPair:
+def refuses(files: PairFiles, config: CompareConfig, run: Path) -> ComparisonClaims:
     raise StrataError("Too few pairs", "Give more")
 
 
-def finds_no_room(files: PairFiles, config: CompareConfig, run: Path) -> SaidOfPair:
+def finds_no_room(files: PairFiles, config: CompareConfig, run: Path) -> ComparisonClaims:
     raise DoesNotFitError("The disk is full", "Free some space")
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from strata.dashboards.sentences.calibration import calibrated_sentence, kept_sentence
 from strata.dashboards.sentences.page_parts import NO_CALIBRATION
 from strata.experiments.calibrate.construction_lookup import construction
-from strata.experiments.calibrate.kept_record import kept_record
 from strata.experiments.calibrate.pipeline import calibrate, jobs_of
 from strata.experiments.calibrate.record import record_of
 from strata.experiments.calibrate.shipped_plant import ShippedPlant
+from strata.experiments.calibrate.shipped_record import shipped_record
 from strata.experiments.locate.interventions_only import localise_summary
 
 SAMPLED = "five blocks"
@@ -18,7 +18,7 @@ COMPILED = ShippedPlant("compiled", "facts_late")
 
 
 def test_the_sampled_models_are_placed_as_the_record_says(tmp_path: Path) -> None:
-    kept = kept_record()
+    kept = shipped_record()
     assert kept is not None
     rows = calibrate(jobs_of([construction(SAMPLED)], shipped=[COMPILED], seed=kept.seed), localise_summary, tmp_path)
     before = {part.name: part for part in kept.by_model}
@@ -33,7 +33,7 @@ def test_the_sampled_models_are_placed_as_the_record_says(tmp_path: Path) -> Non
 
 
 def test_reports_say_the_record_or_that_there_is_none() -> None:
-    kept = kept_record()
+    kept = shipped_record()
     assert kept_sentence(None) == NO_CALIBRATION
     assert kept is not None
     assert kept_sentence(kept) == calibrated_sentence(kept) and "within one block in" in calibrated_sentence(kept)
