@@ -24,6 +24,7 @@ from strata.probes.interventions.minimal_pairs import ALL, Pair
 from strata.probes.prompts.batching import pad
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.run_edits import Component
+from strata.probes.rerun.shared_recordings import Runs
 from strata.probes.tolerance import tolerance_of
 
 COMPONENTS: tuple[Component, ...] = ("block_out", "attn_out", "mlp_out")
@@ -163,7 +164,7 @@ def _at(
     checkpoint: Checkpoint, pairs: Sequence[Pair], full_forwards: _FullForwards, position: str, repeats: int
 ) -> list[BenchmarkRow]:
     lines = [Patching("denoise", component, position) for component in COMPONENTS]
-    list(patch_pairs(checkpoint, pairs[:4], lines))
+    list(patch_pairs(Runs(checkpoint), pairs[:4], lines))
     times: tuple[list[float], list[float]] = ([], [])
     gap = 0.0
     for turn in range(repeats):
@@ -203,7 +204,7 @@ def _at(
 def _ours(checkpoint: Checkpoint, pairs: Sequence[Pair], lines: Sequence[Patching]) -> _Timed:
     began = _now(checkpoint.device)
     effects = {line.component: torch.full((len(pairs), checkpoint.n_layers), torch.nan) for line in lines}
-    for batch in patch_pairs(checkpoint, pairs, lines):
+    for batch in patch_pairs(Runs(checkpoint), pairs, lines):
         for line, shift in batch.shift.items():
             effects[line.component][list(batch.rows)] = shift / (batch.clean - batch.foil)[:, None]
     return _Timed(_now(checkpoint.device) - began, effects)
@@ -241,7 +242,7 @@ def _peak(checkpoint: Checkpoint, pairs: Sequence[Pair], positions: Sequence[str
     lines = [Patching("denoise", component, position) for position in positions for component in COMPONENTS]
 
     def drain() -> None:
-        for _ in patch_pairs(checkpoint, pairs, lines, batch_tokens=tokens):
+        for _ in patch_pairs(Runs(checkpoint), pairs, lines, batch_tokens=tokens):
             pass
 
     return peak_extra_bytes(drain, checkpoint.device)

@@ -21,7 +21,7 @@ from strata.experiments.results.generated_tables import ASKED, AskedRow
 from strata.experiments.results.roles import Role
 from strata.experiments.results.rows import Row, integer
 from strata.experiments.results.ways_of_asking import AS_ASKED, WAYS, Way
-from strata.experiments.run.controls import RunControls
+from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.backends.contract import Site
@@ -29,7 +29,7 @@ from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.logit import NO_TOKEN, read_lens
-from strata.probes.progress import Progress, silent
+from strata.probes.progress import silent
 from strata.probes.prompts.prompt import Prompt
 
 _BEFORE = "\0before the answer"
@@ -45,7 +45,7 @@ def rows_in_ways(
         if role in stored and not run.finished(f"{name}.parquet"):
             rows = asked_rows(
                 models.get(role), role, asked_again(questions.items), stored[role], prompt_prefix=questions.prompt_prefix,
-                batch_tokens=controls.batch_tokens, progress=controls.progress,
+                controls=controls,
             )  # fmt: skip
             run.write_rows(ASKED, rows, name=name)
     return {role: run.read_table(f"{ASKED.name}_{role}").to_pylist() for role in stored}
@@ -58,16 +58,15 @@ def asked_rows(
     stored: StoredAnswers | None = None,
     *,
     prompt_prefix: str = "",
-    batch_tokens: int | None = None,
-    progress: Progress = silent,
+    controls: RunControls = DEFAULT_CONTROLS,
 ) -> list[AskedRow]:
     """One row of `ASKED` a way of asking and item that can be scored in it.
 
     `stored`: what the model's own run has read of the items as they are asked; without it they are asked that way too.
     `prompt_prefix` stands before all of them already.
     """
-    budget = BatchBudget.for_device(checkpoint.device, batch_tokens)
-    reader = ModelReader(checkpoint, TorchHooks(checkpoint), budget, progress)
+    budget = BatchBudget.for_device(checkpoint.device, controls.batch_tokens)
+    reader = ModelReader(checkpoint, TorchHooks(checkpoint), budget, controls.progress)
     opening = opening_tokens(checkpoint)
     rows: list[AskedRow] = []
     by_prompt: dict[tuple[str, str], AskedRow] = {}

@@ -88,7 +88,7 @@ class Seeds:
                 if role in first and not run.finished(f"{ASKED.name}_{name}.parquet"):
                     rows = asked_rows(
                         self._opened(name), name, asked_again(questions.items), prompt_prefix=questions.prompt_prefix,
-                        batch_tokens=controls.batch_tokens, progress=controls.progress,
+                        controls=controls,
                     )  # fmt: skip
                     run.write_rows(ASKED, rows, name=f"{ASKED.name}_{name}")
         return self._together(run, first, ASKED.name)

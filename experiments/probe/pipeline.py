@@ -37,6 +37,8 @@ from strata.experiments.run.self_test_record import note_tests
 from strata.experiments.run.summary_file import probe_summary_of
 from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.batched_reads import BatchBudget
+from strata.probes.backends.model_reader import ModelReader
+from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import randomly_initialised
 from strata.probes.files import write_whole
@@ -215,7 +217,8 @@ def _captured(
         checkpoint = source if isinstance(source, Checkpoint) else source.open()
         budget = BatchBudget.for_device(checkpoint.device, controls.batch_tokens)
         stage = "capture" if name == "model" else name
-        capture_streams(checkpoint, asked.prompts, config.positions, store, budget, controls.progress, stage)
+        reader = ModelReader(checkpoint, TorchHooks(checkpoint), budget, controls.progress)
+        capture_streams(reader, asked.prompts, config.positions, store, stage)
     return store
 
 

@@ -13,12 +13,10 @@ from torch import Tensor
 from strata.experiments.probe.labelled import Labelled
 from strata.experiments.run.stream_shard import Shard
 from strata.probes.activation_store import ActivationStore
-from strata.probes.backends.batched_reads import BatchBudget, capture_batches
-from strata.probes.backends.torch_hooks import TorchHooks
+from strata.probes.backends.model_reader import ModelReader
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
 from strata.probes.errors import StrataError
 from strata.probes.linear.labels import NO_LABEL
-from strata.probes.progress import Progress
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.prompts.texts import LAST, last_token_of
 
@@ -62,25 +60,17 @@ def readable(items: Sequence[Labelled], checkpoint: Checkpoint, positions: Seque
 
 
 def capture_streams(
-    checkpoint: Checkpoint,
-    prompts: Sequence[Prompt],
-    positions: Sequence[str],
-    store: ActivationStore,
-    budget: BatchBudget,
-    progress: Progress,
-    stage: str,
+    reader: ModelReader, prompts: Sequence[Prompt], positions: Sequence[str], store: ActivationStore, stage: str
 ) -> None:
     """Runs every prompt that isn't in `store` yet; a kill loses at most one shard. Absent positions hold another's values."""
     todo = [prompt for prompt in prompts if prompt.key not in store]
     if not todo:
         return
-    batches = capture_batches(
-        TorchHooks(checkpoint), todo, pad_id=checkpoint.pad_id, device=checkpoint.device, positions=positions, budget=budget,
-        progress=progress, stage=stage,
-    )  # fmt: skip
+    checkpoint = reader.checkpoint
+    batches = reader.batches(todo, positions=positions, stage=stage, keep_on_device=False)
     with Shard(store, (checkpoint.n_layers + 1) * len(positions) * checkpoint.d_model * 4) as shard:
         for batch in batches:
-            shard.add([todo[row].key for row in batch.rows], {"streams": batch.values.cpu()})
+            shard.add([todo[row].key for row in batch.rows], {"streams": batch.values})
 
 
 @dataclass(frozen=True)

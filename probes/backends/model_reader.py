@@ -30,12 +30,13 @@ class ModelReader:
         stage: str,
         sites: Sequence[Site] | None = None,
         positions: Sequence[str] = ("last",),
+        keep_on_device: bool = True,
     ) -> Iterator[CapturedBatch]:
-        """`capture_batches` of `prompts`, which stay on the device: values (item site position d_model) of `sites` (None: streams 0..L).
+        """`capture_batches` of `prompts`: values (item site position d_model) of `sites` (None: streams 0..L).
 
         `stage` is what the progress calls it. Raises DoesNotFitError when a single prompt doesn't fit into memory.
         """
         return capture_batches(
             self.backend, prompts, pad_id=self.checkpoint.pad_id, device=self.checkpoint.device, sites=sites,
-            positions=positions, budget=self.budget, keep_on_device=True, progress=self.progress, stage=stage,
+            positions=positions, budget=self.budget, keep_on_device=keep_on_device, progress=self.progress, stage=stage,
         )  # fmt: skip

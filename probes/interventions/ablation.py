@@ -16,7 +16,6 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.activation_patching import BATCH_TOKENS, starts_of
 from strata.probes.interventions.intervention import Ablation, AblationMethod
 from strata.probes.interventions.matching_positions import (
@@ -60,8 +59,8 @@ class AblatedBatch:
     """Its fall, in nats."""
 
 
-def ablate_pairs(  # eleven parameters: items, donors and edits, how many draws, and what every batched measure takes
-    checkpoint: Checkpoint,
+def ablate_pairs(  # ten parameters: items, donors and edits, how many draws, and what every batched measure takes
+    runs: Runs,
     pairs: Sequence[Target],
     donors: Sequence[Target],
     ablations: Sequence[Ablation],
@@ -70,7 +69,6 @@ def ablate_pairs(  # eleven parameters: items, donors and edits, how many draws,
     draws: int = DRAWS,
     log_probs: bool = False,
     batch_tokens: int | None = None,
-    runs: Runs | None = None,
     progress: Progress = silent,
     stage: str = "ablation",
 ) -> Iterator[AblatedBatch]:
@@ -79,8 +77,7 @@ def ablate_pairs(  # eleven parameters: items, donors and edits, how many draws,
     A prompt is no donor of itself, whatever it is called: donors have other token ids. A group without donors has no
     mean and no resample ablation. `layers`: first blocks of the windows, ascending; None: all of them.
     """
-    runs = runs or Runs(checkpoint)
-    tokens = tokens_a_batch(batch_tokens, checkpoint.device, BATCH_TOKENS)
+    tokens = tokens_a_batch(batch_tokens, runs.checkpoint.device, BATCH_TOKENS)
     done = 0
     known: dict[str, _Donors | None] = {}
     progress(stage, 0, len(pairs), "pairs")

@@ -14,7 +14,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.intervention import Patching, PatchingMeasure
 from strata.probes.interventions.minimal_pairs import ALL, Pair, batches_of, reach_columns
 from strata.probes.interventions.noise import unit_vectors
@@ -48,25 +47,23 @@ class PatchedBatch:
 
 
 def patch_pairs(
-    checkpoint: Checkpoint,
+    runs: Runs,
     pairs: Sequence[Pair],
     lines: Sequence[Patching],
     *,
     layers: Sequence[int] | None = None,
     seed: int = 0,
     batch_tokens: int | None = None,
-    runs: Runs | None = None,
     progress: Progress = silent,
 ) -> Iterator[PatchedBatch]:
     """Yields the effects of `lines` batch by batch; memory does not depend on the number of pairs.
 
     A pair without a line's position, or whose two prompts are still the same there, has no value on that line. Controls
     exist for contributions at named positions only. `layers`: first blocks of the windows, ascending; None: all of them.
-    `runs`: where other measurements of the same pairs find their recordings.
+    `runs`: the model, where other measurements of the same pairs find their recordings too.
     Raises StrataError for edits that don't fit.
     """
-    runs = runs or Runs(checkpoint)
-    tokens = tokens_a_batch(batch_tokens, checkpoint.device, BATCH_TOKENS)
+    tokens = tokens_a_batch(batch_tokens, runs.checkpoint.device, BATCH_TOKENS)
     done = 0
     progress("patching", 0, len(pairs), "pairs")
     for rows in batches_of(pairs, tokens):

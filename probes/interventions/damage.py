@@ -8,8 +8,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from strata.probes.backends.contract import Backend
-from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.activation_patching import BATCH_TOKENS
 from strata.probes.interventions.intervention import Ablation
 from strata.probes.interventions.scores import divergence_per_token
@@ -17,29 +15,29 @@ from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import tokens_a_batch
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.edit_sweep import sweep
-from strata.probes.rerun.recording import Recording, record
+from strata.probes.rerun.recording import Recording
 from strata.probes.rerun.run_edits import Replacement, Values
+from strata.probes.rerun.shared_recordings import Runs
 
 LAST_TOKENS = 12
 """An ablation in an item begins where its pair differs, some tokens before its end: so here."""
 
 
 def damage(
-    checkpoint: Checkpoint,
+    runs: Runs,
     texts: Sequence[tuple[int, ...]],
     ablations: Sequence[Ablation],
     *,
     last_tokens: int = LAST_TOKENS,
     batch_tokens: int | None = None,
-    backend: Backend | None = None,
     progress: Progress = silent,
 ) -> dict[Ablation, Float[Tensor, "text layer"]]:
     """KL(p_intact ‖ p_ablated) in nats a token, over the last `last_tokens` tokens of each text, where the ablation acts.
 
     `texts`: token ids, each longer than `last_tokens`. The mean an ablation puts in place is that of all texts but the
-    text itself; a resampled contribution is the next text's at the same distance from the end. `backend`: what runs them;
-    None: torch's hooks.
+    text itself; a resampled contribution is the next text's at the same distance from the end.
     """
+    checkpoint = runs.checkpoint
     tokens = tokens_a_batch(batch_tokens, checkpoint.device, BATCH_TOKENS)
     n_layers, size = checkpoint.n_layers, max(2, tokens // last_tokens)
     divergences: dict[Ablation, list[Tensor]] = {ablation: [] for ablation in ablations}
@@ -48,7 +46,7 @@ def damage(
     starts = [start for start in range(0, len(texts), size) if len(texts) - start > 1]
     for start, end in zip(starts, [*starts[1:], len(texts)], strict=True):
         prompts = [Prompt(str(index), tuple(texts[index])) for index in range(start, end)]
-        run = record(checkpoint, prompts, keep=last_tokens, backend=backend)
+        run = runs.unheld(prompts, last_tokens)
         where = torch.arange(run.n_columns - last_tokens, run.n_columns).expand(len(prompts), last_tokens)
         intact = run.streams[-1]
         for ablation in ablations:

@@ -31,6 +31,7 @@ from strata.probes.public_api.edit_options import (
 )
 from strata.probes.public_api.questions import texts_asked
 from strata.probes.rerun.run_edits import Component
+from strata.probes.rerun.shared_recordings import Runs
 from strata.probes.verification.before_measuring import admit
 from strata.probes.whole_numbers import whole_number
 
@@ -140,7 +141,7 @@ def ablate(  # twelve parameters: a call of the public interface, each with a de
     )
     with memory_for(batch_tokens):
         for batch in ablate_pairs(
-            checkpoint, targets, targets, lines, layers=blocks, draws=draws, log_probs=True,
+            Runs(checkpoint), targets, targets, lines, layers=blocks, draws=draws, log_probs=True,
             batch_tokens=batch_tokens, progress=progress, stage="ablation",
         ):  # fmt: skip
             rows = torch.tensor(batch.rows)

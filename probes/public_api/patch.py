@@ -34,6 +34,7 @@ from strata.probes.public_api.edit_options import (
 from strata.probes.public_api.patching_result import PatchingResult, counted_reasons
 from strata.probes.public_api.questions import Asked, pairs_asked
 from strata.probes.rerun.run_edits import COMPONENTS
+from strata.probes.rerun.shared_recordings import Runs
 from strata.probes.verification.before_measuring import admit
 from strata.probes.verification.intervention_self_tests import run_causal_self_tests
 from strata.probes.verification.model_self_tests import SelfTest, require_passed
@@ -120,7 +121,7 @@ def patch(  # twelve parameters: a call of the public interface, each with a def
     shift = {line: torch.full((len(given), width), torch.nan) for line, width in widths.items()}
     with memory_for(batch_tokens):
         for batch in patch_pairs(
-            checkpoint,
+            Runs(checkpoint),
             given,
             lines,
             layers=blocks,

@@ -121,7 +121,7 @@ def _every_position_restores(runs: Runs, pairs: Sequence[Pair], tolerance: Toler
         return
     line = Patching("denoise", "resid_pre", ALL)
     worst = 0.0
-    for batch in patch_pairs(checkpoint, pairs, [line], runs=runs):
+    for batch in patch_pairs(runs, pairs, [line]):
         clean, foil = exact(batch.clean), exact(batch.foil)
         scale = clean.abs().maximum(foil.abs()).clamp(min=1.0)[:, None]
         gap = ((exact(batch.shift[line]) - (clean - foil)[:, None]) / scale).abs()

@@ -97,9 +97,7 @@ def _dropped(
     checkpoint = runs.checkpoint
     drops = {ablation: np.full((len(pairs), checkpoint.n_layers), np.nan) for ablation in ablations}
     intact = np.full(len(pairs), np.nan)
-    for batch in ablate_pairs(
-        checkpoint, pairs, donors, ablations, runs=runs, progress=progress, stage=f"ablation, {kind}"
-    ):
+    for batch in ablate_pairs(runs, pairs, donors, ablations, progress=progress, stage=f"ablation, {kind}"):
         rows = list(batch.rows)
         intact[rows] = batch.intact.double().numpy()
         for ablation, drop in batch.drop.items():
@@ -132,7 +130,7 @@ def _damaged(
         neutral = sample_text(checkpoint, n_tokens, settings.seed, length=_TEXT_LENGTH, backend=backend)
     texts = [tuple(int(token) for token in row) for row in neutral[: settings.neutral_texts]]
     last = min(LAST_TOKENS, max(1, len(texts[0]) // 2))
-    measured = damage(checkpoint, texts, ablations, last_tokens=last, backend=backend, progress=progress)
+    measured = damage(runs, texts, ablations, last_tokens=last, progress=progress)
     for ablation, values in measured.items():
         by_text: Float[np.ndarray, "text layer"] = values.double().numpy()
         for block, of_block in enumerate(by_text.T):

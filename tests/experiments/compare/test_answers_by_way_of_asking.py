@@ -19,6 +19,7 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.pipeline import ask
 from strata.experiments.results.answer_measures import AGREEING, value_of
 from strata.experiments.results.ways_of_asking import WAYS
+from strata.experiments.run.controls import RunControls
 from strata.experiments.run.files import read_manifest
 
 WORDS = "abcdefgh"
@@ -75,7 +76,9 @@ def test_a_prompt_that_a_way_leaves_as_it_is_is_not_asked_again() -> None:
     ]
     assert [item.prompt for item in asked_in("examples", lines)] == [item.prompt for item in lines]
     told: list[str] = []
-    rows = asked_rows(tiny_checkpoint("llama"), "base", lines, progress=lambda stage, *_: told.append(stage))
+    rows = asked_rows(
+        tiny_checkpoint("llama"), "base", lines, controls=RunControls(progress=lambda stage, *_: told.append(stage))
+    )
     assert set(told) == {"base as_asked", "base empty_block"}
     by_way = {way: [{**row, "way": ""} for row in rows if row["way"] == way] for way in WAYS}
     assert len(by_way["examples"]) == len(lines) and by_way["examples"] == by_way["as_asked"] != by_way["empty_block"]
@@ -94,7 +97,11 @@ def test_what_a_models_own_run_has_read_is_not_asked_again(tmp_path: Path) -> No
     stored = StoredAnswers.of(behaviour, store, positions=1, n_layers=checkpoint.n_layers)
     tokens: dict[str, int] = {}
     rows = asked_rows(
-        checkpoint, "base", items(), stored, progress=lambda stage, done, total, _: tokens.update({stage: total or 0})
+        checkpoint,
+        "base",
+        items(),
+        stored,
+        controls=RunControls(progress=lambda stage, done, total, _: tokens.update({stage: total or 0})),
     )
     expected = asked_rows(checkpoint, "base", items())
     assert tokens["base as_asked"] == len(checkpoint.encode(items()[-1].prompt)), "the one that the run has not asked"

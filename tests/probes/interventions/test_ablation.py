@@ -14,6 +14,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.ablation import METHODS, ablate_pairs
 from strata.probes.interventions.intervention import Ablation
 from strata.probes.interventions.minimal_pairs import Pair
+from strata.probes.rerun.shared_recordings import Runs
 
 COMPONENTS = ("block_out", "attn_out", "mlp_out")
 ABLATIONS = [Ablation(method, name, window=window) for method in METHODS for name in COMPONENTS for window in (1, 2)]
@@ -31,7 +32,7 @@ def collected(
 ) -> tuple[dict[Ablation, Tensor], dict[Ablation, Tensor]]:
     drop: dict[Ablation, Tensor] = {}
     wrong: dict[Ablation, Tensor] = {}
-    for batch in ablate_pairs(checkpoint, pairs, donors, ablations, **options):
+    for batch in ablate_pairs(Runs(checkpoint), pairs, donors, ablations, **options):
         for gathered, parts in ((drop, batch.drop), (wrong, batch.wrong)):
             for ablation, values in parts.items():
                 gathered.setdefault(ablation, torch.full((len(pairs), values.shape[1]), torch.nan))[

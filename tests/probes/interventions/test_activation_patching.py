@@ -16,6 +16,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.activation_patching import CONTROLS, PatchedBatch, patch_pairs
 from strata.probes.interventions.intervention import Patching
 from strata.probes.interventions.minimal_pairs import ALL, Pair
+from strata.probes.rerun.shared_recordings import Runs
 from strata.probes.rerun.why_whole import why_whole
 
 COMPONENTS = ("block_out", "attn_out", "mlp_out", "resid_pre")
@@ -29,7 +30,7 @@ def collected(
     """All batches in the order of the pairs; a line no batch had is NaN."""
     shifts: dict[Patching, Tensor] = {}
     ends = torch.full((2, len(pairs)), torch.nan)
-    for batch in patch_pairs(checkpoint, pairs, lines, **options):
+    for batch in patch_pairs(Runs(checkpoint), pairs, lines, **options):
         rows = torch.tensor(batch.rows)
         ends[0, rows], ends[1, rows] = batch.clean, batch.foil
         for line, values in batch.shift.items():
@@ -195,7 +196,7 @@ def test_norm_matched_noise_lies_as_far_off_as_the_donor_and_is_patched_as_such(
 
 def patching_rows(checkpoint: Checkpoint, pairs: Sequence[Pair]) -> Sequence[int]:
     """The order of the pairs in their one batch."""
-    (batch,) = patch_pairs(checkpoint, pairs, [Patching("denoise", "block_out", "last")])
+    (batch,) = patch_pairs(Runs(checkpoint), pairs, [Patching("denoise", "block_out", "last")])
     return batch.rows
 
 
@@ -292,7 +293,7 @@ def test_progress_counts_every_pair(tiny_models: Any, architecture: str) -> None
     seen: list[tuple[int, int | None]] = []
     batches: list[PatchedBatch] = list(
         patch_pairs(
-            tiny_models(architecture), mixed_pairs(), [Patching("denoise", "mlp_out", "last")], batch_tokens=12,
+            Runs(tiny_models(architecture)), mixed_pairs(), [Patching("denoise", "mlp_out", "last")], batch_tokens=12,
             progress=lambda stage, done, total, unit: seen.append((done, total)),
         )
     )  # fmt: skip
@@ -302,17 +303,17 @@ def test_progress_counts_every_pair(tiny_models: Any, architecture: str) -> None
 
 
 def test_no_pairs_cost_nothing(tiny_models: Any) -> None:
-    assert not list(patch_pairs(tiny_models("llama"), [], [Patching("denoise", "mlp_out", "last")]))
+    assert not list(patch_pairs(Runs(tiny_models("llama")), [], [Patching("denoise", "mlp_out", "last")]))
 
 
 def test_a_model_that_cannot_be_restarted_gives_the_same_numbers_by_whole_passes(
     tiny_models: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = [Patching("denoise", component, "last") for component in ("attn_out", "mlp_out", "block_out", "resid_pre")]
-    (restarted,) = patch_pairs(tiny_models("llama"), mixed_pairs(), lines)
+    (restarted,) = patch_pairs(Runs(tiny_models("llama")), mixed_pairs(), lines)
     monkeypatch.setattr("strata.probes.rerun.shared_prefix._KNOWN_OPTIONS", frozenset())
     checkpoint = tiny_checkpoint("llama")
-    (whole,) = patch_pairs(checkpoint, mixed_pairs(), lines)
+    (whole,) = patch_pairs(Runs(checkpoint), mixed_pairs(), lines)
     assert why_whole(checkpoint) is not None and why_whole(tiny_models("llama")) is None
     for line in lines:
         torch.testing.assert_close(whole.shift[line], restarted.shift[line], atol=2e-5, rtol=1e-4)

@@ -98,7 +98,7 @@ def test_attention_up_to_a_block_brings_the_stream_behind_it(tiny_models: Any, a
     rising = [(0, block) for block in range(checkpoint.n_layers - 1)]
     for measure, ours in (("denoise", batch.denoise("move", rising)), ("noise", batch.noise("move", rising))):
         line = Patching(measure, "resid_pre", "last")
-        for part in patch_pairs(checkpoint, items, [line]):
+        for part in patch_pairs(Runs(checkpoint), items, [line]):
             torch.testing.assert_close(ours[list(part.rows)], part.shift[line][:, 1:], **NEAR)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from strata.probes.interventions.ablation import METHODS
 from strata.probes.interventions.damage import damage
 from strata.probes.interventions.intervention import Ablation
+from strata.probes.rerun.shared_recordings import Runs
 
 TEXTS = [tuple(torch.randint(5, 60, (n,), generator=torch.Generator().manual_seed(n)).tolist()) for n in (9, 7, 12)]
 LAST = 4
@@ -35,7 +36,7 @@ def ablated_at(model: PlainModel, text: int, ablation: Ablation, layer: int) -> 
 def test_damage_is_the_mean_divergence_of_the_last_tokens(tiny_models: Any, architecture: str) -> None:
     checkpoint = tiny_models(architecture)
     model = plain(architecture, checkpoint)
-    divergences = damage(checkpoint, TEXTS, ABLATIONS, last_tokens=LAST)
+    divergences = damage(Runs(checkpoint), TEXTS, ABLATIONS, last_tokens=LAST)
     for ablation in ABLATIONS:
         assert divergences[ablation].shape == (3, checkpoint.n_layers - ablation.window + 1)
         for text, ids in enumerate(TEXTS):
@@ -49,7 +50,7 @@ def test_damage_is_the_mean_divergence_of_the_last_tokens(tiny_models: Any, arch
 
 
 def test_a_text_left_over_borrows_from_the_batch_before_it(tiny_models: Any) -> None:
-    divergences = damage(tiny_models("llama"), TEXTS, ABLATIONS, last_tokens=LAST, batch_tokens=2 * LAST)
-    together = damage(tiny_models("llama"), TEXTS, ABLATIONS, last_tokens=LAST)
+    divergences = damage(Runs(tiny_models("llama")), TEXTS, ABLATIONS, last_tokens=LAST, batch_tokens=2 * LAST)
+    together = damage(Runs(tiny_models("llama")), TEXTS, ABLATIONS, last_tokens=LAST)
     for ablation in ABLATIONS:
         assert torch.equal(divergences[ablation], together[ablation])
