@@ -21,6 +21,7 @@ from strata.dashboards.cli.common_options import (
     ModelOptions,
     open_from,
     tell_caveats,
+    told_caveats,
 )
 from strata.dashboards.cli.display import only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
@@ -181,7 +182,7 @@ def _record(checkpoint: Checkpoint, lens_map: PromptMap, lens: str, through: Bac
             for row in zip(lens_map.top_ids, lens_map.top_logprobs, strict=True)
         ],
         "entropy": lens_map.entropy.tolist(),
-        "caveats": list(checkpoint.caveats),
+        "caveats": told_caveats(checkpoint),
         **answer,
     }  # fmt: skip
 
@@ -221,6 +222,6 @@ def _write_page(
         ("dtype", str(checkpoint.dtype)),
         ("attention", checkpoint.attention),
         ("run by", through.label),
-        *(("caveat", caveat) for caveat in checkpoint.caveats),
+        *(("caveat", caveat) for caveat in told_caveats(checkpoint)),
     ]
     write_whole(out, render_lens_page(page, model=checkpoint.identity.spec, facts=facts))

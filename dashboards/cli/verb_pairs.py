@@ -137,10 +137,11 @@ def _print(check: PairCheck, console: Console) -> None:
         _print_changes(weight_changes(check.tensors), console)
     for difference in check.architecture:
         say(f"{difference.what}: {difference.a} in A, {difference.b} in B")
-    for sentence in check.tokenizer.sentences() if check.tokenizer else ():
-        say(sentence)
-    if check.tokenizer and not check.tokenizer.sentences():
-        say("tokenizers: no difference")
+    if check.tokenizer:
+        from strata.dashboards.sentences.tokenizer_difference import SAME_TOKENIZER, tokenizer_differences
+
+        for sentence in tokenizer_differences(check.tokenizer) or [SAME_TOKENIZER]:
+            say(sentence)
 
 
 def _print_changes(lines: Sequence[WeightChange], console: Console) -> None:

@@ -26,6 +26,7 @@ from strata.dashboards.cli.common_options import (
     ModelOptions,
     open_from,
     tell_caveats,
+    told_caveats,
 )
 from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
@@ -88,7 +89,8 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
             checkpoint, backends=options.backends, seed=options.seed, remote=options.remote, progress=display
         )
         if options.shown.json:
-            write_json(stdout, {**asdict(parity), "ok": parity.ok, "caveats": checkpoint.caveats})
+            told = {"ok": parity.ok, "unavailable": _unavailable(parity), "caveats": told_caveats(checkpoint)}
+            write_json(stdout, {**asdict(parity), **told})
         else:
             _print(parity, PlainConsole(stdout))
         # Last, since their remedy is this table.
@@ -134,6 +136,13 @@ def _architectures(options: Options, display: Display) -> int:
     return 1 if any(verdict.is_fault for verdict in verdicts) else 0
 
 
+def _unavailable(parity: Parity) -> dict[str, str]:
+    """Backend: why it can't be compared."""
+    from strata.dashboards.sentences.whole_forward import no_restart
+
+    return {name: why if isinstance(why, str) else no_restart(why) for name, why in parity.unavailable.items()}
+
+
 def _print(parity: Parity, console: Console) -> None:
     lengths = ", ".join(map(str, parity.lengths))
     console.print(f"rows of {lengths} tokens, {parity.dtype}; each compared with the plain model run row by row")
@@ -155,7 +164,7 @@ def _print(parity: Parity, console: Console) -> None:
             verdict,
         )
     console.print(table)
-    for backend, reason in parity.unavailable.items():
+    for backend, reason in _unavailable(parity).items():
         console.print(f"{backend} can't be compared on this model: {reason}")
     worst = [comparison for comparison in parity.comparisons if not comparison.ok]
     console.print(

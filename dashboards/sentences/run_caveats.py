@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import assert_never
 
 from strata.dashboards.number_formats import count
+from strata.dashboards.sentences.checkpoint_caveats import checkpoint_caveat
 from strata.dashboards.sentences.framing import framed_caveat
+from strata.dashboards.sentences.whole_forward import why_whole_words
 from strata.dashboards.visible_text import without_paths
 from strata.experiments.results.caveats import Caveat, ReadOut
 
@@ -22,6 +24,10 @@ def _words(caveat: Caveat) -> str:
     match caveat.code:
         case "said":
             return (caveat.text or "").rstrip(".")
+        case "opened":
+            assert caveat.opened is not None
+            ahead = "" if caveat.adapter is None else f"{caveat.adapter}: "
+            return f"{ahead}{checkpoint_caveat(caveat.opened)}".rstrip(".")
         case "framed":
             return framed_caveat(caveat.framing)
         case "position-nowhere":
@@ -42,7 +48,7 @@ def _words(caveat: Caveat) -> str:
             )
         case "whole-forward":
             return (
-                f"Every edited run was a whole forward pass, since {caveat.text}: the same numbers, more slowly; single heads, and what "
+                f"Every edited run was a whole forward pass, since {_whole(caveat)}: the same numbers, more slowly; single heads, and what "
                 "they read of the span, were not measured"
             )
         case "memory-ran-out":
@@ -75,6 +81,10 @@ def _words(caveat: Caveat) -> str:
             return f"Resumed under other conditions, so its parts may differ by rounding: {'; '.join(changed)}"
         case _:
             assert_never(caveat.code)
+
+
+def _whole(caveat: Caveat) -> str:
+    return (caveat.text or "") if caveat.why is None else why_whole_words(caveat.why)
 
 
 def _made(caveat: Caveat) -> str:

@@ -9,16 +9,19 @@ from pydantic import JsonValue
 from strata.experiments.items.framing import Framing
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.record import Record
+from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat
+from strata.probes.rerun.no_restart import WhyWhole
 
 CaveatCode = Literal[
-    "said",  # text: what another library, a checkpoint or an earlier version says
+    "said",  # text: what an earlier version says
+    "opened",  # opened; of an evaluation of adapters the adapter too: what was odd about opening the checkpoint
     "framed",  # framing: prompts stood in a chat, so they aren't comparable with raw ones
     "position-nowhere",  # position: no item has it
     "rematched",  # items: given another counterfactual prompt
     "no-interventions-asked",  # the run was told to make none
     "other-backend",  # backend: the library that ran everything, interventions as whole forward passes; heads aren't measured
     "no-random-init",  # backend: runs on a server, which holds no model with fresh weights
-    "whole-forward",  # text: why every edited run was a whole forward pass: heads and the edge to the span are not measured
+    "whole-forward",  # why (of earlier versions: text): why every edited run was a whole forward pass: heads and the edge to the span are not measured
     "memory-ran-out",  # family: its interventions were begun again in smaller batches
     "no-matched-control",  # kind: no family of its matched control is answered
     "no-span",  # families: interventions at the last position only
@@ -51,6 +54,10 @@ class Caveat(Record):
     """Blocks of the place."""
     last: int | None = None
     positions: int | None = None
+    opened: CheckpointCaveat | None = None
+    adapter: str | None = None
+    """Name of the adapter under which the checkpoint was opened."""
+    why: WhyWhole | None = None
     backend: str | None = None
     """As a run's manifest has it."""
     changes: tuple[tuple[str, str | None, str | None], ...] = ()
@@ -62,5 +69,5 @@ class Caveat(Record):
 
     @classmethod
     def read(cls, written: JsonValue) -> Caveat:
-        """As a manifest holds it: a text is what another part of the project, or a checkpoint, says."""
+        """As a manifest holds it: a text is what an earlier version wrote."""
         return cls(code="said", text=written) if isinstance(written, str) else cls.model_validate(written)
