@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from strata.experiments.items.framing import Framing
 from strata.experiments.items.schema import Kind
+from strata.experiments.results.format_check import FormContrast
 from strata.experiments.results.record import Record
 from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat
 from strata.probes.rerun.no_restart import WhyWhole
@@ -31,6 +33,15 @@ CaveatCode = Literal[
     "read-out-early",  # the same: it can be read before the place it's made at
     "several-positions",  # positions: so many are probed, each with a p of its own
     "resumed-elsewhere",  # changes: what differs from where the run was begun
+    "quick",  # sizes were cut for a quick look
+    "limited",  # items: `--limit` cut them to so many
+    "self-tests-failed",  # tests: their names
+    "unanswered",  # kind, families, of: families of it that aren't answered above chance, of so many
+    "decodable-at-input",  # kind: the probe's onset is stream 0, so it reads the input, not a computation
+    "readable-before-decodable",  # kind, stream (the probe's), lens_stream: the lens finds the answer earlier than the probe
+    "controls-keep-up",  # kind, stream, controls, interval: controls reach the interval of the probe's accuracy at its onset
+    "no-form-check",  # the format-only classifier did not run
+    "form-tells-apart",  # contrast: two kinds can be told apart by form alone
 ]
 ReadOut = Literal["probe", "lens"]
 
@@ -50,6 +61,14 @@ class Caveat(Record):
     stream: int | None = None
     """First stream at which the read-out finds the answer."""
     streams: int | None = None
+    lens_stream: int | None = None
+    controls: Mapping[str, float] = Field(default_factory=dict)
+    """Measure of the probe's curve: mean, of those that keep up."""
+    interval: tuple[float, float | None] | None = None
+    """Of the probe's accuracy at its onset, over clusters."""
+    tests: tuple[str, ...] = ()
+    of: int | None = None
+    contrast: FormContrast | None = None
     first: int | None = None
     """Blocks of the place."""
     last: int | None = None
