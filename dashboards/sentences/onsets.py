@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from strata.experiments.results.answer_measures import ANSWERED_RIGHT, deciding_label
+from strata.dashboards.sentences.deciding_measure import deciding_label
+from strata.experiments.results.answer_measures import ANSWERED_RIGHT
 from strata.experiments.results.locate_summary import Instrument, KindSummary, WhyNoOnset
 
 

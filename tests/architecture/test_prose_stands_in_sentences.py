@@ -158,6 +158,18 @@ def test_a_sentence_in_a_script_is_seen() -> None:
     assert script_prose("// no curve for this choice\nf('all kinds', `${a} of ${b}`)") == []
 
 
+OWN_TITLE = re.compile(r"\bstateBox\([^,]*, (?:[^,()]* (?:\?|:) )?['`]")
+
+
+def test_no_script_words_a_part_that_shows_nothing() -> None:
+    assert {name: found for name, text in scripts().items() if (found := OWN_TITLE.findall(text))} == {}
+    assert OWN_TITLE.search("stateBox('empty', 'No points', why)") and OWN_TITLE.search(
+        "stateBox(a, `${b}: not run`, c)"
+    )
+    assert OWN_TITLE.search("stateBox(a.state, a.b === 'c' ? 'Not run' : d, e)")
+    assert not OWN_TITLE.search("stateBox(a.state, a.b === 'c' ? say('d') : say('e'), f)")
+
+
 def test_scripts_say_what_there_is_and_all_of_it() -> None:
     from strata.dashboards.sentences.page_scripts import SENTENCES
 
