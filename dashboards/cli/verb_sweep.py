@@ -181,5 +181,5 @@ def _tell(result: SweepResult, out: Path, page_line: str, options: Options, stdo
     for sentence in view.sentences:
         console.sentence(sentence)
     for caveat in view.warnings:
-        console.sentence(f"caveat: {caveat}", "yellow")
+        console.caveat(caveat)
     console.print(page_line)

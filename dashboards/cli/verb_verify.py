@@ -89,7 +89,9 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
             checkpoint, backends=options.backends, seed=options.seed, remote=options.remote, progress=display
         )
         if options.shown.json:
-            told = {"ok": parity.ok, "unavailable": _unavailable(parity), "caveats": told_caveats(checkpoint)}
+            from strata.dashboards.sentences.parity import unavailable_words
+
+            told = {"ok": parity.ok, "unavailable": unavailable_words(parity), "caveats": told_caveats(checkpoint)}
             write_json(stdout, {**asdict(parity), **told})
         else:
             _print(parity, PlainConsole(stdout))
@@ -136,39 +138,15 @@ def _architectures(options: Options, display: Display) -> int:
     return 1 if any(verdict.is_fault for verdict in verdicts) else 0
 
 
-def _unavailable(parity: Parity) -> dict[str, str]:
-    """Backend: why it can't be compared."""
-    from strata.dashboards.sentences.whole_forward import no_restart
-
-    return {name: why if isinstance(why, str) else no_restart(why) for name, why in parity.unavailable.items()}
-
-
 def _print(parity: Parity, console: Console) -> None:
-    lengths = ", ".join(map(str, parity.lengths))
-    console.print(f"rows of {lengths} tokens, {parity.dtype}; each compared with the plain model run row by row")
+    from strata.dashboards.sentences.parity import HEADS, parity_head, parity_rows, parity_verdict
+
+    console.print(parity_head(parity))
     table = Table()
-    for column in ("backend", "padding", "quantity"):
-        table.add_column(column)
-    for column in ("largest difference", "relative", "tolerance"):
-        table.add_column(column, justify="right")
-    table.add_column("")
-    for comparison in parity.comparisons:
-        verdict = "ok" if comparison.ok else "DIFFERS"
-        table.add_row(
-            comparison.backend,
-            comparison.padding,
-            comparison.quantity,
-            f"{comparison.max_absolute:.1e}",
-            f"{comparison.max_relative:.1e}",
-            f"{comparison.tolerance:.1e}",
-            verdict,
-        )
+    for column in HEADS:
+        table.add_column(column, justify="right" if column in HEADS[3:6] else "left")
+    for row in parity_rows(parity):
+        table.add_row(*row)
     console.print(table)
-    for backend, reason in _unavailable(parity).items():
-        console.print(f"{backend} can't be compared on this model: {reason}")
-    worst = [comparison for comparison in parity.comparisons if not comparison.ok]
-    console.print(
-        "all that could be compared agree"
-        if parity.ok
-        else f"{len(worst)} of {len(parity.comparisons)} comparisons differ"
-    )
+    for line in parity_verdict(parity):
+        console.print(line)

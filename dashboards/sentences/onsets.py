@@ -16,6 +16,11 @@ def answered_words(kind: KindSummary) -> str:
     return f"{kind.accuracy:.0%} {ANSWERED_RIGHT} ({deciding_label(kind.decided_by)}), {kind.used} used"
 
 
+def asked_words(kind: str, summary: KindSummary) -> str:
+    """How many items of a kind were asked, and how they are answered."""
+    return f"{kind}: {summary.items} items, {answered_words(summary)}"
+
+
 def onset_words(instrument: Instrument) -> str:
     """The onset of a read-out, or why there is none."""
     onset = instrument.onset
