@@ -53,3 +53,26 @@ def listed(names: Sequence[str]) -> str:
 def stream_range(low: float, high: float | None) -> str:
     """An interval in streams; its upper end may be "none": too many draws have no onset."""
     return f"{low:g}–{'none' if high is None else format(high, 'g')}"
+
+
+def size_text(n_bytes: float) -> str:
+    """In units of a thousand: 980 B, 1.5 MB, 282.2 GB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.1f} TB"
+
+
+def seconds_text(seconds: float) -> str:
+    """`75` → `1m15s`, for people."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
+
+
+def relative_text(value: float | None) -> str:
+    """A relative change to three decimals, a small one as `4e-04`; an en dash for None."""
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if value == 0 or abs(value) >= 0.01 else f"{value:.0e}"

@@ -73,8 +73,15 @@ class DisplayOptions:
 
 def tell_caveats(checkpoint: Checkpoint) -> None:
     """Says on stderr what was odd about opening it, whatever the display: for verbs that leave no run behind."""
-    for caveat in checkpoint.caveats:
+    for caveat in told_caveats(checkpoint):
         warn(f"caveat: {caveat}")
+
+
+def told_caveats(checkpoint: Checkpoint) -> list[str]:
+    """What was odd about opening it, one sentence each."""
+    from strata.dashboards.sentences.checkpoint_caveats import checkpoint_caveat
+
+    return [checkpoint_caveat(caveat) for caveat in checkpoint.caveats]
 
 
 def open_from(spec: str, options: ModelOptions, display: Display, backend: BackendChoice = OWN) -> Checkpoint:

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from strata.dashboards.cli.foreign_text import escaped
 from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.cli.terminal import PlainConsole, warn
+from strata.dashboards.number_formats import seconds_text
 from strata.probes.files import write_whole
 
 DISPLAYS = ("auto", "rich", "plain", "none")
@@ -131,7 +132,7 @@ class _Lines:
             rate = (current - before) / (now - then)
             text += f" {_short(rate)} {unit}/s"
             if total and done < total:
-                text += f" ETA {_duration((total - done) / rate)}"
+                text += f" ETA {seconds_text((total - done) / rate)}"
         return text
 
 
@@ -143,17 +144,6 @@ def _amount(done: int, total: int | None, unit: str) -> str:
 
 def _short(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
-
-
-def seconds_text(seconds: float) -> str:
-    """`75` → `1m15s`, for people."""
-    return _duration(seconds)
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 
 from strata.dashboards.cli.common_options import DisplayOptions
-from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
+from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.stopping import Stopped
+from strata.dashboards.number_formats import seconds_text
 
 Result = TypeVar("Result")
 

@@ -6,23 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from strata.dashboards.cli.byte_sizes import size_text
 from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, open_from
-from strata.dashboards.cli.display import Display, only_results_on_stdout, seconds_text
+from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.cli.terminal_tables import Column, print_table
 from strata.dashboards.default_directory import default_directory
-from strata.dashboards.number_formats import count
 
 if TYPE_CHECKING:
-    from strata.experiments.sweep.cost_plan import CheckpointCost, SweepPlan
+    from strata.experiments.sweep.cost_plan import SweepPlan
     from strata.probes.checkpoints.checkpoint import Checkpoint
-
-_COLUMNS = (
-    Column("checkpoint"),
-    *(Column(name, "right") for name in ("runs", "made", "memory", "kept", "time")),
-    Column(""),
-)
 
 
 def print_sweep_plan(file: Path, out: Path | None, shown: DisplayOptions, *, trial: bool, workers: int) -> int:
@@ -62,27 +54,10 @@ def _opened(spec: str, options: ModelOptions, display: Display, *, weights: bool
 
 
 def _print(plan: SweepPlan, stdout: TextIO) -> None:
-    print_table(PlainConsole(stdout), "Planned:", _COLUMNS, [_row(cost) for cost in plan.checkpoints])
+    from strata.dashboards.sentences.sweep_plan import HEADS, TITLE, plan_lines, plan_rows
+
+    columns = [Column(head, "left" if head in (HEADS[0], HEADS[-1]) else "right") for head in HEADS]
+    print_table(PlainConsole(stdout), TITLE, columns, plan_rows(plan))
     console = PlainConsole(stdout, soft_wrap=True)
-    free = f" of {size_text(plan.available_bytes)} free" if plan.available_bytes else ""
-    console.print(
-        f"{count(plan.runs, 'run')}, {plan.made} made already; {plan.workers} at a time: {size_text(plan.memory_bytes)} of memory{free}, "
-        f"{size_text(plan.disk_bytes)} of disk ({size_text(plan.free_disk_bytes)} free), {_time(plan.seconds)}"
-    )
-    console.print(f"fits: {'yes' if plan.fits else 'no; fewer --workers, or a smaller question'}")
-
-
-def _row(cost: CheckpointCost) -> list[str]:
-    if cost.why_not:
-        return [cost.checkpoint, str(cost.runs), str(cost.made), "–", "–", "–", cost.why_not]
-    return [
-        cost.checkpoint, str(cost.runs), str(cost.made), size_text(cost.memory_bytes), size_text(cost.kept_bytes),
-        _time(cost.seconds), "",
-    ]  # fmt: skip
-
-
-def _time(seconds: tuple[float, float] | None) -> str:
-    if seconds is None:
-        return "time unknown without a trial"
-    low, high = seconds
-    return f"{seconds_text(low)} to {seconds_text(high)}"
+    for line in plan_lines(plan):
+        console.print(line)

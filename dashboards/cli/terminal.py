@@ -35,6 +35,10 @@ class PlainConsole(Console):
         for line in lines:
             self.print(Text(escaped(line), style), soft_wrap=True)
 
+    def caveat(self, text: str) -> None:
+        """A sentence that says what stands against what is above it."""
+        self.sentence(f"caveat: {text}", "yellow")
+
     def render_str(self, text: str, **options: Any) -> Text:
         """What strings become, in lines as in cells and titles."""
         return super().render_str(escaped(text), **{**options, "markup": False, "emoji": False})

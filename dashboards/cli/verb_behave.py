@@ -99,5 +99,5 @@ def _tell(summary: BehaviourSummary, out: Path, page_line: str, options: Options
         for sentence in part:
             console.sentence(sentence)
     for caveat in behaviour_caveats(summary):
-        console.sentence(f"caveat: {caveat}", "yellow")
+        console.caveat(caveat)
     console.print(page_line)

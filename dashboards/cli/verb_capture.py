@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strata.dashboards.cli.common_options import CHECKPOINT_HELP, DisplayOptions, ModelOptions, open_from, tell_caveats
+from strata.dashboards.cli.common_options import (
+    CHECKPOINT_HELP,
+    DisplayOptions,
+    ModelOptions,
+    open_from,
+    tell_caveats,
+    told_caveats,
+)
 from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.options import add_options, as_declared, chosen_options, option, options_of
 from strata.dashboards.cli.stopping import Stopped
@@ -96,9 +103,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
     return 0
 
 
-def _capture(
-    spec: str, source: list[str], options: Options, out: Path, display: Display
-) -> tuple[Written, tuple[str, ...]]:
+def _capture(spec: str, source: list[str], options: Options, out: Path, display: Display) -> tuple[Written, list[str]]:
     from strata.probes.capture.to_disk import capture_to
 
     texts = _texts_of_file(source, options) if _is_file(source) else None
@@ -118,7 +123,7 @@ def _capture(
         batch_tokens=options.batch_tokens,
         progress=display,
     )
-    return written, checkpoint.caveats
+    return written, told_caveats(checkpoint)
 
 
 def _is_file(source: list[str]) -> bool:

@@ -126,7 +126,7 @@ def _tell(comparison: Comparison, out: Path, page_line: str, options: Options, s
     for line in told(comparison):
         console.sentence(line)
     for caveat in caveats(comparison, run.failed_self_tests):
-        console.sentence(f"caveat: {caveat.text}", "yellow")
+        console.caveat(caveat.text)
     console.print(page_line)
 
 

@@ -21,6 +21,7 @@ from strata.dashboards.cli.common_options import (
     ModelOptions,
     open_from,
     tell_caveats,
+    told_caveats,
 )
 from strata.dashboards.cli.display import only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
@@ -131,6 +132,8 @@ def _answer_token(checkpoint: Checkpoint, prompt: str, answer: str) -> int:
 
 def _print(console: Console, checkpoint: Checkpoint, lens_map: PromptMap, n_tokens: int, n_streams: int) -> None:
     """The last tokens, as many as fit: the stream and the answer's rank are never the ones to go."""
+    from strata.dashboards.sentences.prompt_lens import ANSWER_RANK, map_title
+
     total_streams, total_tokens = lens_map.entropy.shape
     # Counted back from the last stream, so that the model's own output is always among the rows.
     step = max(1, -(-(total_streams - 1) // max(1, n_streams - 1)))
@@ -140,15 +143,13 @@ def _print(console: Console, checkpoint: Checkpoint, lens_map: PromptMap, n_toke
     cells = [[_cell(checkpoint, lens_map, stream, place) for place in places] for stream in streams]
     fixed, ends = [Column("stream", "right")], [[str(stream)] for stream in streams]
     if lens_map.answer_rank is not None:
-        fixed.append(Column("answer rank", "right"))
+        fixed.append(Column(ANSWER_RANK, "right"))
         ends = [[*end, f"{int(lens_map.answer_rank[stream, -1]):,}"] for end, stream in zip(ends, streams, strict=True)]
     shown = fitting_from_the_end(console, fixed, tokens, cells, ends)
-    title = f"streams × tokens (every {step} streams; {total_streams - 1} is the model's output"
-    if total_tokens > shown:
-        title += f"; the last {shown} of {total_tokens} tokens"
+    title = map_title(step, total_streams - 1, shown, total_tokens)
     columns = [fixed[0], *tokens[-shown:], *fixed[1:]]
     rows: list[list[str | Text]] = [[end[0], *row[-shown:], *end[1:]] for end, row in zip(ends, cells, strict=True)]
-    print_matrix(console, f"{title})", columns, rows)
+    print_matrix(console, title, columns, rows)
 
 
 def _cell(checkpoint: Checkpoint, lens_map: PromptMap, stream: int, place: int) -> Text:
@@ -181,7 +182,7 @@ def _record(checkpoint: Checkpoint, lens_map: PromptMap, lens: str, through: Bac
             for row in zip(lens_map.top_ids, lens_map.top_logprobs, strict=True)
         ],
         "entropy": lens_map.entropy.tolist(),
-        "caveats": list(checkpoint.caveats),
+        "caveats": told_caveats(checkpoint),
         **answer,
     }  # fmt: skip
 
@@ -221,6 +222,6 @@ def _write_page(
         ("dtype", str(checkpoint.dtype)),
         ("attention", checkpoint.attention),
         ("run by", through.label),
-        *(("caveat", caveat) for caveat in checkpoint.caveats),
+        *(("caveat", caveat) for caveat in told_caveats(checkpoint)),
     ]
     write_whole(out, render_lens_page(page, model=checkpoint.identity.spec, facts=facts))

@@ -7,7 +7,6 @@ directory with tables, summary.json and report.html. Started again with the same
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,14 +96,17 @@ def locate_into(
 def _tell(summary: Summary, out: Path, page_line: str, options: Options, stdout: TextIO) -> None:
     from strata.dashboards.cli.stage_characters import print_stage_maps
     from strata.dashboards.cli.terminal_tables import Column, print_table
-    from strata.dashboards.sentences.onsets import answered_words, onset_words
-    from strata.dashboards.sentences.summary import compact_table, said_words
-    from strata.dashboards.view.schema_places import VerdictView
+    from strata.dashboards.sentences.onsets import asked_words, onset_words
+    from strata.dashboards.sentences.summary import FAMILY_BY_FAMILY, compact_table, said_words
     from strata.dashboards.view.stage_panels import kind_panels
+    from strata.dashboards.view.tables import read_run
+    from strata.dashboards.view.verdict_caveats import caveats_of, listed_caveats
 
     page = out / "report.html"
+    caveats = caveats_of(read_run(out))
     if options.shown.json:
-        write_json(stdout, {**summary.as_json(), "run": str(out), "report": str(page)})
+        written = [caveat.as_written() for caveat in caveats]
+        write_json(stdout, {**summary.as_json(), "caveats": written, "run": str(out), "report": str(page)})
         return
     console = PlainConsole(stdout, soft_wrap=True)
     for sentence in said_words(summary):
@@ -113,15 +115,13 @@ def _tell(summary: Summary, out: Path, page_line: str, options: Options, stdout:
         print_stage_maps(console, kind_panels(summary.localisation), summary.n_layers)
     columns, rows, whys = compact_table(summary)
     if rows:
-        print_table(PlainConsole(stdout), "Family by family:", [Column(name) for name in columns], rows)
+        print_table(PlainConsole(stdout), FAMILY_BY_FAMILY, [Column(name) for name in columns], rows)
     for why in whys:
         console.sentence(f"  {why}")
     for kind, kind_summary in summary.kinds.items():
-        console.sentence(f"{kind}: {kind_summary.items} items, {answered_words(kind_summary)}")
+        console.sentence(asked_words(kind, kind_summary))
         for name, instrument in kind_summary.instruments.read.items():
             console.sentence(f"  {name:<11} {onset_words(instrument)}")
-    # The page's own: some are read off its tables.
-    verdict = VerdictView.model_validate(json.loads((out / "view.json").read_text(encoding="utf-8"))["verdict"])
-    for caveat in verdict.caveats:
-        console.sentence(f"caveat: {caveat.text}", "yellow")
+    for caveat in listed_caveats(caveats):
+        console.caveat(caveat.text)
     console.print(page_line)

@@ -9,7 +9,7 @@ Exit code of verify: 0 for the base or the same weights, 1 for not the base or u
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
@@ -24,7 +24,6 @@ from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
     from strata.probes.weights.lineage import PairCheck
-    from strata.probes.weights.weight_change import WeightChange
 
 EXAMPLES = """examples:
   strata pairs list
@@ -63,6 +62,7 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
 
 
 def _list(given: list[str], options: Options, stdout: TextIO) -> int:
+    from strata.dashboards.sentences.pair_check import KNOWN_HEADS, known_lines, known_title
     from strata.experiments.model_pair_check import known_pairs
 
     if given:
@@ -72,15 +72,12 @@ def _list(given: list[str], options: Options, stdout: TextIO) -> int:
         write_json(stdout, {"schema": "strata.pairs/1", "pairs": [asdict(row) for row in rows]})
         return 0
     console = PlainConsole(stdout)
-    columns = [Column(name) for name in ("trained", "from (the base)", "how", "sureness")]
+    columns = [Column(name) for name in KNOWN_HEADS]
     cells = [(row.name or row.distilled, row.base_name or row.base, row.kind, row.sureness) for row in rows]
-    print_table(console, f"{len(rows)} known pairs", columns, cells)
+    print_table(console, known_title(len(rows)), columns, cells)
     for row in rows:
-        console.print(f"{row.name or row.distilled}: {row.stated}", soft_wrap=True)
-        if row.mistaken:
-            console.print(f"  not to be mistaken for the base: {', '.join(row.mistaken)}", soft_wrap=True)
-        if row.note:
-            console.print(f"  {row.note}", soft_wrap=True)
+        for line in known_lines(row):
+            console.print(line, soft_wrap=True)
     return 0
 
 
@@ -115,51 +112,31 @@ def _record(check: PairCheck) -> object:
 
 
 def _print(check: PairCheck, console: Console) -> None:
+    from strata.dashboards.sentences.pair_check import (
+        BY_BLOCK,
+        CANDIDATE_HEADS,
+        CANDIDATES,
+        between_lines,
+        by_block,
+        candidate_rows,
+        elsewhere_lines,
+        verdict_lines,
+    )
     from strata.probes.weights.weight_change import weight_changes
 
-    def say(text: str) -> None:
-        console.print(text, soft_wrap=True)
+    def say(lines: Iterable[str]) -> None:
+        for line in lines:
+            console.print(line, soft_wrap=True)
 
-    say(f"A = {check.base}, B = {check.distilled}")
-    say(f"verdict: {check.verdict}{' (by name only)' if check.judged_by == 'names' else ''}")
-    for reason in check.reasons:
-        say(f"  {reason}")
-    if check.hint:
-        say(f"  try as the base: {check.hint}")
+    say(verdict_lines(check))
     if check.candidates:
-        columns = [Column("candidate"), Column("distance", "right"), Column("nearest in", "right")]
-        cells = [
-            (candidate.spec, _number(candidate.distance), f"{candidate.nearest_in:.0%}")
-            for candidate in check.candidates
-        ]
-        print_table(console, "candidates for the base of B", columns, cells)
-    if not check.same_weights:
-        _print_changes(weight_changes(check.tensors), console)
-    for difference in check.architecture:
-        say(f"{difference.what}: {difference.a} in A, {difference.b} in B")
-    for sentence in check.tokenizer.sentences() if check.tokenizer else ():
-        say(sentence)
-    if check.tokenizer and not check.tokenizer.sentences():
-        say("tokenizers: no difference")
-
-
-def _print_changes(lines: Sequence[WeightChange], console: Console) -> None:
-    if not lines:
-        return
-    columns = list(dict.fromkeys(line.matrix for line in lines if line.block is not None))
-    values = {(line.block, line.matrix): line.relative_norm for line in lines}
-    rows = [
-        (str(block), *(_number(values.get((block, matrix))) for matrix in columns))
-        for block in dict.fromkeys(line.block for line in lines if line.block is not None)
-    ]
-    heads = [Column(name, "right") for name in ("block", *columns)]
-    print_matrix(console, "‖B − A‖ / ‖A‖ by block and matrix", heads, rows)
-    for line in lines:
-        if line.block is None:
-            console.print(f"{line.matrix}: relative norm {_number(line.relative_norm)}, cosine {_number(line.cosine)}")
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.3f}" if value == 0 or abs(value) >= 0.01 else f"{value:.0e}"
+        first, *others = CANDIDATE_HEADS
+        columns = [Column(first), *(Column(head, "right") for head in others)]
+        print_table(console, CANDIDATES, columns, candidate_rows(check))
+    changes = [] if check.same_weights else weight_changes(check.tensors)
+    if changes:
+        heads, rows = by_block(changes)
+        print_matrix(console, BY_BLOCK, [Column(head, "right") for head in heads], rows)
+        for line in elsewhere_lines(changes):
+            console.print(line)
+    say(between_lines(check))

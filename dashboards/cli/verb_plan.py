@@ -13,9 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from strata.dashboards.cli.byte_sizes import size_text
 from strata.dashboards.cli.common_options import CHECKPOINT_HELP, ModelOptions, open_from, tell_caveats
-from strata.dashboards.cli.display import only_results_on_stdout, seconds_text
+from strata.dashboards.cli.display import only_results_on_stdout
 from strata.dashboards.cli.foreign_text import escaped
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.sweep_plan import print_sweep_plan
@@ -140,43 +139,9 @@ def _plan_locate(spec: str, options: Options) -> int:
 
 
 def _print(plan: Plan, stdout: TextIO) -> None:
-    from strata.dashboards.sentences.item_exclusions import exclusion_words
+    from strata.dashboards.sentences.locate_plan import plan_lines
 
-    kinds = ", ".join(f"{count} {kind}" for kind, count in plan.by_kind.items())
-    lines = [
-        ("items", f"{plan.items} ({kinds})"),
-        *((f"  excluded: {exclusion_words(reason)}", str(count)) for reason, count in plan.excluded.items()),
-        ("tokens", f"{plan.tokens:,} a pass, longest prompt {plan.longest}"),
-        *((f"  pass: {name}", f"{count:,} tokens") for name, count in plan.passes.items()),
-        *_interventions(plan),
-        ("model", f"{plan.parameters / 1e6:,.0f} M parameters, {size_text(plan.weight_bytes)}"),
-        (
-            "memory",
-            f"{size_text(plan.memory_bytes)} at once"
-            + (f" of {size_text(plan.available_bytes)} free" if plan.available_bytes else ""),
-        ),
-        ("  largest batch", size_text(plan.batch_bytes)),
-        ("  largest probe", size_text(plan.probe_bytes)),
-        (
-            "disk",
-            f"{size_text(plan.disk_bytes)} while running, {size_text(plan.kept_bytes)} kept, {size_text(plan.free_disk_bytes)} free",
-        ),
-        ("time", _time(plan)),
-        *(("not checked", what) for what in plan.not_checked),
-        ("fits", "yes" if plan.fits else f"no; try {plan.remedy}"),
-    ]
+    lines = plan_lines(plan)
     width = max(len(name) for name, _ in lines)
     for name, text in lines:
         say(stdout, escaped(f"{name:<{width}}  {text}"))
-
-
-def _interventions(plan: Plan) -> list[tuple[str, str]]:
-    least, most = plan.intervention_tokens
-    return [("  interventions", f"as much work as {least:,} to {most:,} tokens")] if most else []
-
-
-def _time(plan: Plan) -> str:
-    if plan.seconds is None:
-        return "unknown without a trial"
-    low, high = plan.seconds
-    return f"{seconds_text(low)} to {seconds_text(high)} for passes and lenses, probes not included"

@@ -102,5 +102,5 @@ def _tell(summary: ProbeSummary, out: Path, page_line: str, options: Options, st
         for sentence in sentences(summary, position):
             console.sentence(sentence)
     for caveat in caveats(summary):
-        console.sentence(f"caveat: {caveat}", "yellow")
+        console.caveat(caveat)
     console.print(page_line)

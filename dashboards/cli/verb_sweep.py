@@ -167,7 +167,8 @@ def _workers() -> int:
 
 def _tell(result: SweepResult, out: Path, page_line: str, options: Options, stdout: TextIO) -> None:
     from strata.dashboards.cli.terminal_tables import Column, print_table
-    from strata.dashboards.sentences.sweep import made_words, run_columns, run_rows
+    from strata.dashboards.sentences.sweep import run_columns, run_rows
+    from strata.dashboards.view.sweep.build import build_sweep_view
 
     if options.shown.json:
         write_json(stdout, {**result.as_json(), "run": str(out), "report": str(out / "report.html")})
@@ -176,5 +177,9 @@ def _tell(result: SweepResult, out: Path, page_line: str, options: Options, stdo
     columns = [Column(name, "right" if name in numbers else "left") for name in run_columns(result.axis)]
     print_table(PlainConsole(stdout), "Runs:", columns, run_rows(result))
     console = PlainConsole(stdout, soft_wrap=True)
-    console.print(made_words(result))
+    view = build_sweep_view(out)
+    for sentence in view.sentences:
+        console.sentence(sentence)
+    for caveat in view.warnings:
+        console.caveat(caveat)
     console.print(page_line)

@@ -26,6 +26,7 @@ from strata.dashboards.cli.common_options import (
     ModelOptions,
     open_from,
     tell_caveats,
+    told_caveats,
 )
 from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
@@ -88,7 +89,10 @@ def run(arguments: argparse.Namespace, _command: list[str]) -> int:
             checkpoint, backends=options.backends, seed=options.seed, remote=options.remote, progress=display
         )
         if options.shown.json:
-            write_json(stdout, {**asdict(parity), "ok": parity.ok, "caveats": checkpoint.caveats})
+            from strata.dashboards.sentences.parity import unavailable_words
+
+            told = {"ok": parity.ok, "unavailable": unavailable_words(parity), "caveats": told_caveats(checkpoint)}
+            write_json(stdout, {**asdict(parity), **told})
         else:
             _print(parity, PlainConsole(stdout))
         # Last, since their remedy is this table.
@@ -135,31 +139,14 @@ def _architectures(options: Options, display: Display) -> int:
 
 
 def _print(parity: Parity, console: Console) -> None:
-    lengths = ", ".join(map(str, parity.lengths))
-    console.print(f"rows of {lengths} tokens, {parity.dtype}; each compared with the plain model run row by row")
+    from strata.dashboards.sentences.parity import HEADS, parity_head, parity_rows, parity_verdict
+
+    console.print(parity_head(parity))
     table = Table()
-    for column in ("backend", "padding", "quantity"):
-        table.add_column(column)
-    for column in ("largest difference", "relative", "tolerance"):
-        table.add_column(column, justify="right")
-    table.add_column("")
-    for comparison in parity.comparisons:
-        verdict = "ok" if comparison.ok else "DIFFERS"
-        table.add_row(
-            comparison.backend,
-            comparison.padding,
-            comparison.quantity,
-            f"{comparison.max_absolute:.1e}",
-            f"{comparison.max_relative:.1e}",
-            f"{comparison.tolerance:.1e}",
-            verdict,
-        )
+    for column in HEADS:
+        table.add_column(column, justify="right" if column in HEADS[3:6] else "left")
+    for row in parity_rows(parity):
+        table.add_row(*row)
     console.print(table)
-    for backend, reason in parity.unavailable.items():
-        console.print(f"{backend} can't be compared on this model: {reason}")
-    worst = [comparison for comparison in parity.comparisons if not comparison.ok]
-    console.print(
-        "all that could be compared agree"
-        if parity.ok
-        else f"{len(worst)} of {len(parity.comparisons)} comparisons differ"
-    )
+    for line in parity_verdict(parity):
+        console.print(line)

@@ -20,6 +20,7 @@ from strata.dashboards.sentences.onsets import answered_words, onset_words
 from strata.dashboards.sentences.probe import sentences
 from strata.dashboards.sentences.summary import places_table, said_words
 from strata.dashboards.sentences.sweep import made_words, run_columns, run_rows, sweep_title
+from strata.dashboards.sentences.terminal_maps import NOT_MEASURED
 from strata.dashboards.visible_text import path_free
 from strata.experiments.results.answer_measures import ANSWERED_RIGHT
 from strata.experiments.results.estimates import Estimated
@@ -130,7 +131,7 @@ def _stamped(title: str, **stamps: bool) -> str:
 
 def _share(estimate: Estimated | None) -> str:
     if estimate is None or estimate.value is None:
-        return "not measured"
+        return NOT_MEASURED
     return f"{number(estimate.value)} {interval(estimate.low, estimate.high)}".strip()
 
 

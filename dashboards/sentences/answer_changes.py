@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from strata.dashboards.sentences.deciding_measure import deciding_label
 from strata.dashboards.sentences.signed_numbers import signed, signed_interval
 from strata.experiments.compare.measure_agreement import Signs, claimed, opposite, shown_by_contrast
-from strata.experiments.results.answer_measures import AGREEING, MEASURES, deciding_label
+from strata.experiments.results.answer_measures import AGREEING, MEASURES
 from strata.experiments.results.comparison import AnswerChange
 from strata.experiments.results.comparison_reasons import Lacking
 from strata.experiments.results.estimates import Estimated

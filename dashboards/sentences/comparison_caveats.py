@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from strata.dashboards.sentences.comparison_reasons import exclusion_sentence
 from strata.dashboards.sentences.run_caveats import caveat_sentence
 from strata.dashboards.sentences.shown_names import shown_name
+from strata.dashboards.sentences.stamped_runs import stamped_words
 from strata.dashboards.visible_text import path_free
+from strata.experiments.compare.found_caveats import FailedSelfTests, FoundCaveat, FoundCode, found_caveats
 from strata.experiments.results.comparison import Comparison, ComparisonCaveat, Warned
-from strata.experiments.results.roles import BASE, CONTROL, DISTILLED, Role
+from strata.experiments.results.roles import BASE, DISTILLED, Role
 
 Code = Literal["quick", "limited", "self_test", "pair", "control", "incomparable", "warning"]
 
@@ -24,46 +26,52 @@ class Caveat:
     text: str
 
 
-FailedSelfTests = Mapping[Role | None, Sequence[str]]
-"""Their names by model; None: of the comparison itself."""
+_CODES: Mapping[FoundCode, Code] = {
+    "quick": "quick",
+    "limited": "limited",
+    "self-tests-failed": "self_test",
+    "not-its-base": "pair",
+    "no-control": "control",
+    "not-comparable": "incomparable",
+    "own": "warning",
+    "warned": "warning",
+}
+"""By which a page finds what a caveat rests on."""
 
 
 def caveats(comparison: Comparison, failed_self_tests: FailedSelfTests | None = None) -> list[Caveat]:
-    """Each once, however often it was found."""
-    return list(dict.fromkeys(_caveats(comparison, failed_self_tests or {})))
+    """Each once, as its sentence."""
+    found = found_caveats(comparison, failed_self_tests or {})
+    return [Caveat(_CODES[caveat.code], _sentence(comparison, caveat)) for caveat in found]
 
 
-def _caveats(comparison: Comparison, failed_self_tests: FailedSelfTests) -> Iterator[Caveat]:
-    if comparison.quick:
-        yield Caveat(
-            "quick",
-            "This is a --quick run: fewer families, items and pairs, fewer draws and coarser layer swaps, so its intervals are wide.",
-        )
-    if comparison.limited:
-        yield Caveat("limited", "This is a --limit run: good for trying out, not for conclusions.")
-    for owner, tests in failed_self_tests.items():
-        yield Caveat(
-            "self_test",
-            f"Self-test of the {owner or 'comparison'} failed: {', '.join(tests)}. No number below can be trusted.",
-        )
-    for role, check in comparison.pair_check.items():
-        if not check.ok:
-            yield Caveat(
-                "pair",
-                f"Whether {label_of(comparison, BASE)} is the base of {label_of(comparison, role)}: {check.verdict}. "
-                "What differs between them may be no effect of training.",
+def _sentence(comparison: Comparison, caveat: FoundCaveat) -> str:
+    match caveat.code:
+        case "quick":
+            return f"{stamped_words('quick', coarser='coarser layer swaps')}."
+        case "limited":
+            return f"{stamped_words('limited')}."
+        case "self-tests-failed":
+            return f"{stamped_words('self-tests-failed', tests=caveat.tests, of=caveat.model or 'comparison')}."
+        case "not-its-base":
+            role = caveat.model or DISTILLED
+            return (
+                f"Whether {label_of(comparison, BASE)} is the base of {label_of(comparison, role)}: "
+                f"{comparison.pair_check[role].verdict}. What differs between them may be no effect of training."
             )
-    if CONTROL not in comparison.models:
-        yield Caveat(
-            "control",
-            "No control model was given: what reasoning training did can't be told from what any training does.",
-        )
-    for excluded in comparison.not_comparable:
-        yield Caveat("incomparable", path_free(exclusion_sentence(excluded)))
-    for sentence in own_caveats(comparison):
-        yield Caveat("warning", sentence)
-    for warned in comparison.warnings:
-        yield Caveat("warning", _warning(warned))
+        case "no-control":
+            return "No control model was given: what reasoning training did can't be told from what any training does."
+        case "not-comparable":
+            assert caveat.excluded is not None
+            return path_free(exclusion_sentence(caveat.excluded))
+        case "own":
+            assert caveat.own is not None
+            return path_free(_own(comparison, caveat.own))
+        case "warned":
+            assert caveat.warned is not None
+            return _warning(caveat.warned)
+        case _:
+            assert_never(caveat.code)
 
 
 def own_caveats(comparison: Comparison) -> list[str]:

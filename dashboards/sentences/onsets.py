@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from strata.experiments.results.answer_measures import ANSWERED_RIGHT, deciding_label
+from strata.dashboards.sentences.deciding_measure import deciding_label
+from strata.experiments.results.answer_measures import ANSWERED_RIGHT
 from strata.experiments.results.locate_summary import Instrument, KindSummary, WhyNoOnset
 
 
@@ -13,6 +14,11 @@ def answered_words(kind: KindSummary) -> str:
     if kind.accuracy is None:
         return "none could be asked"
     return f"{kind.accuracy:.0%} {ANSWERED_RIGHT} ({deciding_label(kind.decided_by)}), {kind.used} used"
+
+
+def asked_words(kind: str, summary: KindSummary) -> str:
+    """How many items of a kind were asked, and how they are answered."""
+    return f"{kind}: {summary.items} items, {answered_words(summary)}"
 
 
 def onset_words(instrument: Instrument) -> str:

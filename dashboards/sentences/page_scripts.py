@@ -22,6 +22,22 @@ SENTENCES: Mapping[str, str] = {
     "not_drawn": "This view could not be drawn: {error}",
     "link_copied": "Link copied: it restores this view.",
     "no_side_file": "{file} is not beside this page",
+    # Where a part shows nothing.
+    "not_run": "{what}: not run",
+    "not_comparable": "{what}: not comparable",
+    "none_kept": "{what}: none kept",
+    "nothing_to_draw": "{what}: nothing to draw",
+    "interventions": "Interventions",
+    "family_map": "Layer × family map",
+    "attention_heads": "Attention heads",
+    "lens_maps": "Lens maps",
+    "stage_maps": "Stage maps",
+    "stage_map": "Stage map",
+    "no_points": "No points",
+    "no_item": "No item matches",
+    "of_items": "0 of {items} items.",
+    "no_stream_curve": "No curve by stream",
+    "lens_loading": "Loading the lens map",
     # Behaviour by stream.
     "no_streams": "{kind}: nothing is said by stream, {why}.",
     # Curves.

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import assert_never
 
-from strata.dashboards.number_formats import count
+from strata.dashboards.number_formats import count, interval, listed, number
+from strata.dashboards.sentences.checkpoint_caveats import checkpoint_caveat
 from strata.dashboards.sentences.framing import framed_caveat
+from strata.dashboards.sentences.stamped_runs import stamped_words
+from strata.dashboards.sentences.whole_forward import why_whole_words
 from strata.dashboards.visible_text import without_paths
 from strata.experiments.results.caveats import Caveat, ReadOut
 
+_CONTROLS: Mapping[str, str] = {
+    "random_init": "the same model with random weights",
+    "control_accuracy": "the control task",
+}
+"""Measures of `KEEPING_UP`, with their articles."""
 _READ: dict[ReadOut, str] = {"probe": "decodable", "lens": "readable"}
 
 
@@ -22,6 +31,10 @@ def _words(caveat: Caveat) -> str:
     match caveat.code:
         case "said":
             return (caveat.text or "").rstrip(".")
+        case "opened":
+            assert caveat.opened is not None
+            ahead = "" if caveat.adapter is None else f"{caveat.adapter}: "
+            return f"{ahead}{checkpoint_caveat(caveat.opened)}".rstrip(".")
         case "framed":
             return framed_caveat(caveat.framing)
         case "position-nowhere":
@@ -42,7 +55,7 @@ def _words(caveat: Caveat) -> str:
             )
         case "whole-forward":
             return (
-                f"Every edited run was a whole forward pass, since {caveat.text}: the same numbers, more slowly; single heads, and what "
+                f"Every edited run was a whole forward pass, since {_whole(caveat)}: the same numbers, more slowly; single heads, and what "
                 "they read of the span, were not measured"
             )
         case "memory-ran-out":
@@ -73,8 +86,42 @@ def _words(caveat: Caveat) -> str:
         case "resumed-elsewhere":
             changed = (f"{name} {then or 'absent'} then, {now or 'absent'} now" for name, then, now in caveat.changes)
             return f"Resumed under other conditions, so its parts may differ by rounding: {'; '.join(changed)}"
+        case "quick" | "limited" | "self-tests-failed":
+            return stamped_words(caveat.code, items=caveat.items, tests=caveat.tests)
+        case "unanswered":
+            families = count(caveat.of or 0, f"{kind} family", f"{kind} families")
+            return f"{len(caveat.families)} of {families} not answered: {listed(caveat.families)}"
+        case "decodable-at-input":
+            return (
+                f"{kind.capitalize()}: decodable at stream 0 already, so the probe reads the input, not a computation"
+            )
+        case "readable-before-decodable":
+            return (
+                f"{kind.capitalize()}: probe and lens contradict each other, readable (stream {caveat.lens_stream}) "
+                f"before decodable (stream {caveat.stream})"
+            )
+        case "controls-keep-up":
+            assert caveat.interval is not None
+            told = [f"{_CONTROLS[name]} ({number(mean)})" for name, mean in caveat.controls.items()]
+            return (
+                f"{kind.capitalize()}: at the probe's onset, stream {caveat.stream}, {listed(told)} "
+                f"{'lies' if len(told) == 1 else 'lie'} inside or above its interval {interval(*caveat.interval)}"
+            )
+        case "no-form-check":
+            return "The format-only classifier did not run: prompts of two kinds may differ in form alone"
+        case "form-tells-apart":
+            form = caveat.contrast
+            assert form is not None
+            return (
+                f"Form alone tells {form.name} apart (accuracy {number(form.accuracy)} {interval(form.low, form.high)}, "
+                f"n = {form.n}): a difference between them may be format"
+            )
         case _:
             assert_never(caveat.code)
+
+
+def _whole(caveat: Caveat) -> str:
+    return (caveat.text or "") if caveat.why is None else why_whole_words(caveat.why)
 
 
 def _made(caveat: Caveat) -> str:

@@ -42,6 +42,10 @@ def places_table(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...
     return COLUMNS, [] if summary.withdrawn else [row.cells for row in family_rows(summary.localisation)]
 
 
+FAMILY_BY_FAMILY = "Family by family:"
+"""Title of `compact_table`."""
+
+
 def compact_table(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[str]]:
     """The same for a narrow terminal, and why families aren't placed, a line a family."""
     if summary.withdrawn:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences.answered_families import INTERVAL, RULE, answered_word
+from strata.dashboards.sentences.deciding_measure import deciding_label
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_readings import BehaviourView, Deciding, FamilyAnswers, FamilyOnset
 from strata.dashboards.view.tables import RunTables
@@ -15,7 +16,6 @@ from strata.experiments.results.answer_measures import (
     AnswerMeasure,
     Name,
     decided_by,
-    deciding_label,
     value_of,
 )
 from strata.experiments.results.locate_summary import FamilyBehaviour

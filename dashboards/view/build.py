@@ -117,7 +117,7 @@ def build_report(run_dir: Path) -> Report:
             kinds=KINDS, instruments=_instruments(causal), expected=EXPECTED_INSTRUMENTS, measures=MEASURES,
             references=BASELINES, defaults=default_choice(readings),
         ),
-        verdict=build_verdict(run, series, behaviour.rows),
+        verdict=build_verdict(run, behaviour.rows),
         look_next=look_next(localisation, effects, items.columns),
         localisation=build_stages(run.summary, run.heads),
         comparability=(),

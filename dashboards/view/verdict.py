@@ -16,16 +16,16 @@ from strata.dashboards.sentences.verdict_rows import NO_READ_OUT, NotLocated, lo
 from strata.dashboards.view.labels import kind_order
 from strata.dashboards.view.schema_parts import Coded
 from strata.dashboards.view.schema_places import KindView, OnsetView, PlaceView, SentenceView, VerdictView
-from strata.dashboards.view.schema_readings import FamilyAnswers, Series
+from strata.dashboards.view.schema_readings import FamilyAnswers
 from strata.dashboards.view.stages import localised_state
 from strata.dashboards.view.tables import RunTables
-from strata.dashboards.view.verdict_caveats import caveats_of
+from strata.dashboards.view.verdict_caveats import caveats_of, listed_caveats
 from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 from strata.experiments.results.kinds import Located
 from strata.experiments.results.locate_summary import Instrument, Summary
 
 
-def build_verdict(run: RunTables, series: Sequence[Series], behaviour: Sequence[FamilyAnswers]) -> VerdictView:
+def build_verdict(run: RunTables, behaviour: Sequence[FamilyAnswers]) -> VerdictView:
     """From the summary, and from what its tables say against it."""
     summary = run.summary
     names = sorted(summary.kinds, key=lambda name: (kind_order(name), name))
@@ -34,7 +34,7 @@ def build_verdict(run: RunTables, series: Sequence[Series], behaviour: Sequence[
     first = [first_rule()] if summary.withdrawn else []
     told = [*first, *said(summary), readings_sentence(summary)]
     order = summary.order
-    caveats = caveats_of(run, kinds, series, behaviour)
+    caveats = listed_caveats(caveats_of(run))
     return VerdictView(
         state=state,
         word=order.verdict,

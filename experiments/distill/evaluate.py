@@ -16,6 +16,7 @@ from strata.experiments.generated_answers.problems import SPLITS, Lesson, Split,
 from strata.experiments.generated_answers.prompting import PROMPTS, Prompting, best_way
 from strata.experiments.items.alignment import encode_items, token_length
 from strata.experiments.items.builtin import build_items, chosen
+from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.generated_tables import ANSWERS, FACTS, AnswerRow, FactRow
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import JsonObject
@@ -75,7 +76,7 @@ def evaluate(
                 run = RunDirectory(out, verb="distill-evaluation", command=command, identity=identity)
                 run.measured_here(str(checkpoint.device))
             for caveat in checkpoint.caveats:
-                run.warn(caveat if name is None else f"{name}: {caveat}")
+                run.warn(Caveat(code="opened", opened=caveat, adapter=name))
             label = BASE if name is None else name
             number = 0 if name is None else 1 + list(adapters).index(name)
             if not run.finished(f"knowledge_{number}.parquet"):

@@ -22,6 +22,7 @@ from strata.experiments.distill.train import train
 from strata.experiments.distill.training_state import Curve
 from strata.experiments.distill.twins import TrainingText, rows, rows_sha256
 from strata.experiments.generated_answers.problems import lessons, lessons_sha256
+from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.generated_tables import TRAINING
 from strata.experiments.results.training import (
     AdapterFile,
@@ -83,7 +84,7 @@ def distill(
             return run.read_as(RESULT, TypeAdapter(TrainingRecord))
         run.measured_here(str(checkpoint.device))
         for caveat in checkpoint.caveats:
-            run.warn(caveat)
+            run.warn(Caveat(code="opened", opened=caveat))
         with run.stage("train"):
             state = out / TRAINING_STATE
             model, curve = train(checkpoint, texts, config, state, scratch=out / "scratch", progress=controls.progress)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-ReadOutDoubt = Literal[
-    "decodable-at-input",  # the probe's onset is stream 0: it reads the input, not a computation
-    "readable-before-decodable",  # the lens finds the answer at an earlier stream than the probe
-    "controls-keep-up",  # some control reaches the interval of the probe's accuracy at its onset
-]
+from strata.experiments.items.schema import Kind
+from strata.experiments.results.caveats import Caveat
+
 KEEPING_UP = ("random_init", "control_accuracy")
 """Measures of the probe's curve that must stay below its accuracy: the same on random weights, and on the control task."""
 
@@ -24,34 +21,21 @@ class CurvePoint:
     high: float | None
 
 
-@dataclass(frozen=True)
-class ReadOutCaveat:
-    """One of them."""
-
-    code: ReadOutDoubt
-    probe: int
-    """Stream of its onset."""
-    lens: int | None = None
-    controls: Mapping[str, float] | None = None
-    """Measure: mean, of those that keep up."""
-    accuracy: CurvePoint | None = None
-    """At the probe's onset, where controls keep up with it."""
-
-
 def read_out_caveats(
-    probe: int | None, lens: int | None, at_onset: Mapping[str, CurvePoint]
-) -> Iterator[ReadOutCaveat]:
+    kind: Kind, probe: int | None, lens: int | None, at_onset: Mapping[str, CurvePoint]
+) -> Iterator[Caveat]:
     """`probe`, `lens`: streams of the onsets; `at_onset`: by measure the probe's curve at its own."""
     if probe is None:
         return
     if probe == 0:
-        yield ReadOutCaveat("decodable-at-input", probe)
+        yield Caveat(code="decodable-at-input", kind=kind)
     if lens is not None and lens < probe:
-        yield ReadOutCaveat("readable-before-decodable", probe, lens)
+        yield Caveat(code="readable-before-decodable", kind=kind, stream=probe, lens_stream=lens)
     accuracy = at_onset.get("accuracy")
     if accuracy is None or accuracy.low is None:
         return
     means = {measure: at_onset[measure].mean for measure in KEEPING_UP if measure in at_onset}
     keeping = {measure: mean for measure, mean in means.items() if mean is not None and mean >= accuracy.low}
     if keeping:
-        yield ReadOutCaveat("controls-keep-up", probe, controls=keeping, accuracy=accuracy)
+        interval = (accuracy.low, accuracy.high)
+        yield Caveat(code="controls-keep-up", kind=kind, stream=probe, controls=keeping, interval=interval)

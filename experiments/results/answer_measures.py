@@ -88,11 +88,3 @@ def deciding(row: Mapping[str, Value]) -> AnswerMeasure | None:
 def decided_by(rows: Iterable[Mapping[str, Value]]) -> dict[Name, int]:
     """Of how many of the rows' items each measure decided."""
     return dict(Counter(measure.name for row in rows if (measure := deciding(row)) is not None))
-
-
-def deciding_label(counts: Mapping[Name, int]) -> str:
-    """`accuracy by choice`; of items that different measures decided `share answered right (40 by choice, 8 by likelihood)`."""
-    if len(counts) == 1:
-        return MEASURES[next(iter(counts))].label
-    counted = ", ".join(f"{n} {MEASURES[name].decides}" for name, n in counts.items())
-    return f"share {ANSWERED_RIGHT}{f' ({counted})' if counted else ''}"

@@ -103,9 +103,9 @@ class RunDirectory:
         manifest = self.manifest.as_json()
         self._write(MANIFEST, manifest | {CHECKSUM: manifest_sha256(manifest)})
 
-    def warn(self, caveat: str | Caveat) -> None:
+    def warn(self, caveat: Caveat) -> None:
         """A caveat that must stand beside the numbers."""
-        written: JsonValue = caveat if isinstance(caveat, str) else caveat.as_written()
+        written = caveat.as_written()
         if written not in self.manifest.warnings:
             self.manifest.warnings = [*self.manifest.warnings, written]
 
@@ -148,7 +148,7 @@ class RunDirectory:
         self.manifest.checkpoint, self.manifest.items = CheckpointRecord.of(checkpoint), items
         self.manifest.excluded, self.manifest.limited = dict(excluded), limited
         for caveat in checkpoint.caveats:
-            self.warn(caveat)
+            self.warn(Caveat(code="opened", opened=caveat))
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -21,6 +21,7 @@ from strata.probes.backends.nnsight_library import nnsight_library
 from strata.probes.cache import cache_directory
 from strata.probes.checkpoints.before_unembedding import before_unembedding
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat
 from strata.probes.checkpoints.identity import ON_SERVER, hash_state
 from strata.probes.checkpoints.open_spec import open_on_meta
 from strata.probes.checkpoints.readout import readout_of
@@ -29,11 +30,6 @@ from strata.probes.errors import StrataError
 from strata.probes.files import whole_file
 from strata.probes.foreign_types import DeviceMap
 from strata.probes.progress import Progress, silent
-
-_CAVEAT = (
-    "The weights lie on NDIF's servers: what stands for their hash is that of embedding, final norm and unembedding, "
-    "which were fetched from there"
-)
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ def open_remote(
         shapes,
         identity=replace(shapes.identity, weights_sha256=hash_state(fetched)),
         readout=readout_of(shapes.model, before_unembedding(shapes.model, shapes.anatomy)),
-        caveats=(*shapes.caveats, _CAVEAT),
+        caveats=(*shapes.caveats, CheckpointCaveat("weights-on-server")),
     )
 
 

@@ -164,7 +164,7 @@ class Captured:
             ("positions", positions),
             ("d_model", f"{self.values.shape[-1]} ({self.model.dtype}, {self.values.nbytes / 1e6:.1f} MB)"),
             ("model", self.model.spec),
-            *(("caveat", caveat) for caveat in self.model.caveats),
+            *(("caveat", str(caveat)) for caveat in self.model.caveats),
         ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.checkpoint_caveats import ReadCaveat
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class CapturedModel:
     """Blocks."""
     d_model: int
     """Width of the residual stream."""
-    caveats: tuple[str, ...] = ()
-    """What a reader of its numbers has to know, one sentence each."""
+    caveats: tuple[ReadCaveat, ...] = ()
+    """What a reader of its numbers has to know."""
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> CapturedModel:

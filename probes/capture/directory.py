@@ -54,7 +54,8 @@ def opened(
         if (directory / DESCRIPTION).exists():
             _refuse_other_settings(directory, description_of(directory).settings, settings)
         else:
-            description = {"schema": SCHEMA, **asdict(Description(settings, model))}
+            of_model = asdict(model) | {"caveats": [caveat.as_written() for caveat in model.caveats]}
+            description = {"schema": SCHEMA, "settings": asdict(settings), "model": of_model}
             write_whole(directory / DESCRIPTION, json.dumps(description, indent=1) + "\n")
         write_whole(directory / TEXTS, lines)
         yield ActivationStore(directory, asdict(settings))

@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from strata.probes.checkpoints.architecture_anatomy import Anatomy
+from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat
 
 
-def architecture_caveats(anatomy: Anatomy) -> Iterator[str]:
-    """One sentence each; none for a model whose blocks are attention and MLP over one stream."""
+def architecture_caveats(anatomy: Anatomy) -> Iterator[CheckpointCaveat]:
+    """None for a model whose blocks are attention and MLP over one stream."""
     if not anatomy.only_attention:
-        yield f"Where it says attention, a block's mixer is meant: {_mixers(anatomy)}"
-    if any(parts.channel is None for parts in anatomy.blocks):
-        lacking = _blocks([layer for layer, parts in enumerate(anatomy.blocks) if parts.channel is None])
-        yield f"No MLP writes in {lacking} of this architecture: what it adds there is nothing"
+        yield CheckpointCaveat("other-mixers", mixers=_mixers(anatomy))
+    lacking = tuple(layer for layer, parts in enumerate(anatomy.blocks) if parts.channel is None)
+    if lacking:
+        yield CheckpointCaveat("no-mlp", blocks=lacking)
     if anatomy.n_streams > 1:
-        yield f"A token has {anatomy.n_streams} streams in this architecture, which are read and replaced as one of their joint width"
+        yield CheckpointCaveat("joint-streams", streams=anatomy.n_streams)
     if anatomy.beside_stream is not None:
-        yield f"Blocks of this architecture read {anatomy.beside_stream} beside the stream, which replacing a stream doesn't replace"
+        yield CheckpointCaveat("read-beside-stream", beside=anatomy.beside_stream)
 
 
-def _mixers(anatomy: Anatomy) -> str:
+def _mixers(anatomy: Anatomy) -> tuple[tuple[str, tuple[int, ...]], ...]:
     by_kind: dict[str, list[int]] = {}
     for layer, parts in enumerate(anatomy.blocks):
         name = "none" if parts.mixer is None else " and ".join(parts.mixer.kinds)
         by_kind.setdefault(name, []).append(layer)
-    if len(by_kind) == 1:
-        return f"{next(iter(by_kind))} in every block"
-    return "; ".join(f"{name} in {_blocks(layers)}" for name, layers in by_kind.items())
-
-
-def _blocks(layers: Sequence[int]) -> str:
-    """`blocks 0–2, 4–6`: ranges of consecutive ones."""
-    ranges: list[list[int]] = []
-    for layer in layers:
-        if ranges and layer == ranges[-1][-1] + 1:
-            ranges[-1].append(layer)
-        else:
-            ranges.append([layer])
-    words = [str(one[0]) if len(one) == 1 else f"{one[0]}–{one[-1]}" for one in ranges]
-    return f"{'block' if len(layers) == 1 else 'blocks'} {', '.join(words)}"
+    return tuple((name, tuple(layers)) for name, layers in by_kind.items())

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from strata.probes.checkpoints.architecture_anatomy import Anatomy
+from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat
 from strata.probes.checkpoints.identity import ON_SERVER, Identity
 from strata.probes.checkpoints.quiet_libraries import guarded
 from strata.probes.checkpoints.readout import Readout
@@ -65,8 +66,8 @@ class Checkpoint:
     anatomy: Anatomy
     readout: Readout
     identity: Identity
-    caveats: tuple[str, ...] = ()
-    """What a reader of its numbers has to know about how it was opened, one sentence each."""
+    caveats: tuple[CheckpointCaveat, ...] = ()
+    """What a reader of its numbers has to know about how it was opened."""
     text_start: tuple[int, ...] | None = None
     """Token ids that stand before every text, where something else than the tokenizer decides it; None: the tokenizer."""
 

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from strata.probes.checkpoints.architecture_difference import config_differences
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat, each_once
 from strata.probes.checkpoints.identity import Identity
 from strata.probes.checkpoints.peft_adapter import untied
 from strata.probes.checkpoints.spec import Dose
 from strata.probes.checkpoints.tokenizer_difference import tokenizer_difference
 from strata.probes.errors import DoesNotFitError, StrataError
 
-_SAY_AT_MOST = 3
 """Differences of configuration or tokenizer in one sentence."""
 
 
@@ -86,26 +86,26 @@ def mixed_identity(dose: Dose, base: Identity, distilled: Identity) -> Identity:
     )
 
 
-def caveats_between(dose: Dose, base: Checkpoint, distilled: Checkpoint) -> tuple[str, ...]:
-    """What a reader of numbers from between the two has to know, one sentence each, beside what was odd about either."""
-    said = list(dict.fromkeys((*base.caveats, *distilled.caveats)))
-    settings = [
-        f"{difference.what} {difference.a} and {difference.b}"
-        for difference in config_differences(*(_own_ends(each.model) for each in (base, distilled)))
-    ]
-    tokenizer = (
-        tokenizer_difference(base.tokenizer, distilled.tokenizer).sentences()
-        if base.identity.tokenizer_sha256 != distilled.identity.tokenizer_sha256
-        else []
-    )
-    for what, differences in (("configuration", settings), ("tokenizer", tokenizer)):
-        if differences:
-            shown = "; ".join(differences[:_SAY_AT_MOST])
-            said.append(
-                f"{dose.base} (A) and {dose.distilled} (B) differ in their {what} ({shown}); below the dose 1 that of "
-                f"{dose.base} is used"
+def caveats_between(dose: Dose, base: Checkpoint, distilled: Checkpoint) -> tuple[CheckpointCaveat, ...]:
+    """What a reader of numbers from between the two has to know, beside what was odd about either."""
+    found = [*base.caveats, *distilled.caveats]
+    differences = config_differences(*(_own_ends(each.model) for each in (base, distilled)))
+    if differences:
+        settings = tuple((difference.what, str(difference.a), str(difference.b)) for difference in differences)
+        found.append(
+            CheckpointCaveat(
+                "ends-differ-in-configuration", base=dose.base, distilled=dose.distilled, settings=settings
             )
-    return tuple(said)
+        )
+    if base.identity.tokenizer_sha256 != distilled.identity.tokenizer_sha256:
+        tokenizer = tokenizer_difference(base.tokenizer, distilled.tokenizer)
+        if not tokenizer.same:
+            found.append(
+                CheckpointCaveat(
+                    "ends-differ-in-tokenizer", base=dose.base, distilled=dose.distilled, tokenizer=tokenizer
+                )
+            )
+    return each_once(found)
 
 
 def _between(mine: Tensor, other: Tensor, share: float) -> Tensor:

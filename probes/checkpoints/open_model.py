@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat
 from strata.probes.checkpoints.module_view import own_view
 from strata.probes.checkpoints.open_spec import checkpoint_from
 from strata.probes.checkpoints.open_spec import open_checkpoint as open_spec
@@ -99,11 +100,11 @@ def open_checkpoint(
     return checkpoint_from(view, tokenizer, caveats=_caveats_of_hooks(hooked, model))
 
 
-def _caveats_of_hooks(hooked: Sequence[str], model: Any) -> tuple[str, ...]:
+def _caveats_of_hooks(hooked: Sequence[str], model: Any) -> tuple[CheckpointCaveat, ...]:
     if not hooked:
         return ()
     first = hooked[0] or type(model).__name__
-    return (f"The forward hooks on {len(hooked)} of the model's modules (first: {first}) are not in force",)
+    return (CheckpointCaveat("hooks-not-in-force", hooked=len(hooked), module=first),)
 
 
 def _from_bridge(bridge: Any, tokenizer: Any) -> Checkpoint:

@@ -15,6 +15,7 @@ from strata.probes.checkpoints.architecture_anatomy import anatomy_of
 from strata.probes.checkpoints.architecture_caveats import architecture_caveats
 from strata.probes.checkpoints.before_unembedding import before_unembedding
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat
 from strata.probes.checkpoints.embedded import embedded_directory
 from strata.probes.checkpoints.gguf_file import alone, check_gguf, hash_gguf, load_gguf
 from strata.probes.checkpoints.hub import hub_directory
@@ -165,7 +166,7 @@ def _open_one_on_meta(spec: str, dtype: str, trust_remote_code: bool) -> Checkpo
             if parsed.source == "gguf"
             else open_tokenizer(directory, trust_remote_code=trust_remote_code)
         )
-    caveats = [*([weights.caveat] if weights and weights.caveat else []), *tokenizer.caveats]
+    caveats = [*(weights.caveats if weights else ()), *tokenizer.caveats]
     for adapter in parsed.adapters:
         refuse_unmergeable(adapter, adapter_settings(adapter))
         here = None if parsed.source == "gguf" else directory
@@ -178,7 +179,7 @@ def _open_one_on_meta(spec: str, dtype: str, trust_remote_code: bool) -> Checkpo
 
 
 def checkpoint_from(
-    model: Any, tokenizer: Any, identity: Identity | None = None, caveats: tuple[str, ...] = ()
+    model: Any, tokenizer: Any, identity: Identity | None = None, caveats: tuple[CheckpointCaveat, ...] = ()
 ) -> Checkpoint:
     """A Checkpoint around a Hugging Face model already in memory (identity: a hash over its state dict)."""
     model.eval()
@@ -276,7 +277,7 @@ class _Opened:
     """Names of the weight files."""
     directory: Path | None = None
     """Where they lie; None for a GGUF file."""
-    caveats: tuple[str, ...] = ()
+    caveats: tuple[CheckpointCaveat, ...] = ()
     """As `Checkpoint` has them."""
 
 
@@ -329,7 +330,7 @@ def _open_directory(directory: Path, spec: str, device: torch.device, how: _How)
         )
     tokenizer = open_tokenizer(directory, trust_remote_code=trust_remote_code)
     names = tuple(str(file.relative_to(directory)) for file in weights.files)
-    caveats = (*([weights.caveat] if weights.caveat else []), *tokenizer.caveats)
+    caveats = (*weights.caveats, *tokenizer.caveats)
     return _Opened(model, tokenizer.tokenizer, hash_safetensors(weights.files), names, directory, caveats)
 
 

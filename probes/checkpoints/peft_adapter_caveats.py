@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
+from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat
 from strata.probes.checkpoints.embedded import NAMES as EMBEDDED_NAMES
 from strata.probes.checkpoints.peft_adapter import adapter_files, named_base, recorded_base
 from strata.probes.checkpoints.refusals import read_object
@@ -26,8 +27,8 @@ _TEMPLATE = "chat_template.jinja"
 
 def adapter_caveats(
     adapter: str, parsed: Spec, directory: Path | None, tokenizer: Any, weights_sha256: Callable[[Path], str] | None
-) -> tuple[str, ...]:
-    """Sentences about `adapter` on the base of `parsed`, which lies in `directory` (None: a file) with `tokenizer`.
+) -> tuple[CheckpointCaveat, ...]:
+    """What there is to say of `adapter` on the base of `parsed`, which lies in `directory` (None: a file) with `tokenizer`.
 
     `weights_sha256` hashes a directory's weights; without it bases are compared by name and size only.
     """
@@ -40,7 +41,7 @@ def adapter_caveats(
 
 def _of_base(
     adapter: str, parsed: Spec, directory: Path | None, weights_sha256: Callable[[Path], str] | None
-) -> Iterator[str]:
+) -> Iterator[CheckpointCaveat]:
     named = named_base(adapter)
     # What Strata trained itself is held against the base's very weights elsewhere.
     if named is None or recorded_base(adapter_files(adapter)[0]) is not None:
@@ -51,7 +52,7 @@ def _of_base(
             return
     elif _short(named) in {_short(name) for name in _names(parsed, directory)}:
         return
-    yield f"The adapter {adapter} names {named} as its base, and is added to {parsed.base} here"
+    yield CheckpointCaveat("adapter-of-other-base", adapter=adapter, named=named, base=parsed.base)
 
 
 def _same_weights(there: Path, here: Path, weights_sha256: Callable[[Path], str] | None) -> bool:
@@ -64,7 +65,7 @@ def _same_weights(there: Path, here: Path, weights_sha256: Callable[[Path], str]
         return False
 
 
-def _of_copies(adapter: str, parsed: Spec, directory: Path) -> Iterator[str]:
+def _of_copies(adapter: str, parsed: Spec, directory: Path) -> Iterator[CheckpointCaveat]:
     """PEFT stores an embedding that it adapts, and puts its own copy in the place of the base's."""
     files = weight_files(directory).files
     with safe_open(str(adapter_files(adapter)[1]), framework="pt") as copies:
@@ -74,10 +75,7 @@ def _of_copies(adapter: str, parsed: Spec, directory: Path) -> Iterator[str]:
                 continue
             own = _stored(files, whose)
             if own is not None and not _equal_in_storage(own, copies.get_tensor(name)):
-                yield (
-                    f"The adapter {adapter} brings a copy of its base's {whose}, which is not that of {parsed.base} and stands "
-                    "in its place: it was trained on other weights"
-                )
+                yield CheckpointCaveat("adapter-of-other-weights", adapter=adapter, tensor=whose, base=parsed.base)
 
 
 def _stored(files: Iterable[Path], name: str) -> torch.Tensor | None:
@@ -128,40 +126,31 @@ def _short(name: str) -> str:
     return last.removesuffix(".gguf").lower().replace("_", "-").replace(" ", "-")
 
 
-def _of_tokenizer(adapter: str, tokenizer: Any) -> Iterator[str]:
+def _of_tokenizer(adapter: str, tokenizer: Any) -> Iterator[CheckpointCaveat]:
     directory, _ = adapter_files(adapter)
     template = directory / _TEMPLATE
     if not any((directory / name).exists() for name in _TOKENIZER_FILES):
         if template.exists() and template.read_text(encoding="utf-8", errors="replace") != tokenizer.chat_template:
-            yield f"The adapter {adapter} brings a chat template of its own, which is not used"
+            yield CheckpointCaveat("adapter-template-unused", adapter=adapter)
         return
     try:
         own = open_tokenizer(directory).tokenizer
     except StrataError:
-        yield f"The adapter {adapter} brings a tokenizer of its own, which can't be read and is not used"
+        yield CheckpointCaveat("adapter-tokenizer-unreadable", adapter=adapter)
         return
     difference = tokenizer_difference(tokenizer, own)
-    parts = []
-    if difference.only_b:
-        parts.append(
-            f"{difference.only_b} more token{'s' if difference.only_b > 1 else ''} ({_first_new(tokenizer, own)})"
+    # Whether an EOS ends a text, which special token has which role and a template that only the base has change no prompt.
+    if (
+        (difference.only_a or difference.only_b or not difference.same_ids)
+        or difference.bos[0] != difference.bos[1]
+        or difference.template in (TemplateDifference.DIFFERS, TemplateDifference.ONLY_B)
+    ):
+        yield CheckpointCaveat(
+            "adapter-tokenizer-unused", adapter=adapter, tokenizer=difference, new_tokens=_new_tokens(tokenizer, own)
         )
-    if difference.only_a:
-        parts.append(f"{difference.only_a} fewer token{'s' if difference.only_a > 1 else ''}")
-    if difference.moved:
-        parts.append(f"other ids of {difference.moved} tokens")
-    if difference.splits_differ:
-        parts.append(f"other ids of texts such as {difference.splits_differ[0]!r}")
-    if difference.bos[0] != difference.bos[1]:
-        parts.append("another BOS policy")
-    if difference.template in (TemplateDifference.DIFFERS, TemplateDifference.ONLY_B):
-        parts.append("another chat template")
-    if parts:
-        yield f"The adapter {adapter} brings a tokenizer of its own, which is not used: with {', '.join(parts)}"
 
 
-def _first_new(tokenizer: Any, own: Any) -> str:
+def _new_tokens(tokenizer: Any, own: Any) -> tuple[str, ...]:
     ours = tokenizer.get_vocab()
     new = sorted((id, token) for token, id in own.get_vocab().items() if token not in ours)
-    shown = [repr(token) for _, token in new]
-    return ", ".join(shown[:2]) + (", …" if len(shown) > 2 else "")
+    return tuple(token for _, token in new[:3])

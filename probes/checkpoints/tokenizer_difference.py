@@ -1,4 +1,4 @@
-"""Do two checkpoints read the same text as the same tokens? What differs, as sentences."""
+"""Do two checkpoints read the same text as the same tokens? What differs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from strata.probes.checkpoints.trusted_tokenizer import TELLING
+from strata.probes.checkpoints.telling_texts import TELLING
 
 _EXAMPLES = 6
 
@@ -51,25 +51,14 @@ class TokenizerDifference:
         """Texts become the same ids, up to BOS and EOS; new tokens at new ids are allowed."""
         return not self.moved and not self.splits_differ
 
-    def sentences(self) -> list[str]:
-        """What differs, one sentence each; empty when nothing does."""
-        sentences = []
-        if self.size_a != self.size_b:
-            sentences.append(f"vocabulary: {self.size_a:,} tokens in A, {self.size_b:,} in B")
-        if self.only_a or self.only_b or self.moved:
-            sentences.append(
-                f"tokens: {self.only_a:,} only in A, {self.only_b:,} only in B, {self.moved:,} with another id"
-                f" ({', '.join(self.examples)})"
-            )
-        sentences += [f"{role}: {a!r} in A, {b!r} in B" for role, (a, b) in self.special.items()]
-        for name, (a, b) in (("BOS before", self.bos), ("EOS after", self.eos)):
-            if a != b:
-                sentences.append(f"{name} every text: {'A only' if a else 'B only'}")
-        if self.template not in (TemplateDifference.SAME, TemplateDifference.NEITHER):
-            sentences.append(f"chat template: {self.template}")
-        if self.splits_differ:
-            sentences.append(f"texts split differently, among them {self.splits_differ[0]!r}")
-        return sentences
+    @property
+    def same(self) -> bool:
+        """Nothing that is compared here differs."""
+        return self.same_ids and not (
+            (self.only_a or self.only_b or self.special)
+            or (self.bos[0] != self.bos[1] or self.eos[0] != self.eos[1])
+            or self.template not in (TemplateDifference.SAME, TemplateDifference.NEITHER)
+        )
 
 
 def tokenizer_difference(a: Any, b: Any) -> TokenizerDifference:

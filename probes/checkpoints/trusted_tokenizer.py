@@ -13,34 +13,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat, OddIds
 from strata.probes.checkpoints.foreign_patterns import refuse_endless_tokenizer
 from strata.probes.checkpoints.quiet_libraries import Loaded, first_line, guarded, quietly, without_native_words
 from strata.probes.checkpoints.refusals import read_object
+from strata.probes.checkpoints.telling_texts import TELLING
 from strata.probes.errors import StrataError
 
 _FILE, _MODEL, _CONFIG = "tokenizer.json", "tokenizer.model", "tokenizer_config.json"
 _ADDED = 32
 """Added tokens of a file that are tried inside a text."""
-TELLING = (
-    *("a", " ", "Paris", " Paris", "  Paris", "Paris  is", "Paris ", "Paris  \t ", "\u00a0Paris\u2003is", "\u200bParis"),
-    *("7", "12", "4567", "12345678", "3.14159", "1,234,567", "x = 12 + 34", "2024-07-26 10:05", "\u0663\u0664", "t½≈3h", "x²"),
-    *("don't", "I'LL we've they'RE it's", "’s don’t", "rock'n'roll", "MiXeD CaSe camelCase HTTPServer", "naïve Zürich ÉCOLE"),
-    *("café", "cafe\u0301", "ﬁ Å Å", "東京 は日本", "中文，测试。", "한국어", "שלום עולם", "Привет, мир!", "ไทย", "🙂", "🇵🇪 👩‍👩‍👧 👍🏽"),
-    *("\n", "\n\n", "a\nb", "a\n\n\n b\r\nc", "a\tb\t\tc", " \n \n", ".\n\n", "a\n\tb  c"),
-    *("...", "!!! ???", "«a»—b…", "a/b\\c_d-e@f.g", "$100 50% #1 & * ~ ^ | <>", "“a” ‘b’", "(a)[b]{c}", "``a``"),
-    *("def f(x):\n    return x**2  # y\n", "if (a != b) { c += 1; }", "https://a.example/b?c=d&e=1", "<b>a</b>", "\\frac{1}{2}"),
-    *("Dosage: 2.5mg/kg", "ALL CAPS", "supercalifragilistic", "aaaaaaaaaaaa", "\x00\x07", "▁Paris", "ĠParis", "<0x41>"),
-    "Question: Which city is the capital of France?\nAnswer:",
-)  # fmt: skip
-"""Texts on which pipelines differ when they do: digits, contractions, white space, scripts, accents, signs, code."""
 
 
 @dataclass(frozen=True)
 class OpenedTokenizer:
     tokenizer: Any
     """A transformers tokenizer."""
-    caveats: tuple[str, ...]
-    """What a reader of its numbers has to know, one sentence each."""
+    caveats: tuple[CheckpointCaveat, ...]
+    """What a reader of its numbers has to know."""
 
 
 def open_tokenizer(directory: Path, *, trust_remote_code: bool = False) -> OpenedTokenizer:
@@ -97,7 +87,7 @@ def _file_alone(directory: Path, error: Exception) -> OpenedTokenizer:
         raise
     except Exception as second:  # as in open_tokenizer
         raise _cannot_load(directory, second) from second
-    caveat = f"Text becomes the ids of {_FILE}: transformers can't make what {_CONFIG} names ({first_line(error)})"
+    caveat = CheckpointCaveat("tokenizer-not-made", file=_FILE, error=first_line(error))
     return OpenedTokenizer(used, (caveat, *_bos_caveat(directory, used)))
 
 
@@ -139,21 +129,18 @@ def _held_against_file(directory: Path, loaded: Any) -> OpenedTokenizer:
     odd = _first_odd(loaded, stated, TELLING)
     if not type(loaded).__module__.startswith("transformers."):
         # The person asked for this code, and it may mean what it does.
-        code_caveats = (
-            () if odd is None else (f"The checkpoint's own tokenizer code gives other ids than its {_FILE} ({odd})",)
+        return OpenedTokenizer(
+            loaded, () if odd is None else (CheckpointCaveat("own-code-other-ids", file=_FILE, odd=odd),)
         )
-        return OpenedTokenizer(loaded, code_caveats)
-    used, caveats = loaded, []
+    used: Any = loaded
+    caveats: list[CheckpointCaveat] = []
     if odd is not None or not _same_pipeline(loaded, stated):
         used = _from_file(directory, stated)
     if odd is not None:
-        caveats.append(
-            f"Text becomes the ids of {_FILE}; {type(loaded).__name__}, which transformers makes of this checkpoint, would "
-            f"give others ({odd})"
-        )
+        caveats.append(CheckpointCaveat("tokenizer-from-file", file=_FILE, made=type(loaded).__name__, odd=odd))
     special = _first_odd(used, stated, _with_added_tokens(stated))
     if special is not None:
-        caveats.append(f"Special tokens are read as {_CONFIG} says, which differs from {_FILE} ({special})")
+        caveats.append(CheckpointCaveat("special-tokens-configured", file=_FILE, odd=special))
     caveats += _bos_caveat(directory, used)
     return OpenedTokenizer(used, tuple(caveats))
 
@@ -174,7 +161,7 @@ def _from_file(directory: Path, stated: Any) -> Any:
     left = _first_odd(used, stated, TELLING)
     if left is not None:
         raise StrataError(
-            f"transformers gives other ids than {directory / _FILE} ({left})",
+            f"transformers gives other ids than {directory / _FILE} for {left.text!r}",
             f"Make {_CONFIG} and {_FILE} agree: open the tokenizer where its ids are right and save it again",
         )
     return used
@@ -185,15 +172,15 @@ def _with_added_tokens(stated: Any) -> list[str]:
     return [f"a {token} b{token}c" for token in [*added[: _ADDED // 2], *added[_ADDED // 2 :][-_ADDED // 2 :]]]
 
 
-def _first_odd(tokenizer: Any, stated: Any, texts: Sequence[str]) -> str | None:
+def _first_odd(tokenizer: Any, stated: Any, texts: Sequence[str]) -> OddIds | None:
     """The first text that becomes other ids, with both; None when there is none."""
     for text in texts:
         wanted = list(stated.encode(text, add_special_tokens=False).ids)
         ids = _ids(tokenizer, text)
         if ids != wanted:
-            return f"{text!r}: {_shown(ids, wanted)}"
+            return _odd(text, ids, wanted)
     ids, wanted = _ids(tokenizer, "a", special=True), list(stated.encode("a").ids)
-    return None if ids == wanted else f"with special tokens 'a': {_shown(ids, wanted)}"
+    return None if ids == wanted else _odd("a", ids, wanted, special=True)
 
 
 def _ids(tokenizer: Any, text: str, *, special: bool = False) -> list[int] | None:
@@ -204,13 +191,12 @@ def _ids(tokenizer: Any, text: str, *, special: bool = False) -> list[int] | Non
         return None
 
 
-def _shown(actual: Sequence[int] | None, wanted: Sequence[int]) -> str:
+def _odd(text: str, actual: Sequence[int] | None, wanted: Sequence[int], *, special: bool = False) -> OddIds:
     if actual is None:
-        return "no ids at all"
+        return OddIds(text, special, None, tuple(wanted[:3]))
     shorter = min(len(actual), len(wanted))
     same = next((n for n in range(shorter) if actual[n] != wanted[n]), shorter)
-    actual_ids, wanted_ids = (", ".join(map(str, ids[same : same + 3])) or "nothing" for ids in (actual, wanted))
-    return f"{actual_ids} instead of {wanted_ids}"
+    return OddIds(text, special, tuple(actual[same : same + 3]), tuple(wanted[same : same + 3]))
 
 
 def _same_pipeline(loaded: Any, stated: Any) -> bool:
@@ -233,13 +219,12 @@ def _settings(model: Any) -> tuple[Any, ...]:
     return (type(model).__name__, *(getattr(model, name, None) for name in (*names, "ignore_merges")))
 
 
-def _bos_caveat(directory: Path, used: Any) -> list[str]:
-    """One sentence where the configuration asks for another BOS policy than the file, which decides."""
+def _bos_caveat(directory: Path, used: Any) -> list[CheckpointCaveat]:
+    """One where the configuration asks for another BOS policy than the file, which decides."""
     asked, bos = _config(directory).get("add_bos_token"), used.bos_token
     if not isinstance(asked, bool) or bos is None or asked == (used("a")["input_ids"][:1] == [used.bos_token_id]):
         return []
-    does = "No BOS stands before a text" if asked else f"The BOS {bos!r} stands before every text"
-    return [f"{does}, as {_FILE} has it, although {_CONFIG} says add_bos_token: {str(asked).lower()}"]
+    return [CheckpointCaveat("bos-from-file", file=_FILE, bos=str(bos), asked=asked)]
 
 
 def _config(directory: Path) -> dict[str, object]:
@@ -256,9 +241,9 @@ def _held_against_model(directory: Path, loaded: Any) -> OpenedTokenizer:
         return OpenedTokenizer(loaded, ())
     wanted = {text: encode(text) for text in TELLING}
 
-    def odd() -> str | None:
+    def odd() -> OddIds | None:
         compared = ((text, _ids(loaded, text), ids) for text, ids in wanted.items())
-        return next((f"{text!r}: {_shown(ours, ids)}" for text, ours, ids in compared if ours != ids), None)
+        return next((_odd(text, ours, ids) for text, ours, ids in compared if ours != ids), None)
 
     before = odd()
     if before is None:
@@ -269,12 +254,10 @@ def _held_against_model(directory: Path, loaded: Any) -> OpenedTokenizer:
         for dummy_prefix in (True, False):
             _read_as_sentencepiece(pipeline, dummy_prefix=dummy_prefix)
             if odd() is None:
-                caveat = f"Text becomes the ids of {_MODEL}; what transformers makes of it would give others ({before})"
-                return OpenedTokenizer(loaded, (caveat,))
+                return OpenedTokenizer(loaded, (CheckpointCaveat("tokenizer-from-model", file=_MODEL, odd=before),))
         # Some families give sentencepiece's pieces ids of their own.
         pipeline.normalizer, pipeline.pre_tokenizer = original
-    caveat = f"Text becomes the ids that transformers makes of {_MODEL}, which sentencepiece reads otherwise ({before})"
-    return OpenedTokenizer(loaded, (caveat,))
+    return OpenedTokenizer(loaded, (CheckpointCaveat("tokenizer-unlike-model", file=_MODEL, odd=before),))
 
 
 def _read_as_sentencepiece(pipeline: Any, *, dummy_prefix: bool) -> None:

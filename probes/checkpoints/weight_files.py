@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat
 from strata.probes.checkpoints.identity import check_safetensors
 from strata.probes.checkpoints.quiet_libraries import first_line
 from strata.probes.checkpoints.refusals import (
@@ -42,15 +43,11 @@ class WeightFiles:
     """Names of other weights of the same model in the directory, which are not loaded."""
 
     @property
-    def caveat(self) -> str | None:
-        """What a reader of the numbers has to know of the choice; None where there was none to make."""
+    def caveats(self) -> tuple[CheckpointCaveat, ...]:
+        """What a reader of the numbers has to know of the choice; none where there was none to make."""
         if not self.ignored:
-            return None
-        shown = ", ".join(self.ignored[:3]) + (f" and {len(self.ignored) - 3} more" if len(self.ignored) > 3 else "")
-        return (
-            f"The directory holds weights in several forms: {self.chosen} is loaded, as transformers does, and "
-            f"{shown} not"
-        )
+            return ()
+        return (CheckpointCaveat("weights-in-several-forms", file=self.chosen, ignored=self.ignored),)
 
 
 def weight_files(directory: Path) -> WeightFiles:

@@ -21,6 +21,7 @@ from strata.probes.backends.step_hooks import Change, edit_step, hook_input
 from strata.probes.errors import StrataError
 from strata.probes.rerun.head_outputs import output_projection_of
 from strata.probes.rerun.held_streams import HeldStems, StemsOfSweep
+from strata.probes.rerun.no_restart import NoRestartError
 from strata.probes.rerun.recording import Recording
 from strata.probes.rerun.rerun_block import rerun_block, rerun_last_column
 from strata.probes.rerun.run_edits import (
@@ -33,7 +34,6 @@ from strata.probes.rerun.run_edits import (
     check_edits,
     of_rows,
 )
-from strata.probes.rerun.shared_prefix import NoRestartError
 from strata.probes.rerun.sweep_plan import Run, plan_of, rows_of_like_reach, shares_of
 from strata.probes.rerun.whole_runs import sweep_whole
 from strata.probes.rerun.why_whole import remember_whole, why_whole

@@ -20,8 +20,9 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.foreign_types import ForeignKwargs
 from strata.probes.prompts.batching import Batch, pad
 from strata.probes.prompts.prompt import Prompt
+from strata.probes.rerun.no_restart import NoRestartError, WhyWhole
 from strata.probes.rerun.recorded_tree import NoTreeError, RowsOfTree, TreeRecorder, rows_of_tree
-from strata.probes.rerun.shared_prefix import NoRestartError, RecordedAttention, Recorder, attention_by
+from strata.probes.rerun.shared_prefix import RecordedAttention, Recorder, attention_by
 from strata.probes.rerun.why_whole import is_other, remember_whole, why_whole
 
 
@@ -238,7 +239,7 @@ def _recorded(
         checkpoint.body(input_ids=ids, attention_mask=mask, position_ids=position_ids, use_cache=False)
     n_layers = checkpoint.n_layers
     if len(recorder.blocks) != n_layers or len(calls) != n_layers:
-        raise NoRestartError(f"{len(recorder.blocks)} of its {n_layers} blocks have an attention that can be recorded")
+        raise NoRestartError(WhyWhole("few-recorded", blocks=len(recorder.blocks), of=n_layers))
     for of_blocks in parts.values():  # what a block hasn't got adds nothing
         of_blocks |= {layer: torch.zeros_like(streams[layer]) for layer in range(n_layers) if layer not in of_blocks}
     attn_out, mlp_out = (tuple(of_blocks[layer] for layer in range(n_layers)) for of_blocks in parts.values())

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from strata.probes.checkpoints.quiet_libraries import first_line
 from strata.probes.foreign_types import ForeignKwargs
+from strata.probes.rerun.no_restart import NoRestartError, WhyWhole
 from strata.probes.rerun.recording import Recording
-from strata.probes.rerun.shared_prefix import AttentionFunction, NoRestartError, SharedPrefix, Watch, attention_by
+from strata.probes.rerun.shared_prefix import AttentionFunction, SharedPrefix, Watch, attention_by
 from strata.probes.rerun.why_whole import why_whole
 
 
@@ -56,9 +57,7 @@ def rerun_last_column(
 
 def _require_restarts(recording: Recording) -> None:
     if not recording.restarts:
-        raise NoRestartError(
-            why_whole(recording.checkpoint, recording.other) or "it was recorded without what restarts need"
-        )
+        raise NoRestartError(why_whole(recording.checkpoint, recording.other) or WhyWhole("not-recorded"))
 
 
 class _Known(Exception):
@@ -98,7 +97,7 @@ def _called(
             output = block(rearrange(h, "e b q d -> (e b) q d"), *args, **kwargs)
         except (TypeError, AttributeError) as error:  # foreign code that misses its mask or its cache
             raise NoRestartError(
-                f"{type(block).__name__} needs more than stream and position ({first_line(error)})"
+                WhyWhole("block-needs-more", block=type(block).__name__, error=first_line(error))
             ) from error
     output = output[0] if isinstance(output, (tuple, list)) else output
     return rearrange(output, "(e b) q d -> e b q d", e=n)
@@ -130,4 +129,4 @@ class _Columns:
         if value.ndim in (2, 3) and value.shape[1] == self.total:
             cut = value[:, self.kept]
             return cut if len(cut) == 1 else repeat(cut, "b ... -> (e b) ...", e=self.n_runs)
-        raise NoRestartError(f"its blocks take {name} of shape {tuple(value.shape)}")
+        raise NoRestartError(WhyWhole("block-takes", arguments=(name,), shape=tuple(value.shape)))

@@ -17,8 +17,8 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from strata.probes.errors import StrataError
 from strata.probes.foreign_types import ForeignKwargs
+from strata.probes.rerun.no_restart import NoRestartError, WhyWhole
 
 AttentionFunction = Callable[..., tuple[Tensor, None]]
 Watch = Callable[[Float[Tensor, "item group run repeat query token"]], None]
@@ -27,14 +27,6 @@ _KNOWN_OPTIONS = frozenset(
     {"dropout", "scaling", "is_causal", "sliding_window", "softcap", "position_ids", "use_cache", "cache_position"}
     | {"output_attentions", "output_hidden_states", "return_dict", "past_key_values", "position_embeddings"}
 )
-
-
-class NoRestartError(StrataError):
-    """An architecture or attention implementation whose blocks can't be run from the middle of a prompt."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"Runs can't be restarted from the middle in this model: {reason}", "Use full forward passes")
-        self.reason = reason
 
 
 @contextmanager
@@ -74,7 +66,7 @@ class _ByThread:
         mine: list[AttentionFunction] = _of_thread.__dict__.get(self.implementation, [])
         function = mine[-1] if mine else self.registered
         if function is None:
-            raise NoRestartError(f"another thread computes its {self.implementation} attention")
+            raise NoRestartError(WhyWhole("other-thread", attention=self.implementation))
         return function(*args, **options)
 
 
@@ -134,7 +126,7 @@ class Recorder:
     ) -> tuple[Tensor, None]:
         _check(options)
         if attention_mask is None or attention_mask.ndim != 4:
-            raise NoRestartError("its attention implementation doesn't spell its mask out (use sdpa or eager)")
+            raise NoRestartError(WhyWhole("mask-hidden"))
         mask = self._additive(attention_mask)
         self.blocks.append(RecordedAttention(key, value, mask))
         own = SharedPrefix(1, key[:, :, :0], value[:, :, :0], mask)
@@ -210,4 +202,4 @@ class SharedPrefix:
 def _check(options: ForeignKwargs) -> None:
     unknown = sorted(name for name, value in options.items() if value is not None and name not in _KNOWN_OPTIONS)
     if unknown:
-        raise NoRestartError(f"its attention takes {', '.join(unknown)}")
+        raise NoRestartError(WhyWhole("attention-takes", arguments=tuple(unknown)))

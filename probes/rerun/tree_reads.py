@@ -13,8 +13,9 @@ from strata.probes.backends.packed_linear import packed_linears
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.prompts.batching import Batch
+from strata.probes.rerun.no_restart import NoRestartError
 from strata.probes.rerun.recorded_tree import NoTreeError, RowsOfTree, TreeRecorder, rows_of_tree
-from strata.probes.rerun.shared_prefix import NoRestartError, attention_by
+from strata.probes.rerun.shared_prefix import attention_by
 
 _MOST_SCORES = 2_000_000
 """Of a head, in the rows of one batch: attention by hand holds them all at once."""

@@ -17,9 +17,9 @@ from torch import Tensor
 from strata.probes.backends.contract import Site
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.prompts.batching import Batch
+from strata.probes.rerun.no_restart import NoRestartError, WhyWhole
 from strata.probes.rerun.recording import Recording
 from strata.probes.rerun.run_edits import Replacement, RunEdit
-from strata.probes.rerun.shared_prefix import NoRestartError
 from strata.probes.rerun.why_whole import why_whole
 
 
@@ -32,7 +32,7 @@ def sweep_whole(
     backend = recording.other or TorchHooks(checkpoint)
     replacements = [edit for edit in edits if isinstance(edit, Replacement)]
     if len(replacements) < len(edits):
-        raise NoRestartError(why_whole(checkpoint, recording.other) or "heads are replaced in restarted runs")
+        raise NoRestartError(why_whole(checkpoint, recording.other) or WhyWhole("heads"))
     n_items = len(where)
     kept = torch.arange(recording.n_columns - keep, recording.n_columns)
     at_once = max(1, backend.tokens_a_pass // recording.batch.ids.numel())

@@ -10,9 +10,9 @@ from torch import nn
 from strata.probes.backends.contract import Backend
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.rerun.shared_prefix import NoRestartError
+from strata.probes.rerun.no_restart import NoRestartError, WhyWhole
 
-_REASONS: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
+_REASONS: WeakKeyDictionary[nn.Module, WhyWhole] = WeakKeyDictionary()
 
 
 def is_other(backend: Backend | None) -> TypeGuard[Backend]:
@@ -20,20 +20,20 @@ def is_other(backend: Backend | None) -> TypeGuard[Backend]:
     return backend is not None and not isinstance(backend, TorchHooks)
 
 
-def why_whole(checkpoint: Checkpoint, backend: Backend | None = None) -> str | None:
+def why_whole(checkpoint: Checkpoint, backend: Backend | None = None) -> WhyWhole | None:
     """Why edited runs of this model are whole forward passes; None while nothing has been found that forbids a restart.
 
     `backend`: what runs it; None: torch's hooks.
     """
     if is_other(backend):
-        return f"{backend.name} runs every prompt from its first token on"
+        return WhyWhole("other-backend", backend=backend.name)
     if not checkpoint.anatomy.only_attention:
-        return "its blocks have other mixers than attention"
+        return WhyWhole("other-mixers")
     if checkpoint.anatomy.pads_right:
-        return "its body counts columns, so that its prompts can't end in one column"
+        return WhyWhole("counts-columns")
     return _REASONS.get(checkpoint.model)
 
 
 def remember_whole(checkpoint: Checkpoint, error: NoRestartError) -> None:
     """From now on edited runs of this model are whole forward passes."""
-    _REASONS[checkpoint.model] = error.reason
+    _REASONS[checkpoint.model] = error.why

@@ -22,6 +22,7 @@ from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import Batch, Side, pad
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.edit_sweep import sweep
+from strata.probes.rerun.no_restart import WhyWhole
 from strata.probes.rerun.recording import record
 from strata.probes.rerun.run_edits import COMPONENTS, Replacement
 from strata.probes.rerun.why_whole import why_whole
@@ -68,7 +69,7 @@ class Comparison:
 class Parity:
     comparisons: tuple[Comparison, ...]
     """By backend, padding side and quantity."""
-    unavailable: Mapping[str, str]
+    unavailable: Mapping[str, str | WhyWhole]
     """Backends that can't open this model, and `restart` where it can't be run from the middle, with the reason."""
     lengths: tuple[int, ...]
     """Tokens of each row of the batch."""
@@ -153,7 +154,7 @@ def measure_parity(
         if reason is None:
             comparisons += _compare_edits(checkpoint, RESTART, "left", edited, expected, truth, prompts)
         else:
-            unavailable[RESTART] = f"runs can't be restarted from the middle ({reason}); each is a whole forward pass"
+            unavailable[RESTART] = reason
     progress("parity", steps, steps, "run")
     return Parity(
         comparisons=tuple(comparisons),
@@ -177,9 +178,9 @@ def default_prompts(checkpoint: Checkpoint, seed: int = 0) -> list[Prompt]:
 
 def _open(
     checkpoint: Checkpoint, backends: Sequence[str | Backend], remote: Remote
-) -> tuple[list[Backend], dict[str, str]]:
+) -> tuple[list[Backend], dict[str, str | WhyWhole]]:
     opened: list[Backend] = []
-    unavailable: dict[str, str] = {}
+    unavailable: dict[str, str | WhyWhole] = {}
     for backend in backends:
         if not isinstance(backend, str):
             opened.append(backend)

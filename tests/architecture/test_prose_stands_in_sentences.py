@@ -92,6 +92,35 @@ def test_no_sentence_and_no_label_is_formed_elsewhere(folder: str) -> None:
     assert {file: texts for file, texts in found.items() if texts} == {}
 
 
+PRINTING = {
+    "cli/calibration_tables.py": "a calibration",
+    "cli/comparison_plan_table.py": "the plan of a comparison",
+    "cli/sweep_plan.py": "the plan of a sweep",
+    "cli/terminal_tables.py": "any table",
+    "from_python/run_html.py": "a run in a notebook",
+}
+"""Modules of `dashboards/` that print results, and which; the others of these folders declare commands, whose options, examples and
+files they tell beside them, say what is wrong with what was given, or time code."""
+TIMINGS = {"dashboards/cli/verb_bench.py"}
+"""Of code, not of a model."""
+TELLING_IN_VERBS = {"_print", "_tell", "_tell_headline"}
+"""Functions of commands that print a result: what they say stands in `sentences/` too."""
+
+
+def test_no_sentence_is_formed_where_results_are_printed() -> None:
+    trees = sources()
+    found = {name: list(prose(trees[f"dashboards/{name}"])) for name in PRINTING}
+    telling = {
+        f"{file}: {node.name}": list(prose(node))
+        for file, tree in trees.items()
+        if file.startswith("dashboards/cli/verb_")
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name in TELLING_IN_VERBS and file not in TIMINGS
+    }
+    assert len(telling) > 7
+    assert {where: texts for where, texts in (found | telling).items() if texts} == {}
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -156,6 +185,18 @@ def test_no_script_of_a_page_has_sentences_of_its_own() -> None:
 def test_a_sentence_in_a_script_is_seen() -> None:
     assert script_prose("f('No curve for this choice')") and script_prose("`${n} items have no depth at all`")
     assert script_prose("// no curve for this choice\nf('all kinds', `${a} of ${b}`)") == []
+
+
+OWN_TITLE = re.compile(r"\bstateBox\([^,]*, (?:[^,()]* (?:\?|:) )?['`]")
+
+
+def test_no_script_words_a_part_that_shows_nothing() -> None:
+    assert {name: found for name, text in scripts().items() if (found := OWN_TITLE.findall(text))} == {}
+    assert OWN_TITLE.search("stateBox('empty', 'No points', why)") and OWN_TITLE.search(
+        "stateBox(a, `${b}: not run`, c)"
+    )
+    assert OWN_TITLE.search("stateBox(a.state, a.b === 'c' ? 'Not run' : d, e)")
+    assert not OWN_TITLE.search("stateBox(a.state, a.b === 'c' ? say('d') : say('e'), f)")
 
 
 def test_scripts_say_what_there_is_and_all_of_it() -> None:

@@ -8,7 +8,13 @@ from typing import Any
 
 from synthetic_localisation import localisation
 
+from strata.experiments.items.schema import Kind
 from strata.experiments.results.answer_measures import Name
+from strata.experiments.results.behaviour_summary import Behaviour, BehaviourSummary, PressureOfKinds
+from strata.experiments.results.behaviour_tables import BEHAVIOUR_TABLES
+from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.confidence_summary import AgainstCalibrated, Confidence, WhyNoLayers
+from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
 from strata.experiments.results.kinds import Localisation
 from strata.experiments.results.locate_summary import (
@@ -23,6 +29,8 @@ from strata.experiments.results.locate_summary import (
     WhyNoIntermediates,
 )
 from strata.experiments.results.locate_tables import LOCATE_TABLES
+from strata.experiments.results.sweep import Failure, SweepAxis, SweepResult, SweptRun
+from strata.experiments.results.sweep_tables import TRAJECTORIES, TrajectoryRow
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import CheckpointRecord
 from strata.probes.statistics.bootstrap import Estimate
@@ -52,10 +60,66 @@ def write_finished_run(
     return path
 
 
-def started_run(path: Path, *, seed: int = 0, spec: str = "tiny", n_layers: int = 12, **config: Any) -> RunDirectory:
+def write_finished_behave(path: Path) -> Path:
+    """A finished `behave`: confidence of two kinds, items that weren't asked or pressed, a chat template."""
+    run = started_run(path, verb="behave")
+    run.write_json("summary.json", behaviour_summary(run.run_id).as_json())
+    for table in BEHAVIOUR_TABLES:
+        run.write_rows(table, [])
+    with run.writing("items.jsonl"):
+        (path / "items.jsonl").write_text("", encoding="utf-8")
+    run.close("done")
+    return path
+
+
+def behaviour_summary(run_id: str) -> BehaviourSummary:
+    score = AgainstCalibrated(value=0.2, calibrated_mean=0.18, calibrated_95=0.22, p=0.3, draws=1000, beyond=False)
+    confidence = Confidence(
+        items=24, clusters=12, options=4.0, accuracy=Estimated(value=0.6, low=0.5, high=0.7), chance=0.25, above_chance=True,
+        confidence=Estimated(value=0.8), overconfidence=Estimated(value=0.2, low=0.1, high=0.3), leaning="overconfident",
+        brier=score, calibration_error=score, bins=(), why_no_layers=WhyNoLayers(code="too-few-clusters"),
+    )  # fmt: skip
+    kinds: tuple[Kind, ...] = ("knowledge", "reasoning")
+    return BehaviourSummary(
+        run=run_id, checkpoint=CheckpointSummary(spec="tiny", identity={"weights_sha256": HASH}), n_layers=12, seed=0,
+        framing="chat", items=48, excluded={}, without_options=3, limited=False, warnings=(Caveat(code="framed", framing="chat"),),
+        behaviour=Behaviour(
+            confidence=dict.fromkeys(kinds, confidence), pressure=PressureOfKinds(kinds={}, not_pressed={"context-too-short": 2})
+        ),
+    )  # fmt: skip
+
+
+def write_finished_sweep(path: Path) -> Path:
+    """A finished `sweep` over three doses, the last of which could not be made."""
+    run = started_run(path, verb="sweep")
+    doses = (0.0, 0.5, 1.0)
+    runs = [
+        SweptRun(
+            directory=f"dose {dose:g}", checkpoint=f"a~{dose:g}~b", at=dose, seed=0, framing="raw", items=None, run_id=None if dose == 1 else "made",
+            failure=Failure(code="does-not-fit", text="too large") if dose == 1 else None,
+        )
+        for dose in doses
+    ]  # fmt: skip
+    result = SweepResult(run=run.run_id, axis=SweepAxis(kind="dose", name="dose"), runs=tuple(runs))
+    run.write_json("sweep.json", result.as_json())
+    rows = [
+        TrajectoryRow(
+            run=f"dose {dose:g}", checkpoint=f"a~{dose:g}~b", at=dose, seed=0, framing="raw", items=None, kind="reasoning", family=None,
+            measure="accuracy", cell=None, value=0.5 + dose / 4, low=0.4, high=0.7, n_items=24, n_clusters=12, method="",
+        )
+        for dose in doses[:2]
+    ]  # fmt: skip
+    run.write_rows(TRAJECTORIES, rows)
+    run.close("done")
+    return path
+
+
+def started_run(
+    path: Path, *, verb: str = "locate", seed: int = 0, spec: str = "tiny", n_layers: int = 12, **config: Any
+) -> RunDirectory:
     """One that has just begun."""
     identity = {"seed": seed, "weights_sha256": HASH, "items_sha256": HASH[::-1], **config}
-    run = RunDirectory(path, verb="locate", command=["strata", "locate", spec], identity=identity)
+    run = RunDirectory(path, verb=verb, command=["strata", verb, spec], identity=identity)
     run.manifest.checkpoint = CheckpointRecord(spec=spec, n_layers=n_layers, weights_sha256=HASH)
     run.save()
     return run

@@ -60,13 +60,17 @@ def test_a_run_keeps_it_in_its_manifest_and_a_comparison_under_its_model(adapted
     items, out = write_items(tmp_path / "items.jsonl"), tmp_path / "run"
     assert main(["locate", adapted, "--items", str(items), "--out", str(out), *QUICK]) == 0
     for name in ("manifest.json", "summary.json"):
-        assert [warning for warning in json.loads((out / name).read_text())["warnings"] if TOLD in str(warning)]
+        warnings = json.loads((out / name).read_text())["warnings"]
+        (opened,) = [warning["opened"] for warning in warnings if warning["code"] == "opened"]
+        assert (opened["code"], opened["named"]) == ("adapter-of-other-base", "org/another")
     base, _, _ = adapted.partition("+")
     both = tmp_path / "both"
     nothing_exchanged = ("--causal-map", "none", "--swap-pairs", "0", "--contrast-items", "0", "--display", "none")
     assert main(compare_command(base, adapted, items, both, *nothing_exchanged)) == 0
     (caveat,) = [
-        warning for warning in json.loads((both / "comparison.json").read_text())["warnings"] if TOLD in str(warning)
+        warning
+        for warning in json.loads((both / "comparison.json").read_text())["warnings"]
+        if warning["caveat"]["code"] == "opened"
     ]
     assert caveat["model"] == "distilled"
 

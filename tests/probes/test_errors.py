@@ -23,7 +23,7 @@ from strata.probes.errors import (
 )
 from strata.probes.prompts.alignment import UnscorableError
 from strata.probes.prompts.exclusion import Exclusion
-from strata.probes.rerun.shared_prefix import NoRestartError
+from strata.probes.rerun.no_restart import NoRestartError, WhyWhole
 
 PLAIN = (
     StrataError, NotFetchedError, DoesNotFitError, SelfTestError, DamagedError, OtherVersionError, BusyError,
@@ -32,7 +32,7 @@ ERRORS: list[StrataError] = [
     *(kind("It is a file", "Is it?") for kind in PLAIN),
     NotSupportedError("Mamba", "it has no blocks"),
     NoEmbeddingError("<think>", 7, 8, 7, 3),
-    NoRestartError("no mask"),
+    NoRestartError(WhyWhole("mask-hidden")),
     UnscorableError("a", Exclusion("answer-unknown")),
     NeedsBothError(),
     TakenError("runs/a is written by another process", "Wait for it"),

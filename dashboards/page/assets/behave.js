@@ -9,7 +9,7 @@ function renderer(name, key) {
     fillSelect($(key), parts.map((p) => ({ value: p.kind, text: clip(visible(p.kind), 60) })), part.kind);
     const host = $(`${name}-panel`);
     if (hasFigure(name, part.kind)) await draw(name, host, figureFor(name, part.kind, host));
-    else drawState(name, host, stateBox('empty', 'No curve by stream', say('no_streams', { kind: part.kind, why: part.why_no_panels })));
+    else drawState(name, host, stateBox('empty', say('no_stream_curve'), say('no_streams', { kind: part.kind, why: part.why_no_panels })));
   };
 }
 

@@ -33,7 +33,7 @@ async function renderCausal() {
   const choice = C.groups.length ? causalChoice() : null;
   if (!choice) {
     for (const id of ['cgroup', 'cmeasure', 'csite']) fillSelect($(id), [], '');
-    drawState('causal', host, stateBox('not_run', 'Interventions: not run', C.state === 'ok' ? VIEW.labels.instruments.patching.not_run : C.text));
+    drawState('causal', host, stateBox('not_run', say('not_run', { what: say('interventions') }), C.state === 'ok' ? VIEW.labels.instruments.patching.not_run : C.text));
     return;
   }
   const named = (g) => (g.family === null ? `kind: ${g.kind}` : `family: ${visible(g.family)}`);

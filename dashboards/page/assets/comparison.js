@@ -13,9 +13,9 @@ function offered(view, at) { return unique(choicesOf(view).map((choice) => choic
 /** Draws the chosen figure, or the reason why there is none. */
 async function drawChoice(view, part, choice, title) {
   const host = $(`${view}-panel`);
-  if (part.state !== 'ok') { drawState(view, host, stateBox(part.state, part.state === 'incomparable' ? `${title}: not comparable` : `${title}: not run`, part.text)); return; }
+  if (part.state !== 'ok') { drawState(view, host, stateBox(part.state, part.state === 'incomparable' ? say('not_comparable', { what: title }) : say('not_run', { what: title }), part.text)); return; }
   const figure = figureFor(view, choice, host);
-  if (!figure || !figure.traces.length) { drawState(view, host, stateBox('not_run', `${title}: nothing to draw`, figure ? figure.note : '')); return; }
+  if (!figure || !figure.traces.length) { drawState(view, host, stateBox('not_run', say('nothing_to_draw', { what: title }), figure ? figure.note : '')); return; }
   await draw(view, host, BRUSHED.includes(view) ? brushable(view, figure) : figure);
 }
 

@@ -90,7 +90,7 @@ async function renderBecame() {
   body.replaceChildren(...rows.slice(0, ITEMS_SHOWN).map((i) => h('tr', {},
     h('th', { scope: 'row' }, h('bdi', {}, visible(t.prompt[i])), h('small', {}, visible(t.family[i]))), h('td', {}, h('bdi', {}, visible(t.answer[i]))),
     effectCell(i), ...roles.map((role) => itemCell(role, i)), h('td', { class: 'num' }, num(t.change[i])), h('td', {}, BECAME[t.became[i]]), h('td', {}, ...itemLinks(i)))));
-  if (!rows.length) body.replaceChildren(h('tr', {}, h('td', { colspan: 6 + roles.length }, stateBox('empty', 'No item matches', `0 of ${t.item.length} items.`, h('button', { type: 'button', onclick: () => update({ became: 'all', ifamily: '', ikind: '', q: '' }) }, 'Show all items')))));
+  if (!rows.length) body.replaceChildren(h('tr', {}, h('td', { colspan: 6 + roles.length }, stateBox('empty', say('no_item'), say('of_items', { items: t.item.length }), h('button', { type: 'button', onclick: () => update({ became: 'all', ifamily: '', ikind: '', q: '' }) }, 'Show all items')))));
   const save = () => {
     const head = ['item', 'kind', 'family', 'prompt', 'answer', 'became', ...roles.flatMap((r) => [`${r}_right`, `${r}_right_otherwise`, `${r}_logit_difference`]), ...(brushed() ? roles.map((r) => `${r}_effect of ${brushWords()}`) : [])];
     const effects = (i) => (brushed() ? roles.map((r) => effectsOf(i).models[r]) : []);

@@ -61,7 +61,7 @@ async function renderCurves() {
   const instrument = VIEW.labels.instruments[state.inst];
   $('curves-caption').textContent = say('curves', { instrument: instrument.label, says: instrument.says });
   if (!instrumentsPresent().includes(state.inst)) {
-    drawState('curves', host, stateBox('not_run', `${instrument.label}: not run`, instrument.not_run));
+    drawState('curves', host, stateBox('not_run', say('not_run', { what: instrument.label }), instrument.not_run));
     return;
   }
   if (isCausal(state.inst)) $('curves-caption').textContent = causalCaption();

@@ -22,7 +22,7 @@ async function renderMap() {
   const host = $('map-panel');
   if (!VIEW.maps.length) {
     fillSelect($('mapsel'), [], '');
-    drawState('map', host, stateBox('not_run', 'Layer × family map: not run', say('no_map')));
+    drawState('map', host, stateBox('not_run', say('not_run', { what: say('family_map') }), say('no_map')));
     return;
   }
   const map = chosenMap();

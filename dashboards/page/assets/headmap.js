@@ -14,7 +14,7 @@ async function renderHeads() {
   const maps = headMaps();
   fillSelect($('hfamily'), maps.map((m) => ({ value: m.family, text: `${clip(visible(m.family), 40)} (${m.kind}), n ${m.pairs}` })), state.hfamily);
   if (!maps.length) {
-    drawState('heads', host, stateBox('not_run', 'Attention heads: not run', say('no_heads')));
+    drawState('heads', host, stateBox('not_run', say('not_run', { what: say('attention_heads') }), say('no_heads')));
     return;
   }
   const figure = figureFor('heads', state.hfamily, host);

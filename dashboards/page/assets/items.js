@@ -81,7 +81,7 @@ function renderItems() {
   const body = $('item-table').tBodies[0];
   const focused = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.index : undefined;
   if (shown.length) body.replaceChildren(...shown.map(itemRow));
-  else body.replaceChildren(h('tr', {}, h('td', { colspan: 12 }, stateBox('empty', 'No item matches', `0 of ${C.item.length} items.`, clear()))));
+  else body.replaceChildren(h('tr', {}, h('td', { colspan: 12 }, stateBox('empty', say('no_item'), say('of_items', { items: C.item.length }), clear()))));
   for (const th of $('item-table').tHead.rows[0].cells) {
     const key = th.dataset.sort;
     if (key === 'effect') th.hidden = !brushed();

@@ -229,7 +229,7 @@ async function renderLens(entry) {
   if (!lens || lens.entry !== entry) {
     let planes;
     try {
-      if (!entry.embedded) drawState('lensmap', host, stateBox('empty', 'Loading the lens map', `${entry.file}, ${Math.round(entry.bytes / 1024)} KiB`));
+      if (!entry.embedded) drawState('lensmap', host, stateBox('empty', say('lens_loading'), `${entry.file}, ${Math.round(entry.bytes / 1024)} KiB`));
       planes = await lensPlanes(entry);
     } catch (error) {
       const retry = h('button', { type: 'button', onclick: () => renderLens(entry) }, 'Try again');

@@ -19,7 +19,7 @@ async function renderLensView() {
     ? say(VIEW.lens_read ? 'lens_and_reads' : 'lens', { kept: index.length, rule: VIEW.lens.rule, read: VIEW.lens_read && VIEW.lens_read.prompts, where: VIEW.lens_read && VIEW.lens_read.positions.map(visible).join(', ') })
     : say('lens_first');
   if (VIEW.lens.state !== 'ok') {
-    drawState('lensmap', host, stateBox(VIEW.lens.state, VIEW.lens.state === 'not_run' ? 'Lens maps: not run' : 'Lens maps: none kept', VIEW.lens.text));
+    drawState('lensmap', host, stateBox(VIEW.lens.state, VIEW.lens.state === 'not_run' ? say('not_run', { what: say('lens_maps') }) : say('none_kept', { what: say('lens_maps') }), VIEW.lens.text));
     fillSelect($('lensitem'), [], '');
     fillSelect($('metric'), [], '');
     return;

@@ -9,7 +9,7 @@ async function renderStages() {
   if (!host) return;
   if (part.state !== 'ok') {
     fillSelect($('stage'), [], '');
-    drawState('stages', host, stateBox(part.state, part.state === 'incomparable' ? 'Stage maps: not comparable' : 'Stage map: not run', part.text));
+    drawState('stages', host, stateBox(part.state, part.state === 'incomparable' ? say('not_comparable', { what: say('stage_maps') }) : say('not_run', { what: say('stage_map') }), part.text));
     return;
   }
   const choice = part.choices.find((c) => c.id === state.stage) || part.choices[0];

@@ -9,7 +9,7 @@ function trajectory(name) {
     const panels = subjectsOf(name);
     const host = $(`${name}-panel`);
     if (!panels.length) {
-      drawState(name, host, stateBox('empty', 'No points', say('no_sweep_numbers')));
+      drawState(name, host, stateBox('empty', say('no_points'), say('no_sweep_numbers')));
       return;
     }
     fillSelect($(`${name}-of`), panels.map((p) => ({ value: p.subject, text: clip(visible(p.label), 60) })), state[name]);

@@ -8,6 +8,7 @@ from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences.answer_changes import DECIDED_UNIT, disagreement, shown_by
 from strata.dashboards.sentences.comparison import fixed_words, prompt_words
 from strata.dashboards.sentences.comparison_reasons import ALL, split_words
+from strata.dashboards.sentences.deciding_measure import deciding_label
 from strata.dashboards.sentences.generated_answers import drawn_words, why_none_sentence
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.schema_statements import (
@@ -24,7 +25,7 @@ from strata.dashboards.visible_text import path_free
 from strata.experiments.compare.decision import SPLIT
 from strata.experiments.compare.measure_agreement import claimed_by_generated, judged
 from strata.experiments.items.schema import KINDS
-from strata.experiments.results.answer_measures import AGREEING, DECIDING_RULE, MEASURES, deciding_label
+from strata.experiments.results.answer_measures import AGREEING, DECIDING_RULE, MEASURES
 from strata.experiments.results.comparison import AnswerChange, ComparedKind, Generated, GeneratedSplit
 from strata.experiments.results.estimates import Contrasted, Estimated
 from strata.experiments.results.roles import CLAIMED_ON, Contrast

@@ -273,7 +273,7 @@ def _caveats(checkpoint: Checkpoint, localised: Localised, backend: Backend) -> 
     reason = why_whole(checkpoint)
     # Of another library the run has a caveat anyway.
     if reason is not None and localised.measurements and not is_other(backend):
-        yield Caveat(code="whole-forward", text=reason)
+        yield Caveat(code="whole-forward", why=reason)
     for kind in KINDS:
         answered = [family for family in localised.selected if family.answered]
         if kind not in MATCHED or not any(family.pairs.kind == kind for family in answered):

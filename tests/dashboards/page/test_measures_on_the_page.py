@@ -13,13 +13,13 @@ import pytest
 from synthetic_comparison import body_of, view_of
 
 from strata.dashboards.page.templates import macro
+from strata.dashboards.sentences.deciding_measure import deciding_label
 from strata.experiments.compare.measure_agreement import agreement, claimed
 from strata.experiments.results.answer_measures import (
     AGREEING,
     BY_CHOICE,
     BY_LIKELIHOOD,
     deciding,
-    deciding_label,
     value_of,
 )
 from strata.experiments.results.comparison import ComparedKind

@@ -8,17 +8,26 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from finished_runs import write_finished_behave, write_finished_sweep
 from synthetic_comparison import view_of
 from synthetic_probe import write_synthetic_probe
+from synthetic_run import write_synthetic_run
 
-from strata.dashboards.cli import verb_compare, verb_probe
+from strata.dashboards.cli import verb_behave, verb_compare, verb_locate, verb_probe, verb_sweep
 from strata.dashboards.cli.options import made_of, options_of
 from strata.dashboards.page import write_probe_report
+from strata.dashboards.sentences.run_caveats import caveat_sentence
+from strata.dashboards.view.behave.build import build_behave_view
+from strata.dashboards.view.build import build_view
 from strata.dashboards.view.comparison.files import read_comparison
-from strata.experiments.run.summary_file import probe_summary_of
+from strata.dashboards.view.sweep.build import build_sweep_view
+from strata.dashboards.view.tables import read_run
+from strata.experiments.results.caveats import Caveat
+from strata.experiments.run.finished import finished_run
+from strata.experiments.run.summary_file import behaviour_summary_of, probe_summary_of, sweep_result_of
 
 
-def lines_of(verb: Any, result: object, run: Path, **values: str) -> list[str]:
+def lines_of(verb: Any, result: object, run: Path, **values: object) -> list[str]:
     """What the terminal says of a result whose page is written."""
     defaults = {option.name: option.default for option in options_of(verb.Options)}
     stdout = io.StringIO()
@@ -28,6 +37,37 @@ def lines_of(verb: Any, result: object, run: Path, **values: str) -> list[str]:
 
 def caveats_in(lines: list[str]) -> list[str]:
     return [line.removeprefix("caveat: ") for line in lines if line.startswith("caveat: ")]
+
+
+def test_of_a_limited_run_with_a_failed_self_test_and_of_its_json(tmp_path: Path) -> None:
+    run = write_synthetic_run(tmp_path / "run", limited=True)
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["self_tests"][0]["passed"] = False
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    shown = [caveat.text for caveat in build_view(run).verdict.caveats]
+    summary = read_run(run).summary
+    assert caveats_in(lines_of(verb_locate, summary, run)) == shown
+    (printed,) = lines_of(verb_locate, summary, run, json=True)
+    caveats = [Caveat.read(caveat) for caveat in json.loads(printed)["caveats"]]
+    assert {"limited", "self-tests-failed", "unanswered"} <= {caveat.code for caveat in caveats}
+    assert [f"{caveat_sentence(caveat)}." for caveat in caveats] == shown
+
+
+def test_of_a_behave(tmp_path: Path) -> None:
+    run = write_finished_behave(tmp_path / "run")
+    view = build_behave_view(run)
+    lines = lines_of(verb_behave, behaviour_summary_of(finished_run(run).result), run)
+    said = [sentence for part in view.confidence for sentence in (part.number, *part.sentences)]
+    assert len(said) == 6 and lines[: len(said)] == said
+    assert caveats_in(lines) == list(view.warnings) and len(view.warnings) == 3
+
+
+def test_of_a_sweep_of_which_a_run_is_missing(tmp_path: Path) -> None:
+    run = write_finished_sweep(tmp_path / "run")
+    view = build_sweep_view(run)
+    lines = lines_of(verb_sweep, sweep_result_of(finished_run(run).result), run)
+    assert len(view.sentences) == 2 and [line for line in lines if line in view.sentences] == list(view.sentences)
+    assert caveats_in(lines) == list(view.warnings) and len(view.warnings) == 2
 
 
 def test_of_a_comparison_with_a_failed_self_test(plain_comparison_run: Path, tmp_path: Path) -> None:

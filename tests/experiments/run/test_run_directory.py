@@ -9,6 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from strata.dashboards.sentences.run_caveats import caveat_sentence
+from strata.experiments.results.caveats import Caveat
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.files import manifest_sha256, read_manifest
 from strata.experiments.run.summary_file import comparison_result_of, sweep_result_of
@@ -26,11 +27,11 @@ def test_the_same_identity_resumes_and_keeps_what_was_recorded(tmp_path: Path) -
     run = opened(tmp_path / "run")
     with run.stage("capture"):
         pass
-    run.warn("a caveat")
+    run.warn(Caveat(code="said", text="a caveat"))
     run.close("stopped")
     again = opened(tmp_path / "run")
     assert again.run_id == run.run_id
-    assert "capture" in again.manifest.stages and again.manifest.warnings == ["a caveat"]
+    assert "capture" in again.manifest.stages and again.manifest.warnings == [{"code": "said", "text": "a caveat"}]
     assert again.manifest.status == "running"
     again.close("done")
     assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "done"

@@ -147,6 +147,6 @@ def test_a_model_says_what_its_blocks_are() -> None:
     )  # fmt: skip
     assert kinds_of(tiny("falcon_h1").anatomy.blocks) == (("attention", "state space"), ("MLP",))
     assert kinds_of(tiny("mamba").anatomy.blocks) == (("state space",), ())
-    (said,) = [caveat for caveat in tiny("qwen3_next").caveats if "mixer" in caveat]
-    assert said.startswith("Where it says attention, a block's mixer is meant: linear attention in block")
+    (mixed,) = [caveat for caveat in tiny("qwen3_next").caveats if caveat.code == "other-mixers"]
+    assert mixed.mixers == (("linear attention", (0, 2)), ("attention", (1, 3)))
     assert not tiny("bloom").caveats

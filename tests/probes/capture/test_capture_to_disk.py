@@ -17,6 +17,7 @@ from strata.probes.capture import directory, to_disk
 from strata.probes.capture import request as capture_request
 from strata.probes.capture.to_disk import capture_to
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat
 from strata.probes.errors import DamagedError, DoesNotFitError, StrataError
 from strata.probes.prompts.texts import texts_of
 
@@ -67,6 +68,24 @@ def test_what_is_in_memory_is_saved_and_loaded(checkpoint: Checkpoint, tmp_path:
         captured = strata.capture(checkpoint, ITEMS, positions=positions)
         captured.save(tmp_path / name)
         same(strata.Captured.load(tmp_path / name), captured)
+
+
+def test_caveats_are_kept_as_codes_and_those_of_an_earlier_version_as_their_text(
+    checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    caveat = CheckpointCaveat("adapter-of-other-base", adapter="lora", named="org/b", base="base")
+    captured = strata.capture(replace(checkpoint, caveats=(caveat,)), ["a b"])
+    captured.save(tmp_path)
+    assert strata.load_captured(tmp_path).model == captured.model
+    assert "caveat" in repr(captured) and "adapter-of-other-base: adapter='lora'" in repr(captured)
+    file = tmp_path / "capture.json"
+    description = json.loads(file.read_text())
+    assert description["model"]["caveats"] == [caveat.as_written()]
+    description["model"]["caveats"] = ["The adapter lora names another base"]
+    file.write_text(json.dumps(description))
+    assert strata.load_captured(tmp_path).model.caveats == (
+        CheckpointCaveat("said", text="The adapter lora names another base"),
+    )
 
 
 @pytest.mark.usefixtures("small_shards")

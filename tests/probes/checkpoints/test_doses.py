@@ -139,7 +139,7 @@ def test_other_settings_and_tokenizers_are_caveats_between_the_ends(tmp_path: Pa
     base = save_directory(tmp_path / "a")
     other = save_directory(tmp_path / "b", seed=1, rms_norm_eps=1e-3)
     caveats = open_checkpoint(f"{base}~0.5~{other}").caveats
-    assert len(caveats) == 1 and "norm epsilon 1e-06 and 0.001" in caveats[0]
+    assert [caveat.settings for caveat in caveats] == [(("norm epsilon", "1e-06", "0.001"),)]
     assert open_checkpoint(f"{base}~0~{other}").caveats == ()
 
 

@@ -13,6 +13,7 @@ from bridges import tiny_bridge
 from tiny_models import ARCHITECTURES, tiny_checkpoint, tiny_model, tiny_tokenizer
 
 import strata
+from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat
 from strata.probes.checkpoints.open_model import checkpoint_of
 from strata.probes.errors import StrataError
 from strata.probes.verification.architectures.tiny_checkpoint import save_tiny
@@ -94,7 +95,7 @@ def test_the_givers_own_hooks_stay_behind_and_the_libraries_stay() -> None:
     captured = strata.capture(checkpoint, "a b c")
     assert torch.equal(captured.values, plain.values) and not captured.values.requires_grad and not seen
     (caveat,) = captured.model.caveats
-    assert caveat == "The forward hooks on 1 of the model's modules (first: model.layers.1) are not in force"
+    assert caveat == CheckpointCaveat("hooks-not-in-force", hooked=1, module="model.layers.1")
     states = checkpoint.model(IDS, output_hidden_states=True).hidden_states
     assert len(states) == 4 and not states[0].requires_grad
     model(IDS)
@@ -144,12 +145,12 @@ def test_a_bridges_own_hooks_stay_behind_and_are_counted(architecture: str, tmp_
     bridge.add_hook("blocks.1.hook_mlp_out", lambda values, hook: values * 0)
     for tokenizer in (None, bridge.tokenizer):
         captured = strata.capture(strata.open_checkpoint(bridge, tokenizer), "a b c", sites="mlp_out")
-        words = "The forward hooks on 1 of the model's modules (first: blocks.1.mlp.hook_out) are not in force"
-        assert captured.model.caveats == (words,)
+        hook = CheckpointCaveat("hooks-not-in-force", hooked=1, module="blocks.1.mlp.hook_out")
+        assert captured.model.caveats == (hook,)
         assert tokenizer is not None or torch.equal(captured.values, plain.values)
     bridge.original_model.register_forward_hook(lambda module, inputs, output: None)
     (caveat,) = checkpoint_of(bridge).caveats
-    assert "hooks on 2 of" in caveat
+    assert caveat.hooked == 2
     bridge.reset_hooks()
 
 

@@ -15,6 +15,7 @@ from saved import logits_of, save_directory
 from tiny_models import tiny_model, tiny_tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat
 from strata.probes.checkpoints.open_spec import open_checkpoint, open_on_meta
 from strata.probes.errors import StrataError
 from strata.probes.weights.tensor_source import open_tensors
@@ -204,7 +205,7 @@ def named(adapter: Path, base: str) -> None:
     (adapter / "adapter_config.json").write_text(json.dumps({**settings, "base_model_name_or_path": base}))
 
 
-def caveats(base: Path, adapter: Path) -> tuple[str, ...]:
+def caveats(base: Path, adapter: Path) -> tuple[CheckpointCaveat, ...]:
     return open_checkpoint(f"{base}+{adapter}", device="cpu").caveats
 
 
@@ -214,13 +215,13 @@ def test_another_base_than_the_one_given_is_told(tmp_path: Path) -> None:
     other = save_directory(tmp_path / "other", seed=1)
     assert caveats(base, adapter) == ()
     (caveat,) = caveats(other, adapter)
-    assert caveat == f"The adapter {adapter} names {base} as its base, and is added to {other} here"
+    assert caveat == CheckpointCaveat("adapter-of-other-base", adapter=str(adapter), named=str(base), base=str(other))
     for name in ("org/Some-Base", "/not/here/some_base", "org/Some-Base@main", f"{tmp_path}/nothing/Some-Base/"):
         named(adapter, name)
         assert caveats(base, adapter) == (), name
     named(adapter, "org/Another-Base")
     (caveat,) = caveats(base, adapter)
-    assert "names org/Another-Base as its base" in caveat
+    assert caveat.named == "org/Another-Base"
     assert open_on_meta(f"{base}+{adapter}").caveats == (caveat,)
 
 
@@ -245,7 +246,8 @@ def test_a_copy_of_another_bases_weights_is_told(tmp_path: Path, end: str, tied:
     named(adapter, "org/base")
     assert caveats(base, adapter) == caveats(half, adapter) == ()
     (caveat,) = caveats(other, adapter)
-    assert f"brings a copy of its base's {end}.weight, which is not that of {other}" in caveat
+    assert caveat.code == "adapter-of-other-weights"
+    assert (caveat.tensor, caveat.base) == (f"{end}.weight", str(other))
     # As PEFT does it all the same.
     logits = logits_of(open_checkpoint(f"{other}+{adapter}", device="cpu").model, IDS)
     torch.testing.assert_close(logits, beside(other, adapter), atol=2e-4, rtol=1e-4)
@@ -261,7 +263,9 @@ def test_a_tokenizer_of_its_own_is_told_and_not_used(tmp_path: Path) -> None:
     tokenizer.chat_template = "{{ messages[0]['content'] }}"
     tokenizer.save_pretrained(adapter)
     (caveat,) = caveats(base, adapter)
-    assert caveat.endswith("which is not used: with 3 more tokens ('new0', 'new1', …), another chat template")
+    assert caveat.code == "adapter-tokenizer-unused" and caveat.tokenizer is not None
+    assert (caveat.tokenizer.only_b, caveat.new_tokens) == (3, ("new0", "new1", "new2"))
+    assert caveat.tokenizer.template == "only B"
     checkpoint = open_checkpoint(f"{base}+{adapter}", device="cpu")
     assert checkpoint.encode("a new0") == open_checkpoint(str(base), device="cpu").encode("a new0")
 
@@ -271,7 +275,7 @@ def test_a_template_alone_is_told(tmp_path: Path) -> None:
     adapter = save_adapter(tmp_path / "a", base, target_modules=LINEAR)
     (adapter / "chat_template.jinja").write_text("{{ messages[0]['content'] }}")
     (caveat,) = caveats(base, adapter)
-    assert caveat.endswith("brings a chat template of its own, which is not used")
+    assert caveat == CheckpointCaveat("adapter-template-unused", adapter=str(adapter))
     tokenizer = tiny_tokenizer()
     tokenizer.chat_template = "{{ messages[0]['content'] }}"
     tokenizer.save_pretrained(base)

@@ -53,7 +53,7 @@ def test_every_class_and_model_type_gives_the_ids_of_the_file(tmp_path: Path, na
                     model_type,
                 )
             assert ids(opened.tokenizer, "a b", special=True) == core.encode("a b").ids
-            caveats += any("ids of tokenizer.json" in sentence for sentence in opened.caveats)
+            caveats += any(caveat.code == "tokenizer-from-file" for caveat in opened.caveats)
     # Some of these classes rebuild every one of these pipelines otherwise.
     assert 0 < caveats < len(KINDS) * len(MODEL_TYPES)
 
@@ -76,7 +76,8 @@ def test_a_checkpoint_reads_numbers_as_its_file_splits_them(tmp_path: Path, mode
         wanted, logits = (model(torch.tensor([core.encode(prompt).ids])).logits for model in (plain, checkpoint.model))
     assert torch.equal(wanted, logits)
     (caveat,) = checkpoint.caveats
-    assert caveat.startswith("Text becomes the ids of tokenizer.json; GPT2Tokenizer") and "instead of" in caveat
+    assert (caveat.code, caveat.made) == ("tokenizer-from-file", "GPT2Tokenizer")
+    assert caveat.odd is not None and caveat.odd.ids != caveat.odd.wanted
     planned = open_on_meta(str(directory))
     assert planned.caveats == checkpoint.caveats and planned.encode(prompt) == checkpoint.encode(prompt)
     assert planned.identity.tokenizer_sha256 == checkpoint.identity.tokenizer_sha256
@@ -102,8 +103,8 @@ def test_the_file_decides_about_a_bos_and_a_setting_that_says_otherwise_is_told(
     settings = {} if says is None else {"add_bos_token": says}
     opened = open_tokenizer(save_tokenizer(tmp_path / "m", core, **settings))
     assert ids(opened.tokenizer, "a", special=True) == core.encode("a").ids
-    caveats = [sentence for sentence in opened.caveats if "add_bos_token" in sentence]
-    assert bool(caveats) == (says is not None and says != file)
+    caveats = [caveat.asked for caveat in opened.caveats if caveat.code == "bos-from-file"]
+    assert caveats == ([says] if says is not None and says != file else [])
 
 
 def test_a_chat_template_and_special_tokens_survive_the_change_of_pipeline(tmp_path: Path) -> None:
@@ -138,7 +139,7 @@ def test_other_rules_for_a_special_token_are_told(tmp_path: Path) -> None:
     (caveat,) = open_tokenizer(
         save_tokenizer(tmp_path / "m", pipeline("gpt2"), added_tokens_decoder={"0": rules})
     ).caveats
-    assert caveat.startswith("Special tokens are read as tokenizer_config.json says")
+    assert caveat.code == "special-tokens-configured"
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama 3", "gemma", "prepended"])

@@ -89,15 +89,15 @@ def test_models_that_load_other_files_are_not_the_same_weights(tmp_path: Path) -
 
 def test_the_choice_between_several_forms_is_said(tmp_path: Path) -> None:
     stray_single_file(tmp_path / "m")
-    caveat = weight_files(tmp_path / "m").caveat
-    assert caveat is not None and "model.safetensors is loaded" in caveat
-    assert "model-00001-of" in caveat and caveat.count("\n") == 0
+    (caveat,) = weight_files(tmp_path / "m").caveats
+    assert caveat.code == "weights-in-several-forms" and caveat.file == "model.safetensors"
+    assert caveat.ignored[0].startswith("model-00001-of")
     plain = save_directory(tmp_path / "plain")
-    assert weight_files(plain).caveat is None
+    assert weight_files(plain).caveats == ()
     (plain / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {WEIGHT: "model.safetensors"}}))
-    assert weight_files(plain).caveat is None  # names what is loaded anyway
+    assert weight_files(plain).caveats == ()  # names what is loaded anyway
     (plain / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {WEIGHT: "gone.safetensors"}}))
-    assert "model.safetensors.index.json not" in str(weight_files(plain).caveat)
+    assert [caveat.ignored for caveat in weight_files(plain).caveats] == [("model.safetensors.index.json",)]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from saved import save_gguf
 from tiny_models import tiny_model, tiny_tokenizer
 from transformers import PreTrainedTokenizerFast
 
+from strata.dashboards.sentences.tokenizer_difference import tokenizer_differences
 from strata.probes.checkpoints.known_model_pairs import PAIRS, known_pair
 from strata.probes.checkpoints.short_names import KNOWN
 from strata.probes.checkpoints.spec import parse_spec
@@ -196,7 +197,7 @@ def test_tokenizer_differences_are_told_apart(tmp_path: Path, base: str) -> None
     assert (difference.moved, difference.only_a, difference.only_b) == (2, 0, 0)
     assert difference.special == {"eos_token": ("</s>", "<unk>")}
     assert (difference.bos, difference.eos, difference.template) == ((False, True), (False, False), "only B")
-    sentences = " · ".join(difference.sentences())
+    sentences = " · ".join(tokenizer_differences(difference))
     assert (
         "2 with another id" in sentences
         and "BOS before every text: B only" in sentences
@@ -207,7 +208,12 @@ def test_tokenizer_differences_are_told_apart(tmp_path: Path, base: str) -> None
 
 def test_equal_tokenizers_differ_in_nothing(base: str) -> None:
     check = verify_pair(base, base)
-    assert check.tokenizer is not None and check.tokenizer.sentences() == [] and check.architecture == ()
+    assert (
+        check.tokenizer is not None
+        and check.tokenizer.same
+        and tokenizer_differences(check.tokenizer) == []
+        and check.architecture == ()
+    )
 
 
 def test_the_mistake_of_pairing_a_math_distillation_with_the_general_base_is_named(tmp_path: Path) -> None:
