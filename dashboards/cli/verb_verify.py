@@ -139,12 +139,12 @@ def _architectures(options: Options, display: Display) -> int:
 
 
 def _print(parity: Parity, console: Console) -> None:
-    from strata.dashboards.sentences.parity import HEADS, parity_head, parity_rows, parity_verdict
+    from strata.dashboards.sentences.parity import HEADS, NUMBERS, parity_head, parity_rows, parity_verdict
 
     console.print(parity_head(parity))
     table = Table()
-    for column in HEADS:
-        table.add_column(column, justify="right" if column in HEADS[3:6] else "left")
+    for place, column in enumerate(HEADS):
+        table.add_column(column, justify="right" if place in NUMBERS else "left")
     for row in parity_rows(parity):
         table.add_row(*row)
     console.print(table)

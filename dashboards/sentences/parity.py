@@ -8,6 +8,8 @@ from strata.dashboards.sentences.whole_forward import no_restart
 from strata.probes.verification.parity import Parity
 
 HEADS = ("backend", "padding", "quantity", "largest difference", "relative", "tolerance", "")
+NUMBERS = range(3, 6)
+"""Which of the columns hold numbers."""
 
 
 def parity_head(parity: Parity) -> str:
