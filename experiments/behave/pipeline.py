@@ -24,7 +24,7 @@ from strata.experiments.behave.thinking import ThinkingStage
 from strata.experiments.items.framing import template_sha256
 from strata.experiments.items.jsonl import write_items
 from strata.experiments.questions import Questions, Source, questions_for
-from strata.experiments.results.behaviour_summary import Behaviour, BehaviourSummary, PressureOfKinds
+from strata.experiments.results.behaviour_summary import BEHAVE_FILE, Behaviour, BehaviourSummary, PressureOfKinds
 from strata.experiments.results.behaviour_tables import BEHAVIOUR_ITEMS, BEHAVIOUR_LAYERS, BEHAVIOUR_TABLES
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.chain_depth import WhyNoChains
@@ -41,7 +41,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.verification.before_measuring import admit
 
-RESULTS = (*(f"{table.name}.parquet" for table in BEHAVIOUR_TABLES), "items.jsonl", "summary.json")
+RESULTS = (*(f"{table.name}.parquet" for table in BEHAVIOUR_TABLES), "items.jsonl", BEHAVE_FILE.name)
 """What a finished run holds; whatever is missing is made again."""
 
 
@@ -76,7 +76,7 @@ def behave(
     try:
         _describe(run, checkpoint, config, questions, controls.options)
         if run.complete(RESULTS):
-            summary = behaviour_summary_of(run.read_object("summary.json", BEHAVE_SCHEMA))
+            summary = behaviour_summary_of(run.read_object(BEHAVE_FILE.name, BEHAVE_SCHEMA))
         else:
             own = items is not None
             summary = _stages(run, checkpoint, config, questions, offered, controls, own_items=own)
@@ -163,7 +163,7 @@ def _stages(
         ),
         warnings=run.caveats,
     )
-    run.write_json("summary.json", summary.as_json())
+    run.write_json(BEHAVE_FILE, summary)
     return summary
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, TypeAdapter
 
 from strata.experiments.results.file_versions import PROBE_SCHEMA
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.record import Measured, Record
 
 
@@ -100,6 +101,5 @@ class ProbeSummary(Record):
     positions: dict[str, PositionSummary]
     warnings: tuple[JsonValue, ...]
 
-    def as_json(self) -> dict[str, JsonValue]:
-        """What the file holds."""
-        return self.model_dump(mode="json", by_alias=True)
+
+PROBE_FILE = JsonFile("summary.json", "probe", TypeAdapter(ProbeSummary))

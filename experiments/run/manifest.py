@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, field_validator
 
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.comparison_reasons import ExcludedPart
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA
+from strata.experiments.results.json_file import JsonFile
 
 if TYPE_CHECKING:
     from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -184,6 +185,9 @@ def _each_is(read: Callable[[JsonValue], object], written: list[JsonValue]) -> l
             first = error.errors()[0]
             raise ValueError(f"{'.'.join(map(str, (place, *first['loc'])))}: {first['msg']}") from None
     return written
+
+
+MANIFEST_FILE = JsonFile("manifest.json", "manifest", TypeAdapter(Manifest), only_set=True)
 
 
 def hashes_of(models: JsonValue, field: str) -> dict[str, str]:

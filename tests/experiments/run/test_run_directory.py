@@ -9,6 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from strata.dashboards.sentences.run_caveats import caveat_sentence
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.files import manifest_sha256, read_manifest
 from strata.experiments.run.summary_file import comparison_result_of, sweep_result_of
@@ -66,10 +67,11 @@ def test_what_a_living_process_writes_is_no_leftover(tmp_path: Path) -> None:
 
 def test_a_file_of_another_shape_is_damaged_and_results_name_their_field(tmp_path: Path) -> None:
     run = opened(tmp_path)
-    run.write_json("cells.json", {"base": [1, "x"]})
-    assert run.read_as("cells.json", TypeAdapter(dict[str, list[int | str]])) == {"base": [1, "x"]}
+    mixed = JsonFile("cells.json", "", TypeAdapter(dict[str, list[int | str]]))
+    run.write_json(mixed, {"base": [1, "x"]})
+    assert run.read_as(mixed) == {"base": [1, "x"]}
     with pytest.raises(DamagedError, match=r"cells.json doesn't hold what its schema says \(base\.1: "):
-        run.read_as("cells.json", TypeAdapter(dict[str, list[int]]))
+        run.read_as(JsonFile("cells.json", "", TypeAdapter(dict[str, list[int]])))
     run.close("done")
     for read, file in ((sweep_result_of, "sweep.json"), (comparison_result_of, "comparison.json")):
         with pytest.raises(StrataError, match=f"{file} doesn't hold what its schema says"):
@@ -157,7 +159,7 @@ def test_a_full_disk_is_told_as_such_whoever_reports_it(tmp_path: Path, error: E
 def test_numbers_that_json_cannot_hold_are_never_written(tmp_path: Path) -> None:
     run = opened(tmp_path / "run")
     with pytest.raises(ValueError, match="JSON"):
-        run.write_json("summary.json", {"p": float("nan")})
+        run.write_json(JsonFile("summary.json", "", TypeAdapter(dict[str, float])), {"p": float("nan")})
     assert not run.finished("summary.json")
     run.close("done")
 
