@@ -161,7 +161,7 @@ def _stages(
             why_no_chain_depth=None if isinstance(chains, MeasuredChains) else chains,
             thinking=thought.thinking,
         ),
-        warnings=run.caveats,
+        warnings=run.manifest.warnings,
     )
     run.write_json(BEHAVE_FILE, summary)
     return summary

@@ -30,7 +30,7 @@ class ExcludedParts:
     def __init__(self, run: RunDirectory, shared: Mapping[Role, Comparability]) -> None:
         """`shared`: what each model has in common with the base."""
         self._run, self._shared = run, shared
-        self.entries = tuple(ExcludedPart.model_validate(entry) for entry in run.manifest.not_comparable)
+        self.entries = run.manifest.not_comparable
 
     @property
     def awaits_two_models(self) -> bool:
@@ -60,4 +60,4 @@ class ExcludedParts:
 
     def _keep(self, entries: tuple[ExcludedPart, ...]) -> None:
         self.entries = entries
-        self._run.manifest.not_comparable = [entry.model_dump(mode="json") for entry in entries]
+        self._run.manifest.not_comparable = entries

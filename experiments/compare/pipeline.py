@@ -225,7 +225,7 @@ class _Stages:
         comparison = comparison_of(
             Findings(checks, summaries, answers, formats, cells, halved, shares, generated, behaviour, steered, seeds), self.specs, self.models,
             self.config,
-            in_chat_template=self.in_template, excluded=excluded.entries, warnings=run.caveats,
+            in_chat_template=self.in_template, excluded=excluded.entries, warnings=run.manifest.warnings,
         )  # fmt: skip
         run.write_json(COMPARISON_FILE, comparison)
         return comparison

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import JsonValue
+from pydantic import JsonValue, PlainSerializer
 
 from strata.experiments.items.framing import Framing
 from strata.experiments.items.schema import Kind
-from strata.experiments.results.record import Record
+from strata.experiments.results.record import Record, SchemaOf, of_text
 
 CaveatCode = Literal[
     "said",  # text: what another library, a checkpoint or an earlier version says
@@ -56,11 +56,13 @@ class Caveat(Record):
     changes: tuple[tuple[str, str | None, str | None], ...] = ()
     """Name, value when the run was begun, value now; None: there was none."""
 
-    def as_written(self) -> dict[str, JsonValue]:
-        """The code and what its sentence needs, nothing else."""
-        return self.model_dump(mode="json", exclude_defaults=True)
 
-    @classmethod
-    def read(cls, written: JsonValue) -> Caveat:
-        """As a manifest holds it: a text is what another part of the project, or a checkpoint, says."""
-        return cls(code="said", text=written) if isinstance(written, str) else cls.model_validate(written)
+def _written(caveat: Caveat) -> JsonValue:
+    if caveat.code == "said":
+        return caveat.text
+    return caveat.model_dump(mode="json", exclude_defaults=True)
+
+
+BriefCaveat = Annotated[Caveat, of_text("said"), PlainSerializer(_written), SchemaOf(Caveat, or_text=True)]
+"""As a manifest and a `probe` hold it: the code and what its sentence needs, nothing else; of what a checkpoint or another library
+says the text alone."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, JsonValue, TypeAdapter
+from pydantic import Field, TypeAdapter
 
+from strata.experiments.results.caveats import BriefCaveat
 from strata.experiments.results.file_versions import PROBE_SCHEMA
 from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.record import Measured, Record
@@ -99,7 +100,7 @@ class ProbeSummary(Record):
     limited: bool
     excluded: dict[str, int]
     positions: dict[str, PositionSummary]
-    warnings: tuple[JsonValue, ...]
+    warnings: tuple[BriefCaveat, ...]
 
 
 PROBE_FILE = JsonFile("summary.json", "probe", TypeAdapter(ProbeSummary))

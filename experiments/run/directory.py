@@ -81,7 +81,7 @@ class RunDirectory:
             stages={},
             self_tests=[],
             excluded={},
-            warnings=[],
+            warnings=(),
             files={},
             versions=library_versions(),
             git=_git(),
@@ -105,14 +105,9 @@ class RunDirectory:
 
     def warn(self, caveat: str | Caveat) -> None:
         """A caveat that must stand beside the numbers."""
-        written: JsonValue = caveat if isinstance(caveat, str) else caveat.as_written()
-        if written not in self.manifest.warnings:
-            self.manifest.warnings = [*self.manifest.warnings, written]
-
-    @property
-    def caveats(self) -> tuple[Caveat, ...]:
-        """Everything that was warned of."""
-        return tuple(map(Caveat.read, self.manifest.warnings))
+        told = Caveat(code="said", text=caveat) if isinstance(caveat, str) else caveat
+        if told not in self.manifest.warnings:
+            self.manifest.warnings = (*self.manifest.warnings, told)
 
     def measured_here(self, device: str) -> None:
         """Records what measures from now on; a resumed run that was begun under something else says so in a warning."""
