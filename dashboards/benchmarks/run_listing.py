@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import statistics
 import tempfile
@@ -12,8 +13,10 @@ from pydantic import JsonValue
 
 from strata.dashboards.benchmarks.benchmark_row import BenchmarkRow
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
+from strata.experiments.results.locate_summary import SUMMARY_FILE
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.listing import RunList
+from strata.probes.files import write_whole
 
 RUNS = 500
 ALLOWED = 2.0
@@ -56,8 +59,10 @@ def _write_run(path: Path, number: int, draw: random.Random) -> None:
         "layer": 3, "depth": 0.12, "interval": [2, 5], "first": 2, "last": 4, "cell": "enrich", "extent": "blocks", "families": 3, "of": 3,
         "general": True,
     }  # fmt: skip
-    run.write_json("summary.json", {
+    made_up = {
         "schema": SUMMARY_SCHEMA, "run": run.run_id, "checkpoint": {"spec": "made-up"}, "kinds": {"knowledge": {"located": place}},
         "order": {"verdict": "undetermined"}, "families": {"made-up": {"profile": [draw.random() for _ in range(_NUMBERS)]}},
-    })  # fmt: skip
+    }  # fmt: skip
+    with run.writing(SUMMARY_FILE.name):
+        write_whole(path / SUMMARY_FILE.name, json.dumps(made_up, indent=1))
     run.close("done")

@@ -93,9 +93,11 @@ class Display:
         now = time.monotonic()
         if self.progress_file is None or (now - self._written < 1.0 and done != total):
             return
+        from strata.experiments.run.progress_file import PROGRESS_FILE, RunProgress
+
         self._written = now
-        state = {"stage": stage, "done": done, "total": total, "unit": unit, "at": time.time()}
-        write_whole(self.progress_file, json.dumps(state))
+        state = RunProgress(stage=stage, done=done, total=total, unit=unit, at=time.time())
+        write_whole(self.progress_file, json.dumps(PROGRESS_FILE.plain(state)))
 
 
 class _Lines:

@@ -202,6 +202,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         from strata.experiments.calibrate.shared_effects import shared_effects
         from strata.experiments.calibrate.simulated_coverage import simulated_coverage
         from strata.experiments.locate.interventions_only import localise_summary
+        from strata.experiments.results.calibration import CALIBRATION_FILE
         from strata.experiments.run.directory_lock import alone_in
         from strata.probes.files import remove_unfinished
 
@@ -266,7 +267,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
                 "failed": {**record.failed, **of_pairs.failed},
             }
         )  # fmt: skip
-        write_whole(Path(options.out) / "calibration.json", f"{record.model_dump_json(by_alias=True, indent=1)}\n")
+        write_whole(Path(options.out) / CALIBRATION_FILE.name, CALIBRATION_FILE.text(record))
         page = write_calibration_page(Path(options.out), record)
         if options.shown.json:
             write_json(stdout, record.as_json())

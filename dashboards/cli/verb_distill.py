@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
     return 0
 
 
-def _train(spec: str, options: Options, display: Display, command: list[str]) -> tuple[list[str], dict[str, JsonValue]]:
+def _train(spec: str, options: Options, display: Display, command: list[str]) -> tuple[list[str], JsonValue]:
     from strata.experiments.distill.pipeline import ADAPTER, distill
     from strata.experiments.run.controls import RunControls
 
@@ -84,10 +84,9 @@ def _train(spec: str, options: Options, display: Display, command: list[str]) ->
     ], record.as_json()
 
 
-def _evaluate(
-    spec: str, options: Options, display: Display, command: list[str]
-) -> tuple[list[str], dict[str, JsonValue]]:
+def _evaluate(spec: str, options: Options, display: Display, command: list[str]) -> tuple[list[str], JsonValue]:
     from strata.experiments.distill.evaluate import evaluate
+    from strata.experiments.distill.evaluation_file import EVALUATION_FILE
 
     evaluation = evaluate(
         lambda adapter: open_from(f"{spec}+{adapter}" if adapter else spec, options.model, display),
@@ -106,7 +105,7 @@ def _evaluate(
     for name, known in evaluation.knowledge.items():
         more = f", {_signed(known.change)} against the base" if known.change else ""
         lines.append(f"knowledge, {BY_LIKELIHOOD.label} {name:<24} {_share(known.accuracy)}{more}")
-    return lines, evaluation.as_json()
+    return lines, EVALUATION_FILE.plain(evaluation)
 
 
 def _share(estimate: Estimate | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from strata.dashboards.figures.palette import Theme
 from strata.dashboards.figures.stage_map import stage_map
@@ -15,10 +15,16 @@ from strata.dashboards.figures.themes import in_theme
 from strata.dashboards.from_python.run_html import run_html
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.items.schema import Item
+from strata.experiments.results.behaviour_summary import BehaviourSummary
+from strata.experiments.results.comparison import Comparison
 from strata.experiments.results.kinds import Localisation
+from strata.experiments.results.locate_summary import Summary
+from strata.experiments.results.probe_summary import ProbeSummary
+from strata.experiments.results.sweep import SweepResult
 from strata.experiments.run.files import table_of
 from strata.experiments.run.finished import FinishedRun, finished_run
-from strata.experiments.run.summary_file import summary_of
+from strata.experiments.run.manifest import Manifest
+from strata.experiments.run.summary_file import SUMMARISED, comparison_result_of
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
@@ -47,26 +53,29 @@ class Run:
         return self.finished.manifest.verb
 
     @property
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """manifest.json: command, configuration, seeds, versions, checkpoint, times, warnings."""
-        return self.finished.manifest.as_json()
+        return self.finished.manifest
 
-    @property
-    def summary(self) -> dict[str, Any]:
-        """summary.json of a `locate`, a `probe` or a `behave`, sweep.json of a `sweep`. Raises StrataError for a comparison, each of whose models has one."""
+    @cached_property
+    def summary(self) -> Summary | ProbeSummary | BehaviourSummary | SweepResult:
+        """summary.json of a `locate`, a `probe` or a `behave`, sweep.json of a `sweep`, field by field; `.as_json()` makes a dictionary of it.
+
+        Raises StrataError for a comparison, each of whose models has one, and for a field that isn't what the schema says.
+        """
         if self.models:
             raise StrataError(
                 f"{self.directory} is a comparison and has no summary of its own",
                 f"Read .comparison, or .models[{next(iter(self.models))!r}].summary",
             )
-        return self.finished.result
+        return SUMMARISED[self.verb](self.finished.result)
 
-    @property
-    def comparison(self) -> dict[str, Any]:
-        """comparison.json of a `compare`. Raises StrataError for another run."""
+    @cached_property
+    def comparison(self) -> Comparison:
+        """comparison.json of a `compare`. Raises StrataError for another run, and for a field that isn't what the schema says."""
         if not self.models:
             raise StrataError(f"{self.directory} is a run of {self.verb}: nothing is compared in it", "Read .summary")
-        return self.finished.result
+        return comparison_result_of(self.finished.result)
 
     @property
     def localisation(self) -> Localisation:
@@ -74,8 +83,8 @@ class Run:
 
         Raises StrataError for another run.
         """
-        summary = summary_of(self.summary) if self.verb == "locate" else None
-        if summary is None or summary.withdrawn:
+        summary = None if self.models else self.summary
+        if not isinstance(summary, Summary) or summary.withdrawn:
             raise StrataError(
                 f"{self.directory} is a run of {self.verb} without places of the present rule", "Give one of locate"
             )
@@ -185,7 +194,7 @@ class Run:
         if self.verb == "sweep":
             raise StrataError(
                 f"{self.directory} is a sweep, whose runs have items of their own",
-                "Load one of its runs: strata.load_run(run.directory / run.summary['runs'][0]['directory'])",
+                "Load one of its runs: strata.load_run(run.directory / run.summary.runs[0].directory)",
             )
         if self.verb == "probe":
             raise StrataError(
@@ -231,7 +240,7 @@ def load_run(directory: str | Path) -> Run:
     ('behaviour', 'profiles', 'emergence', 'probes', 'curves', 'locations', 'windows', 'places', 'heads')
     >>> run.to_pandas("behaviour")[["item", "answered"]].shape
     (6, 2)
-    >>> run.summary["kinds"]["knowledge"]["items"]
+    >>> run.summary.kinds["knowledge"].items
     6
     >>> run.figure("emergence").layout.xaxis.title.text
     'stream from which the answer stays the likeliest token'

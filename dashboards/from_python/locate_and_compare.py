@@ -75,7 +75,7 @@ def locate(
     >>> import strata
     >>> run = strata.locate("smollm2", "runs/first", items=["capital"], per_family=6, lens_maps=0, causal_map="none",
     ...                     quick=True)
-    >>> run.summary["order"]["verdict"]
+    >>> run.summary.order.verdict
     'undetermined'
     >>> run.report.name
     'report.html'
@@ -127,7 +127,7 @@ def compare(
     >>> import strata
     >>> run = strata.compare("smollm2", "smollm2+think", "runs/pair", items=["capital"], per_family=4, causal_map="none",
     ...                      quick=True, lens_maps=0, swap_pairs=0, generated=0, transferred=0)
-    >>> run.comparison["pair_check"]["distilled"]["verdict"]
+    >>> run.comparison.pair_check["distilled"].verdict
     'base'
     >>> list(run.models)
     ['base', 'distilled']

@@ -14,7 +14,7 @@ from strata.dashboards.page.templates import render
 from strata.dashboards.page.write_page import write_page
 from strata.dashboards.sentences.shared_link import link_title
 from strata.dashboards.view.behave.build import build_behave_view
-from strata.dashboards.view.behave.schema import BehaveView
+from strata.dashboards.view.behave.schema import BEHAVE_VIEW_FILE, BehaveView
 
 
 def write_behave_report(run_dir: Path, around: PageContext = ALONE) -> Path:
@@ -24,7 +24,8 @@ def write_behave_report(run_dir: Path, around: PageContext = ALONE) -> Path:
     """
     view = build_behave_view(run_dir)
     page = render_behave(view, around).encode("utf-8", "replace")
-    return write_page(run_dir, view.model_copy(update={"sizes": {"report_bytes": len(page)}}).as_json(), page)
+    sized = view.model_copy(update={"sizes": {"report_bytes": len(page)}})
+    return write_page(run_dir, BEHAVE_VIEW_FILE, sized, page)
 
 
 def render_behave(view: BehaveView, around: PageContext = ALONE) -> str:

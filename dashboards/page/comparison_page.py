@@ -18,7 +18,7 @@ from strata.dashboards.view.comparison.build import build_comparison
 from strata.dashboards.view.comparison.cells import MapsOfModels, maps_of_models
 from strata.dashboards.view.comparison.files import read_comparison
 from strata.dashboards.view.comparison.layer_changes import without_less_telling
-from strata.dashboards.view.comparison.schema import ComparisonView
+from strata.dashboards.view.comparison.schema import COMPARISON_VIEW_FILE, ComparisonView
 from strata.dashboards.view.item_effects import STEP
 from strata.experiments.results.roles import BASE, Role
 from strata.probes.interventions.cells import Cell
@@ -48,8 +48,8 @@ def write_comparison(run_dir: Path, max_bytes: int = MAX_BYTES, around: PageCont
     while len(page) > max_bytes and len(view.changes.readings) > 1:
         view = _without_readings(view)
         page = render_comparison(view, maps, around).encode("utf-8", "replace")
-    written = view.model_copy(update={"sizes": {**view.sizes, "report_bytes": len(page)}}).model_dump(mode="json")
-    return write_page(run_dir, written, page, {PICTURE: comparison_preview(view, maps)})
+    written = view.model_copy(update={"sizes": {**view.sizes, "report_bytes": len(page)}})
+    return write_page(run_dir, COMPARISON_VIEW_FILE, written, page, {PICTURE: comparison_preview(view, maps)})
 
 
 def _without_readings(view: ComparisonView) -> ComparisonView:

@@ -14,7 +14,7 @@ from strata.dashboards.page.templates import render
 from strata.dashboards.page.write_page import write_page
 from strata.dashboards.sentences.shared_link import link_title
 from strata.dashboards.view.probe import build_probe_view
-from strata.dashboards.view.schema_probe import ProbeView
+from strata.dashboards.view.schema_probe import PROBE_VIEW_FILE, ProbeView
 
 LONGEST_PROMPT = 240
 """Characters of a prompt in the table of hard items; of a longer one the end is shown."""
@@ -34,7 +34,8 @@ def write_probe_report(run_dir: Path, around: PageContext = ALONE) -> Path:
     """
     view = build_probe_view(run_dir)
     page = render_probe(view, around).encode("utf-8", "replace")
-    return write_page(run_dir, view.model_copy(update={"sizes": {"report_bytes": len(page)}}).as_json(), page)
+    sized = view.model_copy(update={"sizes": {"report_bytes": len(page)}})
+    return write_page(run_dir, PROBE_VIEW_FILE, sized, page)
 
 
 def render_probe(view: ProbeView, around: PageContext = ALONE) -> str:

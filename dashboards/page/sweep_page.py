@@ -15,7 +15,7 @@ from strata.dashboards.page.write_page import write_page
 from strata.dashboards.sentences.page_parts import sweep_head
 from strata.dashboards.sentences.shared_link import link_title
 from strata.dashboards.view.sweep.build import build_sweep_view
-from strata.dashboards.view.sweep.schema import SweepView
+from strata.dashboards.view.sweep.schema import SWEEP_VIEW_FILE, SweepView
 
 
 def write_sweep_report(run_dir: Path, around: PageContext = ALONE) -> Path:
@@ -25,7 +25,8 @@ def write_sweep_report(run_dir: Path, around: PageContext = ALONE) -> Path:
     """
     view = build_sweep_view(run_dir)
     page = render_sweep(view, around).encode("utf-8", "replace")
-    return write_page(run_dir, view.model_copy(update={"sizes": {"report_bytes": len(page)}}).as_json(), page)
+    sized = view.model_copy(update={"sizes": {"report_bytes": len(page)}})
+    return write_page(run_dir, SWEEP_VIEW_FILE, sized, page)
 
 
 def render_sweep(view: SweepView, around: PageContext = ALONE) -> str:

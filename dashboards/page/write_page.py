@@ -7,21 +7,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import JsonValue
-
+from strata.experiments.results.json_file import JsonFile, ShapeT
 from strata.probes.errors import StrataError
 from strata.probes.files import remove_unfinished, write_whole
 
 NOTHING: Mapping[str, bytes] = {}
 
 
-def write_page(run_dir: Path, view: JsonValue, page: bytes, beside: Mapping[str, bytes] = NOTHING) -> Path:
-    """Returns the path of report.html. `beside`: by name, files that lie with it. Raises StrataError where it can't be written, DoesNotFitError when the disk is full."""
+def write_page(
+    run_dir: Path, declared: JsonFile[ShapeT], view: ShapeT, page: bytes, beside: Mapping[str, bytes] = NOTHING
+) -> Path:
+    """Returns the path of report.html. `declared`: which view it is; `beside`: by name, files that lie with it. Raises StrataError where it can't be written, DoesNotFitError when the disk is full."""
     with writable(run_dir):
         # The run may have ended long ago: what a kill has left of an earlier page, nobody else takes away.
         remove_unfinished(run_dir, "*")
-        text = json.dumps(view, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-        write_whole(run_dir / "view.json", text)
+        text = json.dumps(declared.plain(view), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+        write_whole(run_dir / declared.name, text)
         for name, held in beside.items():
             write_whole(run_dir / name, held)
         write_whole(run_dir / "report.html", page)

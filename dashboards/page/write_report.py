@@ -18,7 +18,7 @@ from strata.dashboards.page.report_page import render_report
 from strata.dashboards.page.write_page import writable, write_page
 from strata.dashboards.view.build import Report, build_report
 from strata.dashboards.view.lens import READ, lens_file
-from strata.dashboards.view.schema import View
+from strata.dashboards.view.schema import VIEW_FILE, View
 from strata.probes.files import write_whole
 
 MAX_BYTES = 4_000_000
@@ -48,7 +48,7 @@ def write_report(run_dir: Path, max_bytes: int = MAX_BYTES, around: PageContext 
         for key in side:
             text = json.dumps(base64.b64encode(blobs[key]).decode("ascii"))
             write_whole(folder / lens_file(key), f"strataLens({inline_json(key)},{text});\n")
-    return write_page(run_dir, view.as_json(), page, {PICTURE: locate_preview(report)})
+    return write_page(run_dir, VIEW_FILE, view, page, {PICTURE: locate_preview(report)})
 
 
 def _spilled(report: Report, figures: str, max_bytes: int, around: PageContext) -> View:

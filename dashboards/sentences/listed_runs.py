@@ -6,7 +6,8 @@ from typing import assert_never
 
 from strata.dashboards.sentences.places import blocks_words, ends_words
 from strata.dashboards.visible_text import path_free
-from strata.experiments.run.listing import ListedRun, RunProgress
+from strata.experiments.run.listing import ListedRun
+from strata.experiments.run.progress_file import RunProgress
 
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 

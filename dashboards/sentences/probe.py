@@ -5,7 +5,6 @@ from __future__ import annotations
 from strata.dashboards.number_formats import count, interval, listed, number, two_digits
 from strata.dashboards.sentences.run_caveats import caveat_sentence
 from strata.dashboards.visible_text import visible
-from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.probe_summary import BestStream, LabelCount, PositionSummary, ProbeSummary
 from strata.experiments.results.record import Measured
 
@@ -22,7 +21,7 @@ def sentences(summary: ProbeSummary, position: str) -> list[str]:
 
 def caveats(summary: ProbeSummary) -> list[str]:
     """What stands beside them."""
-    return [caveat_sentence(Caveat.read(warning)) for warning in summary.warnings]
+    return [caveat_sentence(warning) for warning in summary.warnings]
 
 
 def _what(summary: ProbeSummary, position: str, result: PositionSummary) -> str:

@@ -19,7 +19,6 @@ from strata.dashboards.sentences.provenance import (
 from strata.dashboards.sentences.run_caveats import caveat_sentence
 from strata.dashboards.view.schema_parts import ManifestView, Provenance, SelfTestView
 from strata.dashboards.visible_text import visible, without_paths
-from strata.experiments.results.caveats import Caveat
 from strata.experiments.run.manifest import JsonObject, Manifest
 
 Fact = tuple[FactName, str | int | None]
@@ -96,7 +95,7 @@ def from_manifest(m: Manifest) -> ManifestView:
             for name, stage in m.stages.items()
         ),
         excluded=tuple((str(without_paths(exclusion_words(reason))), n) for reason, n in m.excluded.items()),
-        warnings=tuple(caveat_sentence(Caveat.read(warning)) for warning in m.warnings),
+        warnings=tuple(map(caveat_sentence, m.warnings)),
     )
 
 

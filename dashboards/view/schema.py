@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
 from strata.dashboards.view.schema_causal import CausalView
 from strata.dashboards.view.schema_effects import ItemEffects
@@ -24,6 +24,7 @@ from strata.dashboards.view.schema_readings import (
     VocabularyEntry,
 )
 from strata.experiments.results.format_check import FormContrast
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.record import Record
 from strata.probes.errors import StrataError
 
@@ -116,6 +117,9 @@ class View(Record):
     sources: Mapping[str, str]
     """Field of the view: file and column of the run that it comes from."""
     sizes: Sizes
+
+
+VIEW_FILE = JsonFile("view.json", "view_of_locate", TypeAdapter(View))
 
 
 def validate_view(view: JsonValue) -> None:

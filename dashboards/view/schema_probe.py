@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from strata.dashboards.view.schema_parts import Axes, MeasuredModel, Numbers, Provenance, RunHead
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.record import Record
 
 PROBE_VIEW_SCHEMA: Literal["strata.probe-view/1"] = "strata.probe-view/1"
@@ -73,3 +74,6 @@ class ProbeView(Record):
     provenance: Provenance
     sizes: Mapping[str, int]
     """Bytes of the page."""
+
+
+PROBE_VIEW_FILE = JsonFile("view.json", "view_of_probe", TypeAdapter(ProbeView))

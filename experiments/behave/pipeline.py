@@ -24,7 +24,7 @@ from strata.experiments.behave.thinking import ThinkingStage
 from strata.experiments.items.framing import template_sha256
 from strata.experiments.items.jsonl import write_items
 from strata.experiments.questions import Questions, Source, questions_for
-from strata.experiments.results.behaviour_summary import Behaviour, BehaviourSummary, PressureOfKinds
+from strata.experiments.results.behaviour_summary import BEHAVE_FILE, Behaviour, BehaviourSummary, PressureOfKinds
 from strata.experiments.results.behaviour_tables import BEHAVIOUR_ITEMS, BEHAVIOUR_LAYERS, BEHAVIOUR_TABLES
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.chain_depth import WhyNoChains
@@ -42,7 +42,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.verification.before_measuring import admit
 
-RESULTS = (*(f"{table.name}.parquet" for table in BEHAVIOUR_TABLES), "items.jsonl", "summary.json")
+RESULTS = (*(f"{table.name}.parquet" for table in BEHAVIOUR_TABLES), "items.jsonl", BEHAVE_FILE.name)
 """What a finished run holds; whatever is missing is made again."""
 
 
@@ -77,7 +77,7 @@ def behave(
     try:
         _describe(run, checkpoint, config, questions, controls.options)
         if run.complete(RESULTS):
-            summary = behaviour_summary_of(run.read_object("summary.json", BEHAVE_SCHEMA))
+            summary = behaviour_summary_of(run.read_object(BEHAVE_FILE.name, BEHAVE_SCHEMA))
         else:
             own = items is not None
             budget = BatchBudget.for_device(checkpoint.device, controls.batch_tokens)
@@ -158,9 +158,9 @@ def _stages(
             why_no_chain_depth=None if isinstance(chains, MeasuredChains) else chains,
             thinking=thought.thinking,
         ),
-        warnings=run.caveats,
+        warnings=run.manifest.warnings,
     )
-    run.write_json("summary.json", summary.as_json())
+    run.write_json(BEHAVE_FILE, summary)
     return summary
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from strata.experiments.compare.comparability import Comparability, Need
 from strata.experiments.compare.models import NeedsBothError
 from strata.experiments.results.comparison_reasons import ExcludedPart, Part, WhyNotCompared
+from strata.experiments.results.lineage_check import PAIR_CHECK_FILE
 from strata.experiments.results.roles import BASE, Role
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.errors import StrataError
@@ -29,7 +30,7 @@ class ExcludedParts:
     def __init__(self, run: RunDirectory, shared: Mapping[Role, Comparability]) -> None:
         """`shared`: what each model has in common with the base."""
         self._run, self._shared = run, shared
-        self.entries = tuple(ExcludedPart.model_validate(entry) for entry in run.manifest.not_comparable)
+        self.entries = run.manifest.not_comparable
 
     @property
     def awaits_two_models(self) -> bool:
@@ -53,10 +54,10 @@ class ExcludedParts:
 
     def forget(self) -> None:
         """Drops what a start finds anew; what stands beside a finished file of pair check and weights stays."""
-        kept: set[Part] = {"pair-check"} if self._run.finished("pair_check.json") else set()
+        kept: set[Part] = {"pair-check"} if self._run.finished(PAIR_CHECK_FILE.name) else set()
         kept |= {"weights", "all-weights"} if self._run.finished("weights.parquet") else set()
         self._keep(tuple(entry for entry in self.entries if entry.part in kept))
 
     def _keep(self, entries: tuple[ExcludedPart, ...]) -> None:
         self.entries = entries
-        self._run.manifest.not_comparable = [entry.model_dump(mode="json") for entry in entries]
+        self._run.manifest.not_comparable = entries

@@ -12,14 +12,14 @@ from strata.experiments.compare.models import Models
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.pipeline import RESULTS, ask, locate
 from strata.experiments.questions import Source
+from strata.experiments.results.cell_changes import CELLS_FILE
 from strata.experiments.results.roles import Role
 from strata.experiments.results.rows import Row
 from strata.experiments.run.controls import RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.files import MANIFEST, is_complete, read_manifest, table_of
 
-CELLS = "cells.json"
-FROM_CELLS = (CELLS, "cell_changes.parquet", "place_changes.parquet")
+FROM_CELLS = (CELLS_FILE.name, "cell_changes.parquet", "place_changes.parquet")
 """What is said of cells and places."""
 FROM_ACTIVATIONS = (*FROM_CELLS, "similarity.parquet", "transfer.parquet")
 """What is made from the models' activations, which a finished comparison threw away."""

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from strata.experiments.compare.answers_by_way_of_asking import rows_in_ways
 from strata.experiments.compare.behaviour_change import answered_by_all, behaviour_change
 from strata.experiments.compare.cells.stage import Located, compare_cells
@@ -27,7 +25,7 @@ from strata.experiments.compare.instruction_contrasts import write_contrasts
 from strata.experiments.compare.layer_changes import layer_changes
 from strata.experiments.compare.layer_swaps import swap_items
 from strata.experiments.compare.measured_behaviour import compared_behaviour
-from strata.experiments.compare.model_runs import CELLS, FROM_CELLS, ModelRuns
+from strata.experiments.compare.model_runs import FROM_CELLS, ModelRuns
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.models import Models, Openers
 from strata.experiments.compare.place_share import place_shares
@@ -48,8 +46,10 @@ from strata.experiments.lens.named_lenses import text_sha256
 from strata.experiments.locate.activation_stores import streams_store
 from strata.experiments.questions import Questions, Source, questions_for
 from strata.experiments.results.caveats import Caveat
-from strata.experiments.results.cell_changes import ComparedCells
+from strata.experiments.results.cell_changes import CELLS_FILE, ComparedCells
 from strata.experiments.results.comparison import (
+    CHANGED_FAMILIES_FILE,
+    COMPARISON_FILE,
     AnswerChange,
     Comparison,
     FormatApart,
@@ -60,19 +60,19 @@ from strata.experiments.results.comparison import (
 )
 from strata.experiments.results.comparison_tables import CHANGES, COMPARISON_TABLES, LIKENESS, SIMILARITY, TRANSFER
 from strata.experiments.results.file_versions import COMPARISON_SCHEMA
+from strata.experiments.results.lineage_check import PAIR_CHECK_FILE
 from strata.experiments.results.roles import BASE, Role
 from strata.experiments.results.rows import Row, text
-from strata.experiments.results.steering import Steering
+from strata.experiments.results.steering import STEERING_FILE, Steering
 from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import JsonObject
 from strata.experiments.run.summary_file import comparison_result_of
 from strata.probes.activation_store import ActivationStore
 
-RESULT, STEERING = "comparison.json", "steering.json"
 RESULTS = (
-    *(f"{table.name}.parquet" for table in COMPARISON_TABLES), "items.jsonl", "pair_check.json", "families.json", CELLS, STEERING,
-    RESULT,
+    *(f"{table.name}.parquet" for table in COMPARISON_TABLES), "items.jsonl", PAIR_CHECK_FILE.name,
+    CHANGED_FAMILIES_FILE.name, CELLS_FILE.name, STEERING_FILE.name, COMPARISON_FILE.name,
 )  # fmt: skip
 """What a finished comparison holds beside the run directories of its models."""
 
@@ -152,10 +152,6 @@ class _Asked:
     """Inside the distilled model's own chat template."""
 
 
-_CELLS = TypeAdapter(dict[Role, ComparedCells])
-_STEERING: TypeAdapter[Steering | None] = TypeAdapter(Steering | None)
-
-
 class _Stages:
     def __init__(
         self,
@@ -182,7 +178,7 @@ class _Stages:
         run, excluded = self.directory, self.excluded
         again = excluded.awaits_two_models and not self.models.one_at_a_time
         if not again and run.complete(RESULTS) and self.runs.all_whole():
-            return comparison_result_of(run.read_object(RESULT, COMPARISON_SCHEMA))
+            return comparison_result_of(run.read_object(COMPARISON_FILE.name, COMPARISON_SCHEMA))
         self._reopen(again)
         self._describe()
         rows = self.runs.ask()
@@ -229,9 +225,9 @@ class _Stages:
         comparison = comparison_of(
             Findings(checks, summaries, answers, formats, cells, halved, shares, generated, behaviour, steered, seeds), self.specs, self.models,
             self.config,
-            in_chat_template=self.in_template, excluded=excluded.entries, warnings=run.caveats,
+            in_chat_template=self.in_template, excluded=excluded.entries, warnings=run.manifest.warnings,
         )  # fmt: skip
-        run.write_json(RESULT, comparison.model_dump(mode="json"))
+        run.write_json(COMPARISON_FILE, comparison)
         return comparison
 
     def _reopen(self, again: bool) -> None:
@@ -239,7 +235,10 @@ class _Stages:
 
         `again`: what two models in memory are needed for is measured after all.
         """
-        for name in (RESULT, *(("layer_swaps.parquet", "generated_layer_swaps.parquet") if again else ())):
+        for name in (
+            COMPARISON_FILE.name,
+            *(("layer_swaps.parquet", "generated_layer_swaps.parquet") if again else ()),
+        ):
             (self.directory.path / name).unlink(missing_ok=True)
         self.excluded.forget()
 
@@ -258,7 +257,7 @@ class _Stages:
         run, items = self.directory, self.questions.items
         draws, seed = self.config.locate.draws, self.config.locate.seed
         kinds, families = behaviour_change(rows, items, draws=draws, seed=seed)
-        run.write_json("families.json", [family.model_dump(mode="json") for family in families])
+        run.write_json(CHANGED_FAMILIES_FILE, families)
         if not (run.finished("changes.parquet") and run.finished("likeness.parquet")):
             tables = {role: self.runs.table(role, "profiles") for role in same_layers}
             run.write_rows(CHANGES, layer_changes(tables, items, draws=draws, seed=seed))
@@ -285,18 +284,18 @@ class _Stages:
 
     def _steering(self) -> Steering | None:
         run = self.directory
-        if not run.finished(STEERING):
+        if not run.finished(STEERING_FILE.name):
             roles = self.excluded.roles_for("steering", "tokens", "depth", "width") if self.config.steers else []
             found = steering(self.models, roles, self.config, self.excluded.add, progress=self.progress)
-            run.write_json(STEERING, _STEERING.dump_python(found, mode="json"))
-        return run.read_as(STEERING, _STEERING)
+            run.write_json(STEERING_FILE, found)
+        return run.read_as(STEERING_FILE)
 
     def _cells(self, located: Located) -> dict[Role, ComparedCells]:
         run = self.directory
         if not all(run.finished(name) for name in FROM_CELLS):
             compared = compare_cells(run, located, self.questions.encoded, self.runs.config)
-            run.write_json(CELLS, _CELLS.dump_python(compared, mode="json"))
-        return run.read_as(CELLS, _CELLS)
+            run.write_json(CELLS_FILE, compared)
+        return run.read_as(CELLS_FILE)
 
     def _streams(self, rows: Mapping[Role, Sequence[Row]]) -> None:
         run, located = self.directory, self.runs.config

@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from pydantic import TypeAdapter
-
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.excluded_parts import Exclude, refused_by
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.model_pair_check import check_pair
 from strata.experiments.results.comparison_reasons import ExcludedPart, WhyNotCompared
 from strata.experiments.results.comparison_tables import WEIGHTS
-from strata.experiments.results.lineage_check import LineageCheck
+from strata.experiments.results.lineage_check import PAIR_CHECK_FILE, LineageCheck
 from strata.experiments.results.roles import BASE, Role
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.errors import STOPPING, NotFetchedError, StrataError
 from strata.probes.progress import Progress, silent
 from strata.probes.weights.weight_change import compare_weights, weight_changes
-
-FILE = "pair_check.json"
-_CHECKS = TypeAdapter(dict[Role, LineageCheck])
 
 
 def check_pairs(
@@ -31,8 +26,8 @@ def check_pairs(
 
     Kept in pair_check.json, unless a download failed: then a later start judges again.
     """
-    if run.finished(FILE):
-        return run.read_as(FILE, _CHECKS)
+    if run.finished(PAIR_CHECK_FILE.name):
+        return run.read_as(PAIR_CHECK_FILE)
     checks: dict[Role, LineageCheck] = {}
     whole = True
     for role in others:
@@ -48,7 +43,7 @@ def check_pairs(
         whole = whole and not check.unfetched
         checks[role] = LineageCheck.of(check)
     if whole:
-        run.write_json(FILE, _CHECKS.dump_python(checks, mode="json"))
+        run.write_json(PAIR_CHECK_FILE, checks)
     return checks
 
 

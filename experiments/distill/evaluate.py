@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from pydantic import JsonValue
 
-from strata.experiments.distill.evaluation_file import DistillEvaluation, Knowledge, Reasoning
+from strata.experiments.distill.evaluation_file import EVALUATION_FILE, DistillEvaluation, Knowledge, Reasoning
 from strata.experiments.generated_answers.decoding import reasoning_rows
 from strata.experiments.generated_answers.problems import SPLITS, Lesson, Split, evaluation_lessons
 from strata.experiments.generated_answers.prompting import PROMPTS, Prompting, best_way
@@ -88,7 +88,7 @@ def evaluate(
                 run.write_rows(FACTS, facts, name=f"knowledge_{number}")
         assert run is not None
         summary = _summary(run, [BASE, *adapters])
-        run.write_json("evaluation.json", summary.as_json())
+        run.write_json(EVALUATION_FILE, summary)
         status = "done"
         return summary
     except KeyboardInterrupt:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from strata.experiments.generated_answers.problems import Split
 from strata.experiments.generated_answers.prompting import Prompting
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.record import Record
 from strata.probes.statistics.bootstrap import Estimate
 
@@ -46,6 +47,5 @@ class DistillEvaluation(Record):
     knowledge: Mapping[str, Knowledge]
     """By model."""
 
-    def as_json(self) -> dict[str, JsonValue]:
-        """What the file holds."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+EVALUATION_FILE = JsonFile("evaluation.json", "evaluation", TypeAdapter(DistillEvaluation), only_set=True)

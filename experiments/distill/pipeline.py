@@ -13,7 +13,6 @@ from typing import Any
 
 import pyarrow as pa
 import torch
-from pydantic import TypeAdapter
 from safetensors.torch import save_file
 
 from strata.experiments.distill.config import DistillConfig, resolved_precision
@@ -25,6 +24,7 @@ from strata.experiments.generated_answers.problems import lessons, lessons_sha25
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.generated_tables import TRAINING
 from strata.experiments.results.training import (
+    DISTILL_FILE,
     AdapterFile,
     TrainedBase,
     TrainingData,
@@ -40,10 +40,9 @@ from strata.probes.checkpoints.peft_adapter import RECORD, TRAINING_STATE
 from strata.probes.files import whole_file, write_whole
 
 ADAPTER = "adapter"
-RESULT = "distill.json"
 WEIGHTS = f"{ADAPTER}/adapter_model.safetensors"
 SETTINGS = f"{ADAPTER}/adapter_config.json"
-RESULTS = (WEIGHTS, SETTINGS, f"{ADAPTER}/{RECORD}", "curve.parquet", RESULT)
+RESULTS = (WEIGHTS, SETTINGS, f"{ADAPTER}/{RECORD}", "curve.parquet", DISTILL_FILE.name)
 """What a finished training holds."""
 
 
@@ -81,7 +80,7 @@ def distill(
     try:
         if run.complete(RESULTS):
             status = "done"
-            return run.read_as(RESULT, TypeAdapter(TrainingRecord))
+            return run.read_as(DISTILL_FILE)
         run.measured_here(str(checkpoint.device))
         for caveat in checkpoint.caveats:
             run.warn(Caveat(code="opened", opened=caveat))
@@ -102,14 +101,14 @@ def distill(
             adapter=AdapterFile(sha256=hash_safetensors([weights]), bytes=weights.stat().st_size),
         )
         with run.writing(f"{ADAPTER}/{RECORD}"):
-            write_whole(out / ADAPTER / RECORD, json.dumps(record.as_json(), indent=1) + "\n")
+            write_whole(out / ADAPTER / RECORD, json.dumps(DISTILL_FILE.plain(record), indent=1) + "\n")
         write_whole(out / ADAPTER / "README.md", data_card(record))
         run.write_table(TRAINING, _curve_table(curve, texts, config.batch))
         write_whole(
             out / ADAPTER / "curve.json", json.dumps({name: _short(values) for name, values in vars(curve).items()})
         )
         # Written last: a directory that has it needs nothing more.
-        run.write_json(RESULT, record.as_json())
+        run.write_json(DISTILL_FILE, record)
         state.unlink(missing_ok=True)
         shutil.rmtree(out / "scratch", ignore_errors=True)
         status = "done"

@@ -19,7 +19,7 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import Kind
 from strata.experiments.lens.prompt_map import prompt_map
 from strata.experiments.locate.capture_streams import MAP_TENSORS, MAPPED, TARGETS
-from strata.experiments.results.lens_maps import METRICS, LensMaps, MapRecord, ReadMaps, ReadPrompt, Why
+from strata.experiments.results.lens_maps import LENS_MAPS_FILE, METRICS, LensMaps, MapRecord, ReadMaps, ReadPrompt, Why
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.activation_store import ActivationStore
@@ -156,7 +156,7 @@ def write_lens_maps(
         rule=RULE, lens=lens.name, metrics=METRICS, maps=tuple(maps),
         read=others.record(checkpoint) if others.items else None, vocabulary=dict(sorted(words.items())),
     )  # fmt: skip
-    run.write_json("lens_maps.json", kept.as_json())
+    run.write_json(LENS_MAPS_FILE, kept)
 
 
 def _margin(row: BehaviourRow) -> float:

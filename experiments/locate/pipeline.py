@@ -17,7 +17,9 @@ from strata.experiments.locate.stages import Stages
 from strata.experiments.questions import Questions, Source, questions_for
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
-from strata.experiments.results.locate_summary import Summary
+from strata.experiments.results.format_check import FORMAT_CHECK_FILE
+from strata.experiments.results.lens_maps import LENS_MAPS_FILE
+from strata.experiments.results.locate_summary import FAMILIES_FILE, SUMMARY_FILE, Summary
 from strata.experiments.results.locate_tables import BEHAVIOUR, BehaviourRow
 from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
@@ -32,12 +34,12 @@ RESULTS = (
         "locations.parquet",
         "windows.parquet",
         "places.parquet",
-        "families.json",
-        "format_check.json",
-        "lens_maps.json",
+        FAMILIES_FILE.name,
+        FORMAT_CHECK_FILE.name,
+        LENS_MAPS_FILE.name,
         "lens_maps.safetensors",
     ),
-    *("items.jsonl", "summary.json"),
+    *("items.jsonl", SUMMARY_FILE.name),
 )
 """What a finished run holds; whatever is missing is made again."""
 
@@ -72,7 +74,7 @@ def locate(  # nine parameters: what is measured, on what, through what, with wh
     try:
         _describe(run, checkpoint, questions, controls.options, through)
         if run.complete(RESULTS):
-            summary = summary_of(run.read_object("summary.json", SUMMARY_SCHEMA))
+            summary = summary_of(run.read_object(SUMMARY_FILE.name, SUMMARY_SCHEMA))
         else:
             take_over(shards, out, run.run_id)
             summary = Stages(run, checkpoint, config, questions, controls, through).summary(pairs_first, changed)

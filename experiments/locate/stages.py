@@ -31,7 +31,8 @@ from strata.experiments.locate.single_hops import hops_answered
 from strata.experiments.locate.summarise import kind_summaries, locations_of, summarise
 from strata.experiments.questions import Questions
 from strata.experiments.results.caveats import Caveat
-from strata.experiments.results.locate_summary import FamilyBehaviour, Summary
+from strata.experiments.results.format_check import FORMAT_CHECK_FILE
+from strata.experiments.results.locate_summary import FAMILIES_FILE, SUMMARY_FILE, FamilyBehaviour, Summary
 from strata.experiments.results.locate_tables import (
     BEHAVIOUR,
     CURVES,
@@ -134,14 +135,14 @@ class Stages:
         self._lens_maps(answers, changed)
         with self.run.stage("form"):
             form = form_of(self.questions, self.checkpoint, seed=self.config.seed, per_family=self.config.per_family)
-            self.run.write_json("format_check.json", form.as_json())
+            self.run.write_json(FORMAT_CHECK_FILE, form)
         self.run.manifest.batch = BatchRecord(tokens=self.budget.tokens, halvings=self.budget.halvings)
         summary = summarise(
             self.run, self.checkpoint, self.questions, answers.families,
             kind_summaries(answers.rows, locations, probed, causal), causal,
             seed=self.config.seed, framing=self.config.framing, quick=self.config.quick,
         )  # fmt: skip
-        self.run.write_json("summary.json", summary.as_json())
+        self.run.write_json(SUMMARY_FILE, summary)
         return summary
 
     def ask(self) -> Answers:
@@ -175,7 +176,7 @@ class Stages:
         families = family_behaviour(asked)
         rows = without_unanswered_families(asked, families)
         self.run.write_rows(BEHAVIOUR, rows)
-        self.run.write_json("families.json", [family.as_json() for family in families])
+        self.run.write_json(FAMILIES_FILE, families)
         return rows, families
 
     def _intervene(self, answers: Answers, first: Collection[str]) -> Causal:

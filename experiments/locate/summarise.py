@@ -141,7 +141,7 @@ def summarise(
         intermediates=causal.intermediates,
         quick=quick,
         limited=questions.limited,
-        warnings=run.caveats,
+        warnings=run.manifest.warnings,
     )
 
 

@@ -18,7 +18,7 @@ from strata.experiments.probe.streams import Readable, capture_streams, kept_str
 from strata.experiments.probe.summarise import position_summary, summarise
 from strata.experiments.probe.table_rows import accuracy_rows, fold_rows, prediction_rows, shuffle_rows
 from strata.experiments.results.file_versions import PROBE_SCHEMA
-from strata.experiments.results.probe_summary import PositionSummary, ProbeSummary
+from strata.experiments.results.probe_summary import PROBE_FILE, PositionSummary, ProbeSummary
 from strata.experiments.results.probe_tables import (
     ACCURACY,
     FOLDS,
@@ -47,7 +47,7 @@ from strata.probes.linear.cross_validation import cross_validate, probeable
 from strata.probes.progress import Progress
 from strata.probes.verification.before_measuring import admit
 
-RESULTS = (*(f"{table.name}.parquet" for table in PROBE_TABLES), "items.jsonl", "summary.json")
+RESULTS = (*(f"{table.name}.parquet" for table in PROBE_TABLES), "items.jsonl", PROBE_FILE.name)
 """What a finished run holds, beside one fitted probe a position; whatever is missing is made again."""
 
 
@@ -115,7 +115,7 @@ def _stages(
     controls: RunControls,
 ) -> ProbeSummary:
     if run.complete((*RESULTS, *map(probe_file, config.positions))):
-        return probe_summary_of(run.read_object("summary.json", PROBE_SCHEMA))
+        return probe_summary_of(run.read_object(PROBE_FILE.name, PROBE_SCHEMA))
     run.measured_here(str(checkpoint.device))
     with run.stage("self-tests"):
         admit(checkpoint, asked.prompts, record=partial(note_tests, run), progress=controls.progress)
@@ -148,7 +148,7 @@ def _stages(
         run.write_rows(PREDICTIONS, predictions)
         run.write_rows(SHUFFLES, shuffles)
     summary = summarise(run, checkpoint, config, labelled, asked, positions)
-    run.write_json("summary.json", summary.as_json())
+    run.write_json(PROBE_FILE, summary)
     return summary
 
 

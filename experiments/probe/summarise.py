@@ -110,7 +110,7 @@ def summarise(
         limited=labelled.limited,
         excluded=dict(asked.excluded),
         positions=dict(positions),
-        warnings=tuple(run.manifest.warnings),
+        warnings=run.manifest.warnings,
     )
 
 

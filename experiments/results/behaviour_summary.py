@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, TypeAdapter
 
 from strata.experiments.items.framing import Framing
 from strata.experiments.items.schema import Kind
@@ -14,6 +14,7 @@ from strata.experiments.results.chain_depth import ChainDepth, WhyNoChains
 from strata.experiments.results.confidence_summary import Confidence, RiseOfAccuracy
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.file_versions import BEHAVE_SCHEMA
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.locate_summary import CheckpointSummary
 from strata.experiments.results.pressure_cells import PressureCells, WhyNoCells
 from strata.experiments.results.record import Record
@@ -123,6 +124,5 @@ class BehaviourSummary(Record):
     behaviour: Behaviour
     warnings: tuple[Caveat, ...]
 
-    def as_json(self) -> dict[str, JsonValue]:
-        """What the file holds."""
-        return self.model_dump(mode="json", by_alias=True)
+
+BEHAVE_FILE = JsonFile("summary.json", "behave", TypeAdapter(BehaviourSummary))

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.record import Finite, Interval, Record
 
 CALIBRATION_SCHEMA: Literal["strata.calibration/2"] = "strata.calibration/2"
@@ -317,3 +318,6 @@ class Calibration(Record):
     """By model: families whose plant failed its revert test, with the parts that did; never scored."""
     failed: Mapping[str, str] = Field(default_factory=dict)
     """By model: the error that its localisation ended in."""
+
+
+CALIBRATION_FILE = JsonFile("calibration.json", "calibration", TypeAdapter(Calibration))

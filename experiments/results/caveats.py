@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, PlainSerializer
 
 from strata.experiments.items.framing import Framing
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.format_check import FormContrast
-from strata.experiments.results.record import Record
+from strata.experiments.results.record import Record, SchemaOf, of_text
 from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat
 from strata.probes.rerun.no_restart import WhyWhole
 
@@ -86,7 +86,11 @@ class Caveat(Record):
         """The code and what its sentence needs, nothing else."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
-    @classmethod
-    def read(cls, written: JsonValue) -> Caveat:
-        """As a manifest holds it: a text is what an earlier version wrote."""
-        return cls(code="said", text=written) if isinstance(written, str) else cls.model_validate(written)
+
+def _written(caveat: Caveat) -> JsonValue:
+    return caveat.text if caveat.code == "said" else caveat.as_written()
+
+
+BriefCaveat = Annotated[Caveat, of_text("said"), PlainSerializer(_written), SchemaOf(Caveat, or_text=True)]
+"""As a manifest and a `probe` hold it: the code and what its sentence needs, nothing else; of what a checkpoint or another library
+says the text alone."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.comparison_reasons import WhyNotMoved
 from strata.experiments.results.families import Place
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.record import Finite, Interval, Measured, Record
+from strata.experiments.results.roles import Role
 from strata.probes.interventions.cells import Cell
 
 NotPaired = Literal[
@@ -118,3 +120,7 @@ class ComparedCells(Record):
 
     cells: CellComparison
     location_change: Mapping[Kind, LocationChange]
+
+
+CELLS_FILE = JsonFile("cells.json", "cells", TypeAdapter(dict[Role, ComparedCells]))
+"""By model what differs from the base in its cells."""

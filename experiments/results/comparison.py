@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.answer_measures import Name
@@ -22,6 +22,7 @@ from strata.experiments.results.estimates import Contrasted, Estimated
 from strata.experiments.results.file_versions import COMPARISON_SCHEMA
 from strata.experiments.results.headline import Headline, SeedChange
 from strata.experiments.results.intervals import side_of
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.kinds import Located, Order
 from strata.experiments.results.record import Record
 from strata.experiments.results.roles import ROLES, Contrast, Role
@@ -314,3 +315,7 @@ class Comparison(Record):
     def kind(self, name: Kind) -> ComparedKind:
         """An empty one of a kind that isn't there."""
         return self.kinds.get(name, ComparedKind())
+
+
+COMPARISON_FILE = JsonFile("comparison.json", "comparison", TypeAdapter(Comparison))
+CHANGED_FAMILIES_FILE = JsonFile("families.json", "comparison_families", TypeAdapter(list[FamilyChange]))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pydantic import TypeAdapter
+
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.record import Record
 
 
@@ -23,3 +26,6 @@ class FormCheck(Record):
     """`format_check.json`."""
 
     contrasts: tuple[FormContrast, ...]
+
+
+FORMAT_CHECK_FILE = JsonFile("format_check.json", "format_check", TypeAdapter(FormCheck))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import TypeAdapter, model_validator
 
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.record import Record
 
 Why = Literal["largest", "median", "failure", "random", "changed"]
@@ -66,3 +67,6 @@ class LensMaps(Record):
     """Of all other items that were asked; None: a run of before there were any, or none is left."""
     vocabulary: Mapping[int, str]
     """Text of every token that a map names."""
+
+
+LENS_MAPS_FILE = JsonFile("lens_maps.json", "lens_maps", TypeAdapter(LensMaps))

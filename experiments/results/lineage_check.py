@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Literal
 
+from pydantic import TypeAdapter
+
 from strata.experiments.results.comparison import BaseCheck
+from strata.experiments.results.json_file import JsonFile
+from strata.experiments.results.roles import Role
 from strata.probes.checkpoints.architecture_difference import ArchitectureDifference
 from strata.probes.checkpoints.known_model_pairs import KnownPair
 from strata.probes.checkpoints.tokenizer_difference import TokenizerDifference
@@ -35,3 +39,7 @@ class LineageCheck(BaseCheck):
     def doubted(self) -> bool:
         """Whether the base was judged and found not to be one for sure; what a download kept from being judged may yet be."""
         return self.judged_by is not None and not self.ok and not self.unfetched
+
+
+PAIR_CHECK_FILE = JsonFile("pair_check.json", "pair_check", TypeAdapter(dict[Role, LineageCheck]))
+"""By model whether the base is its base."""

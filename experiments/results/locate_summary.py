@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from strata.experiments.items.framing import Framing
 from strata.experiments.items.schema import Kind
@@ -14,6 +14,7 @@ from strata.experiments.results.causal_map import CausalMap
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Localisation, Order
 from strata.experiments.results.record import Record, of_text
 from strata.probes.statistics.bootstrap import Estimate
@@ -221,3 +222,7 @@ class Summary(Record):
             order=self.order,
             hypothesis=self.hypothesis,
         )
+
+
+SUMMARY_FILE = JsonFile("summary.json", "summary", TypeAdapter(Summary))
+FAMILIES_FILE = JsonFile("families.json", "families", TypeAdapter(list[FamilyBehaviour]))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field, JsonValue
+from pydantic import Field, TypeAdapter
 
+from strata.experiments.results.caveats import BriefCaveat
 from strata.experiments.results.file_versions import PROBE_SCHEMA
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.record import Measured, Record
 
 
@@ -98,8 +100,7 @@ class ProbeSummary(Record):
     limited: bool
     excluded: dict[str, int]
     positions: dict[str, PositionSummary]
-    warnings: tuple[JsonValue, ...]
+    warnings: tuple[BriefCaveat, ...]
 
-    def as_json(self) -> dict[str, JsonValue]:
-        """What the file holds."""
-        return self.model_dump(mode="json", by_alias=True)
+
+PROBE_FILE = JsonFile("summary.json", "probe", TypeAdapter(ProbeSummary))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandler, JsonValue, PlainSerializer
+from pydantic.json_schema import JsonSchemaValue
 
 Interval = tuple[float, float]
 """Lower and upper end."""
@@ -30,6 +32,18 @@ class Record(BaseModel):
 def of_text(code: str) -> BeforeValidator:
     """What an earlier version wrote as a sentence, as the record of this code with the sentence as its `text`."""
     return BeforeValidator(lambda given: {"code": code, "text": given} if isinstance(given, str) else given)
+
+
+@dataclass(frozen=True)
+class SchemaOf:
+    """The JSON schema of what a function of its own writes: of the record, though pydantic can't know."""
+
+    record: type[Record]
+    or_text: bool = False
+
+    def __get_pydantic_json_schema__(self, _: object, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(self.record.__pydantic_core_schema__)
+        return {"anyOf": [{"type": "string"}, schema]} if self.or_text else schema
 
 
 class Measured(Record):

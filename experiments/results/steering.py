@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from pydantic import TypeAdapter
+
 from strata.experiments.results.estimates import Estimated
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.record import Record
 
 SteeringControl = Literal[
@@ -77,3 +80,7 @@ class Steering(Record):
     answers: SteeredAnswers | None = None
     """None: there is nothing to recover."""
     verdict: SteeringVerdict
+
+
+STEERING_FILE: JsonFile[Steering | None] = JsonFile("steering.json", "steering", TypeAdapter(Steering | None))
+"""None: it wasn't measured."""

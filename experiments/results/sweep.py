@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from strata.experiments.items.framing import Framing
 from strata.experiments.results.file_versions import SWEEP_SCHEMA
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.record import Record
 
 WhyFailed = Literal[
@@ -78,3 +79,6 @@ class SweepResult(Record):
     @property
     def failed(self) -> tuple[SweptRun, ...]:
         return tuple(run for run in self.runs if not run.done)
+
+
+SWEEP_FILE = JsonFile("sweep.json", "sweep", TypeAdapter(SweepResult))

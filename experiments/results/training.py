@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from strata.experiments.results.file_versions import TRAINING_SCHEMA
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.record import Finite, Record
 
 
@@ -85,3 +86,6 @@ class TrainingRecord(Record):
     data: TrainingData
     loss: TrainingLoss
     adapter: AdapterFile
+
+
+DISTILL_FILE = JsonFile("distill.json", "distill", TypeAdapter(TrainingRecord))

@@ -15,15 +15,16 @@ from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue, ValidationError
 
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA
+from strata.experiments.results.json_file import JsonFile, ShapeT
 from strata.experiments.results.table import RUN_KEY, RowT, Table, Value
 from strata.experiments.run.directory_lock import locked_directory
 from strata.experiments.run.files import (
@@ -51,7 +52,6 @@ from strata.probes.errors import DamagedError, StrataError
 from strata.probes.files import remove_unfinished, whole_file, write_whole
 from strata.probes.foreign_files import read_json
 
-ShapeT = TypeVar("ShapeT")
 _LIBRARIES = ("torch", "transformers", "transformer-lens", "nnsight", "numpy", "plotly", "safetensors", DISTRIBUTION)
 _UNSEEN = object()
 _LONGEST = 80
@@ -81,7 +81,7 @@ class RunDirectory:
             stages={},
             self_tests=[],
             excluded={},
-            warnings=[],
+            warnings=(),
             files={},
             versions=library_versions(),
             git=_git(),
@@ -105,14 +105,8 @@ class RunDirectory:
 
     def warn(self, caveat: Caveat) -> None:
         """A caveat that must stand beside the numbers."""
-        written = caveat.as_written()
-        if written not in self.manifest.warnings:
-            self.manifest.warnings = [*self.manifest.warnings, written]
-
-    @property
-    def caveats(self) -> tuple[Caveat, ...]:
-        """Everything that was warned of."""
-        return tuple(map(Caveat.read, self.manifest.warnings))
+        if caveat not in self.manifest.warnings:
+            self.manifest.warnings = (*self.manifest.warnings, caveat)
 
     def measured_here(self, device: str) -> None:
         """Records what measures from now on; a resumed run that was begun under something else says so in a warning."""
@@ -174,18 +168,19 @@ class RunDirectory:
         """Whether `names`, and whatever else this run has written, are there and unchanged."""
         return is_complete(self.path, self.manifest.files, names)
 
-    def write_json(self, name: str, content: JsonValue) -> None:
-        with self.writing(name):
-            self._write(name, content)
+    def write_json(self, declared: JsonFile[ShapeT], content: ShapeT) -> None:
+        """`content` as a declared JSON file. Raises ValueError for a number that JSON can't hold."""
+        with self.writing(declared.name):
+            self._write(declared.name, declared.plain(content))
 
-    def read_as(self, name: str, shape: TypeAdapter[ShapeT]) -> ShapeT:
+    def read_as(self, declared: JsonFile[ShapeT]) -> ShapeT:
         """What a JSON file holds. Raises DamagedError when it is missing, isn't what this run wrote, or has another shape."""
-        self._require(name)
-        file = self.path / name
+        self._require(declared.name)
+        file = self.path / declared.name
         again = "Delete it and start the same command again"
         content = read_json(file, again, error=DamagedError)
         try:
-            return shape.validate_python(content)
+            return declared.shape.validate_python(content)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the whole"

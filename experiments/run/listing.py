@@ -19,6 +19,7 @@ from strata.experiments.run import summary_version_1
 from strata.experiments.run.files import MANIFEST, OtherVersionError, is_whole, read_manifest
 from strata.experiments.run.finished import COMPARISON, SUMMARY
 from strata.experiments.run.manifest import Manifest
+from strata.experiments.run.progress_file import PROGRESS_FILE, RunProgress
 from strata.probes.errors import StrataError
 from strata.probes.foreign_files import file_bytes
 
@@ -30,7 +31,7 @@ State = Literal[
     "damaged",  # a file isn't what the run wrote
     "other-version",  # of another version of Strata, newer or older
 ]
-PROGRESS, PAGE = "progress.json", "report.html"
+PAGE = "report.html"
 MOST_LEVELS = 6
 """Of directories inside each other that are looked into."""
 MOST_DIRECTORIES = 20_000
@@ -40,7 +41,7 @@ _RESULTS = {
     "probe": (SUMMARY, PROBE_SCHEMA),
     "compare": (COMPARISON, COMPARISON_SCHEMA),
 }
-_LOOKED_AT = (MANIFEST, SUMMARY, COMPARISON, PROGRESS, PAGE)
+_LOOKED_AT = (MANIFEST, SUMMARY, COMPARISON, PROGRESS_FILE.name, PAGE)
 _State = tuple[tuple[int, int] | None, ...]
 """When each of these was written and how large it is; None where there is none."""
 _NO_RUNS_IN = ("parts", "activations", "report_assets")
@@ -91,17 +92,6 @@ class _ComparisonRead(_Read):
     verdict: _Hypothesis = _Hypothesis()
     quick: bool = False
     limited: bool = False
-
-
-class RunProgress(_Read):
-    """How far a stage is: progress.json."""
-
-    stage: str
-    done: int
-    total: int | None = None
-    unit: str = ""
-    at: float = 0.0
-    """Seconds since 1970."""
 
 
 @dataclass(frozen=True)
@@ -287,6 +277,6 @@ def _said(directory: Path, manifest: Manifest, name: str, schema: str) -> Said:
 def _progress(directory: Path) -> RunProgress | None:
     """None where there is none, or none that can be read: it is a courtesy, and no result."""
     try:
-        return RunProgress.model_validate_json(file_bytes(directory / PROGRESS))
+        return RunProgress.model_validate_json(file_bytes(directory / PROGRESS_FILE.name))
     except (StrataError, ValidationError):
         return None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer, TypeAdapter
 
-from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.caveats import BriefCaveat
 from strata.experiments.results.comparison_reasons import ExcludedPart
 from strata.experiments.results.file_versions import MANIFEST_SCHEMA
+from strata.experiments.results.json_file import JsonFile
+from strata.experiments.results.record import SchemaOf
 
 if TYPE_CHECKING:
     from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 JsonObject = dict[str, JsonValue]
 DISTRIBUTION = "strata-probes"
 """What Strata is installed as, and called among a run's versions."""
+
+
+_WholePart = Annotated[ExcludedPart, PlainSerializer(ExcludedPart.as_json), SchemaOf(ExcludedPart)]
+"""Also what isn't set: a comparison's own file holds it like that."""
 
 
 class _Entry(BaseModel):
@@ -117,9 +123,9 @@ class Manifest(_Entry):
     self_tests: list[SelfTestRecord] = []
     excluded: dict[str, int] = {}
     """Items that can't be asked, by reason; of a `locate` `WhyExcluded` as text."""
-    not_comparable: list[JsonValue] = []
+    not_comparable: tuple[_WholePart, ...] = ()
     """What a comparison could not measure so far, and why."""
-    warnings: list[JsonValue] = []
+    warnings: tuple[BriefCaveat, ...] = ()
     files: dict[str, str] = {}
     """Name of a file to its sha256. Runs of before it was kept have none."""
     versions: dict[str, str] = {}
@@ -145,16 +151,6 @@ class Manifest(_Entry):
     sha256: str = ""
     """Of everything else in the file."""
 
-    @field_validator("warnings")
-    @classmethod
-    def _are_caveats(cls, written: list[JsonValue]) -> list[JsonValue]:
-        return _each_is(Caveat.read, written)
-
-    @field_validator("not_comparable")
-    @classmethod
-    def _are_excluded_parts(cls, written: list[JsonValue]) -> list[JsonValue]:
-        return _each_is(ExcludedPart.model_validate, written)
-
     def begin(self, command: Sequence[str]) -> None:
         """A start, the first one or a later one."""
         self.command, self.status = list(command), "running"
@@ -175,15 +171,7 @@ class Manifest(_Entry):
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"sha256"})
 
 
-def _each_is(read: Callable[[JsonValue], object], written: list[JsonValue]) -> list[JsonValue]:
-    """The entries as they are. Raises ValueError for one that can't be read, in one line."""
-    for place, entry in enumerate(written):
-        try:
-            read(entry)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise ValueError(f"{'.'.join(map(str, (place, *first['loc'])))}: {first['msg']}") from None
-    return written
+MANIFEST_FILE = JsonFile("manifest.json", "manifest", TypeAdapter(Manifest), only_set=True)
 
 
 def hashes_of(models: JsonValue, field: str) -> dict[str, str]:

@@ -3,7 +3,7 @@ comparison.json and sweep.json."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import JsonValue, ValidationError
@@ -59,6 +59,17 @@ def sweep_result_of(content: Mapping[str, JsonValue]) -> SweepResult:
         return SweepResult.model_validate(content)
     except ValidationError as error:
         raise _departure(error, "sweep.json") from error
+
+
+SUMMARISED: Mapping[
+    str, Callable[[Mapping[str, JsonValue]], Summary | ProbeSummary | BehaviourSummary | SweepResult]
+] = {
+    "locate": summary_of,
+    "probe": probe_summary_of,
+    "behave": behaviour_summary_of,
+    "sweep": sweep_result_of,
+}
+"""By verb: what its result says. A `compare` summarises nothing, each of its models does."""
 
 
 def _departure(error: ValidationError, file: str = "summary.json") -> StrataError:

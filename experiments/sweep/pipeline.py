@@ -9,12 +9,12 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from strata.experiments.results.sweep import Failure, SweepResult, SweptRun
+from strata.experiments.results.sweep import SWEEP_FILE, Failure, SweepResult, SweptRun
 from strata.experiments.results.sweep_tables import TRAJECTORIES, TrajectoryRow
 from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.files import read_manifest
-from strata.experiments.run.finished import SWEEP, finished_run
+from strata.experiments.run.finished import finished_run
 from strata.experiments.run.listing import PAGE
 from strata.experiments.sweep.attempt import Attempt, Job
 from strata.experiments.sweep.engines import Engine
@@ -89,7 +89,7 @@ def sweep(
             axis=asked.axis,
             runs=tuple(_swept(planned, out / planned.key, failures.get(planned.key)) for planned in asked.runs),
         )
-        run.write_json(SWEEP, result.as_json())
+        run.write_json(SWEEP_FILE, result)
         status = "done"
         return result
     finally:

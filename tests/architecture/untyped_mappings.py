@@ -24,7 +24,6 @@ CONTAINERS = {
 FOREIGN_FORMATS = {
     "dashboards/figures/": "traces, shapes and annotations in plotly's figure format",
     "dashboards/page/embedded_figures.py": "figures in plotly's format, packed",
-    "dashboards/from_python/finished_run.py": "files of a run of any version, as they are, for a person's notebook",
     "experiments/distill/train.py": "what transformers tells a callback of a step",
     "experiments/items/importing/": "rows of somebody else's table or dataset",
     "experiments/items/jsonl.py": "unknown keys of an item are kept",

@@ -18,6 +18,7 @@ from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.file_versions import SUMMARY_SCHEMA
 from strata.experiments.results.kinds import Localisation
 from strata.experiments.results.locate_summary import (
+    SUMMARY_FILE,
     CausalSettings,
     CheckpointSummary,
     FamilyBehaviour,
@@ -51,7 +52,7 @@ def write_finished_run(
 ) -> Path:
     """A finished `locate` whose summary says `found`; `config`: settings beside the seed."""
     run = started_run(path, seed=seed, spec=spec, n_layers=n_layers, **config)
-    run.write_json("summary.json", summary(run.run_id, spec, seed, found or localisation(n_layers)).as_json())
+    run.write_json(SUMMARY_FILE, summary(run.run_id, spec, seed, found or localisation(n_layers)))
     for table in LOCATE_TABLES:
         run.write_rows(table, [])
     with run.writing("items.jsonl"):

@@ -15,6 +15,7 @@ from strata.experiments.probe.labelled import Labelled, LabelledSet
 from strata.experiments.probe.streams import Readable
 from strata.experiments.probe.summarise import position_summary, summarise
 from strata.experiments.probe.table_rows import accuracy_rows, fold_rows, prediction_rows, shuffle_rows
+from strata.experiments.results.probe_summary import PROBE_FILE
 from strata.experiments.results.probe_tables import PROBE_TABLES
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import CheckpointRecord, ItemsRecord
@@ -59,6 +60,6 @@ def write_synthetic_probe(run_dir: Path) -> Path:
         write_whole(run_dir / "items.jsonl", "".join(json.dumps(item.as_json()) + "\n" for item in items))
     checkpoint: Any = SimpleNamespace(identity=SimpleNamespace(spec="tiny", weights_sha256="0" * 64), n_layers=3)
     labelled, asked = LabelledSet(items, True, False), Readable(items, (), Counter())
-    run.write_json("summary.json", summarise(run, checkpoint, config, labelled, asked, positions).as_json())
+    run.write_json(PROBE_FILE, summarise(run, checkpoint, config, labelled, asked, positions))
     run.close("done")
     return run_dir

@@ -15,6 +15,7 @@ from safetensors import safe_open
 from small_world import save_checkpoint, small_items, write_items
 
 from strata.dashboards.cli.main import main
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.resumed_part import read_part
 
@@ -213,16 +214,17 @@ def test_a_kill_between_a_file_and_its_checksum_is_no_damage(tmp_path: Path) -> 
     def opened() -> RunDirectory:
         return RunDirectory(tmp_path / "run", verb="locate", command=[], identity={"seed": 0})
 
+    numbers = JsonFile("families.json", "", TypeAdapter(list[int]))
     run = opened()
-    run.write_json("families.json", [1])
+    run.write_json(numbers, [1])
     with pytest.raises(RuntimeError), run.writing("families.json"):
         (run.path / "families.json").write_text("[2]")
         raise RuntimeError("killed")
     run.close("stopped")
     again = opened()
     assert not again.finished("families.json")
-    again.write_json("families.json", [2])
-    assert again.finished("families.json") and again.read_as("families.json", TypeAdapter(list[int])) == [2]
+    again.write_json(numbers, [2])
+    assert again.finished("families.json") and again.read_as(numbers) == [2]
     again.close("done")
 
 

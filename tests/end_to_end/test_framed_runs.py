@@ -123,7 +123,7 @@ def test_a_chat_run_is_the_run_on_prompts_with_the_prefix_typed_in(
     summaries = [read(run / "summary.json") for run in (chat, typed)]
     assert [summary.pop("framing") for summary in summaries] == ["chat", "raw"]
     caveats = [summary.pop("warnings") for summary in summaries]
-    told = [[caveat_sentence(Caveat.read(caveat)) for caveat in of_run] for of_run in caveats]
+    told = [[caveat_sentence(Caveat.model_validate(caveat)) for caveat in of_run] for of_run in caveats]
     assert told[0] == ["Asked inside the chat template: not comparable with raw runs", *told[1]]
     assert len({summary.pop("run") for summary in summaries}) == 2 and summaries[0] == summaries[1]
 

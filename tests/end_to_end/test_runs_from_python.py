@@ -29,7 +29,9 @@ from strata.experiments.compare.config import CompareConfig
 from strata.experiments.items.jsonl import read_items
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.results.comparison_tables import COMPARISON_TABLES
+from strata.experiments.results.locate_summary import Summary
 from strata.experiments.results.locate_tables import HEADS, LOCATE_TABLES
+from strata.experiments.results.probe_summary import ProbeSummary
 from strata.probes.errors import DamagedError, StrataError
 
 NAMES = (*(table.name for table in LOCATE_TABLES), HEADS.name)
@@ -76,7 +78,7 @@ def pair(model: Path, items: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_further_seeds_are_asked_from_python_too(pair: Run) -> None:
     assert [row["model"] for row in pair.table("asked_distilled-1").slice(0, 1).to_pylist()] == ["distilled-1"]
-    assert "--distilled-seeds" in pair.manifest["command"]
+    assert "--distilled-seeds" in pair.manifest.command
 
 
 @pytest.fixture
@@ -91,23 +93,26 @@ def same_numbers(first: Path, second: Path) -> None:
 
 def test_python_and_the_terminal_make_one_and_the_same_run(made: Run, model: Path, items: Path, tmp_path: Path) -> None:
     assert main(["locate", str(model), "--items", str(items), "--out", str(tmp_path / "typed"), *TYPED]) == 0
-    assert made.summary == json.loads((tmp_path / "typed" / "summary.json").read_text())
+    assert made.summary.as_json() == json.loads((tmp_path / "typed" / "summary.json").read_text())
     same_numbers(made.directory, tmp_path / "typed")
     there, here = ({file.name for file in run.iterdir()} for run in (made.directory, tmp_path / "typed"))
     assert there == here and made.report == made.directory / "report.html"
 
 
 def test_the_command_in_the_manifest_takes_the_run_up_again(made: Run, capfd: pytest.CaptureFixture[str]) -> None:
-    before = made.manifest["stages"]["capture"]
-    assert main([*made.manifest["command"][1:], "--json"]) == 0
+    before = made.manifest.stages["capture"]
+    assert main([*made.manifest.command[1:], "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["run"] == str(made.directory)
-    assert strata.load_run(made.directory).manifest["stages"]["capture"] == before
+    assert strata.load_run(made.directory).manifest.stages["capture"] == before
 
 
 def test_a_second_call_reads_what_is_there(made: Run, model: Path, items: Path) -> None:
     # The same items at hand instead of in their file are the same question.
     again = strata.locate(str(model), made.directory, items=read_items(items), **FAST)
-    assert again.summary == made.summary and again.manifest["stages"].keys() == made.manifest["stages"].keys()
+    assert (
+        again.summary.as_json() == made.summary.as_json()
+        and again.manifest.stages.keys() == made.manifest.stages.keys()
+    )
     with pytest.raises(StrataError, match="another configuration"):
         strata.locate(str(model), made.directory, items=read_items(items), **FAST, seed=1)
 
@@ -119,22 +124,22 @@ def test_a_model_in_memory_gives_the_numbers_of_its_directory(
     run = strata.locate(given, tmp_path / "memory", items=items, **FAST)
     there, here = (each_run.table("profiles")["value"].to_pylist() for each_run in (made, run))
     assert here == pytest.approx(there, abs=1e-5, nan_ok=True)
-    assert run.summary["checkpoint"]["spec"] == "in memory"
+    assert isinstance(run.summary, Summary) and run.summary.checkpoint.spec == "in memory"
 
 
 def test_families_are_named_and_quick_sizes_fill_in_what_is_not_given(model: Path, tmp_path: Path) -> None:
     run = strata.locate(str(model), tmp_path, items=["capital", "addition"], quick=True, **{**FAST, "per_family": 3})
     assert {item.family for item in run.items} == {"capital", "addition"} and len(run.items) == 6
-    asked = run.manifest["config"]
-    assert (asked["per_family"], asked["draws"]) == (3, 200)
+    asked = run.manifest.config
+    assert asked is not None and (asked["per_family"], asked["draws"]) == (3, 200)
     assert (asked["pairs"], asked["damage_texts"]) == (QUICK_LOCATE["pairs"], QUICK_LOCATE["damage_texts"])
-    assert run.summary["quick"] and "quick run" in run._repr_html_()
+    assert isinstance(run.summary, Summary) and run.summary.quick and "quick run" in run._repr_html_()
 
 
 def test_a_run_hands_out_what_the_files_hold(made: Run) -> None:
     run = strata.load_run(made.directory)
     assert run.verb == "locate" and run.tables == NAMES and run.models == {}
-    assert run.summary == json.loads((made.directory / "summary.json").read_text())
+    assert run.summary.as_json() == json.loads((made.directory / "summary.json").read_text())
     assert [item.id for item in run.items] == [item["id"] for item in small_items()]
     for name in run.tables:
         arrow, frame = run.table(name), run.to_pandas(name)
@@ -145,7 +150,7 @@ def test_a_run_hands_out_what_the_files_hold(made: Run) -> None:
 def test_a_comparison_hands_out_itself_and_its_models(pair: Run) -> None:
     run = strata.load_run(pair.directory)
     assert run.verb == "compare" and {table.name for table in COMPARISON_TABLES} <= set(run.tables)
-    assert run.comparison == json.loads((pair.directory / "comparison.json").read_text())
+    assert run.comparison.as_json() == json.loads((pair.directory / "comparison.json").read_text())
     assert list(run.models) == ["base", "distilled"] and run.models["base"].tables == NAMES
     assert all(each_run.report is not None for each_run in (run, *run.models.values()))
     with pytest.raises(StrataError, match=r"Read \.comparison, or \.models\['base'\]\.summary"):
@@ -155,11 +160,11 @@ def test_a_comparison_hands_out_itself_and_its_models(pair: Run) -> None:
 
 
 def test_models_in_memory_are_compared_in_all_but_their_weights(pair: Run, items: Path, tmp_path: Path) -> None:
-    specs = [model["spec"] for model in pair.comparison["models"].values()]
+    specs = [model.spec for model in pair.comparison.models.values()]
     base, tuned = ((AutoModelForCausalLM.from_pretrained(spec), AutoTokenizer.from_pretrained(spec)) for spec in specs)
     run = strata.compare(base, tuned, tmp_path / "memory", items=items, **PAIR)
-    assert run.comparison["pair_check"]["distilled"]["verdict"] == "unclear"
-    reasons = [entry["why"]["said"] for entry in run.comparison["not_comparable"]]
+    assert run.comparison.pair_check["distilled"].verdict == "unclear"
+    reasons = [entry.why.said or "" for entry in run.comparison.not_comparable]
     assert any("handed over in memory" in reason for reason in reasons)
     assert run.table("weights").num_rows == 0 < pair.table("weights").num_rows
     there, here = (each_run.table("similarity")["value"].to_pylist() for each_run in (pair, run))
@@ -272,7 +277,12 @@ def test_a_probe_of_own_labels_is_read_and_shown_too(model: Path, tmp_path: Path
     words = ["--text", "prompt", "--target", "sort", "--folds", "3", "--shuffles", "19", "--no-random-init"]
     assert main(["probe", str(model), str(table), *words, "--out", str(tmp_path / "run"), "--display", "none"]) == 0
     run = strata.load_run(tmp_path / "run")
-    assert run.verb == "probe" and run.summary["target"] == "sort" and run.report is not None
+    assert (
+        run.verb == "probe"
+        and isinstance(run.summary, ProbeSummary)
+        and run.summary.target == "sort"
+        and run.report is not None
+    )
     assert run.to_pandas("predictions").shape[0] == len(rows) * 4  # streams
     assert "&lt;b&gt;early" in run._repr_html_() and "<b>early" not in run._repr_html_()
     with pytest.raises(StrataError, match="texts and labels of a table"):

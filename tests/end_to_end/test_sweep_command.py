@@ -15,6 +15,7 @@ from strata.dashboards.from_python.finished_run import load_run
 from strata.experiments.locate.causal import pipeline
 from strata.experiments.locate.causal.family_decision import FamilyPairs
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements
+from strata.experiments.results.locate_summary import Summary
 from strata.experiments.results.sweep_tables import MEASURES
 from strata.probes.checkpoints.checkpoint import Checkpoint
 
@@ -72,16 +73,17 @@ def test_every_dose_is_a_run_and_the_table_holds_what_they_say(world: Path) -> N
     for run in runs:
         own = load_run(world / "out" / str(run["directory"]))
         mine = rows[rows["run"] == run["directory"]]
-        families = own.summary["families"]
+        assert isinstance(own.summary, Summary)
+        families = own.summary.families
         said = mine[(mine["measure"] == "accuracy") & mine["family"].notna()].set_index("family")["value"]
-        assert said.to_dict() == {name: family["behaviour"]["accuracy"]["value"] for name, family in families.items()}
+        assert said.to_dict() == {name: family.behaviour.accuracy.value for name, family in families.items()}
         behaviour = own.to_pandas("behaviour").dropna(subset="answered")
         shares = mine[(mine["measure"] == "accuracy") & mine["family"].isna()].set_index("kind")["value"]
         for kind, share in behaviour.groupby("kind")["answered"].mean().items():
             assert shares[kind] == pytest.approx(share)
         effects = mine[(mine["measure"] == "effect") & (mine["family"] == "fact")].set_index("cell")["value"]
         assert effects.to_dict() == {
-            cell: each["effect"]["value"] for cell, each in families["fact"]["cells"].items() if each["effect"]
+            cell: each.effect.value for cell, each in families["fact"].cells.items() if each.effect
         }
 
 
@@ -155,9 +157,9 @@ def test_shards_are_put_together_to_the_tables_of_an_undivided_run(
     assert together.finished.manifest.run_id == whole.finished.manifest.run_id
     for table in whole.tables:
         assert together.table(table).equals(whole.table(table)), table
-    assert together.summary == whole.summary
+    assert isinstance(whole.summary, Summary) and together.summary.as_json() == whole.summary.as_json()
     # Each family in one part, and none again where they are put together.
-    assert sorted(measured) == sorted(name for name, of in whole.summary["families"].items() if of["cells"])
+    assert sorted(measured) == sorted(name for name, of in whole.summary.families.items() if of.cells)
     assert not list((world / "divided" / "shards").iterdir())
 
 

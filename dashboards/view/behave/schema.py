@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from strata.dashboards.view.schema_parts import Axes, MeasuredModel, Numbers, Provenance, RunHead
 from strata.experiments.results.confidence_summary import CalibrationBin
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.record import Record
 
 BEHAVE_VIEW_SCHEMA: Literal["strata.behave-view/1"] = "strata.behave-view/1"
@@ -169,3 +170,6 @@ class BehaveView(Record):
     provenance: Provenance
     sizes: Mapping[str, int]
     """Bytes of the page."""
+
+
+BEHAVE_VIEW_FILE = JsonFile("view.json", "view_of_behave", TypeAdapter(BehaveView))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from strata.dashboards.view.comparison.schema_behaviour import BehaviourView
 from strata.dashboards.view.comparison.schema_cells import CellsView, ModelMapsView
@@ -33,6 +33,7 @@ from strata.dashboards.view.comparison.schema_statements import (
 )
 from strata.dashboards.view.schema_effects import ItemEffects
 from strata.dashboards.view.schema_parts import Axes, Coded
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.roles import Role
 
 
@@ -131,3 +132,6 @@ class ComparisonView(ViewPart):
     sources: Mapping[str, str]
     """From which file and field each number comes."""
     sizes: Mapping[str, int] = Field(default_factory=dict)
+
+
+COMPARISON_VIEW_FILE = JsonFile("view.json", "view_of_compare", TypeAdapter(ComparisonView))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from strata.dashboards.view.schema_parts import Numbers, Provenance, RunHead
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.results.record import Record
 from strata.experiments.results.sweep import AxisKind
 
@@ -86,3 +87,6 @@ class SweepView(Record):
     provenance: Provenance
     sizes: Mapping[str, int]
     """Bytes of the page."""
+
+
+SWEEP_VIEW_FILE = JsonFile("view.json", "view_of_sweep", TypeAdapter(SweepView))

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from strata.experiments.calibrate.embedded.invented import Invented
-from strata.experiments.calibrate.embedded.plant_files import RECORD, PlantRecord, write_plant
+from strata.experiments.calibrate.embedded.plant_files import PLANT_FILE, PlantRecord, write_plant
 from strata.experiments.calibrate.embedded.question_batch import batch_of
 from strata.experiments.calibrate.embedded.reverting import reverted
 from strata.experiments.calibrate.embedded.sweep import EmbeddedPlan, plans_named
@@ -39,7 +39,7 @@ def make_plants(  # eight parameters: the settings of a command, each with its d
 ) -> list[PlantRecord]:
     """Trains those of `plans` that `out` doesn't hold yet, as many as can be begun within `seconds`; their records."""
     started = time.monotonic()
-    waiting = [plan for plan in plans if not (out / plan.name / RECORD).exists()]
+    waiting = [plan for plan in plans if not (out / plan.name / PLANT_FILE.name).exists()]
     if not waiting:
         return []
     checkpoint = open_checkpoint(NAMES[0], dtype="float32", device=device)

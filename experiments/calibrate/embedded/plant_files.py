@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 from safetensors.torch import save_file
 
 from strata.experiments.calibrate.embedded.invented import Invented
@@ -16,11 +16,11 @@ from strata.experiments.calibrate.embedded.low_rank import Changes
 from strata.experiments.calibrate.embedded.reverting import RevertedAnswers
 from strata.experiments.calibrate.embedded.sweep import EmbeddedPlan
 from strata.experiments.calibrate.embedded.training import Training
+from strata.experiments.results.json_file import JsonFile
 from strata.probes.checkpoints.embedded import NAMES
 from strata.probes.errors import StrataError
 from strata.probes.files import whole_file, write_whole
 
-RECORD = "plant.json"
 SHIPPED = Path(__file__).with_name("plants")
 
 
@@ -56,6 +56,9 @@ class PlantRecord(BaseModel):
         return Answered(sum(one.right for one in found) / len(found), sum(one.margin for one in found) / len(found))
 
 
+PLANT_FILE = JsonFile("plant.json", "plant", TypeAdapter(PlantRecord))
+
+
 @dataclass(frozen=True)
 class Answered:
     """Share of right answers, and mean lead of the answer in logits."""
@@ -81,13 +84,13 @@ def write_plant(directory: Path, record: PlantRecord, changes: Changes) -> Path:
     write_whole(plant / "adapter_config.json", json.dumps(settings, indent=1) + "\n")
     with whole_file(plant / "adapter_model.safetensors") as part:
         save_file(tensors, part)
-    write_whole(plant / RECORD, record.model_dump_json(indent=1) + "\n")
+    write_whole(plant / PLANT_FILE.name, PLANT_FILE.text(record))
     return plant
 
 
 def read_plant(directory: Path) -> PlantRecord:
     """Raises StrataError for a directory that is no plant."""
-    file = Path(directory) / RECORD
+    file = Path(directory) / PLANT_FILE.name
     try:
         return PlantRecord.model_validate_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -96,4 +99,4 @@ def read_plant(directory: Path) -> PlantRecord:
 
 def shipped_plants() -> Mapping[str, Path]:
     """Directories of the plants that come with the package, by name."""
-    return {file.parent.name: file.parent for file in sorted(SHIPPED.glob(f"*/{RECORD}"))}
+    return {file.parent.name: file.parent for file in sorted(SHIPPED.glob(f"*/{PLANT_FILE.name}"))}

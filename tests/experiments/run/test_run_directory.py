@@ -10,6 +10,8 @@ from pydantic import TypeAdapter
 
 from strata.dashboards.sentences.run_caveats import caveat_sentence
 from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.comparison_reasons import ExcludedPart, WhyNotCompared
+from strata.experiments.results.json_file import JsonFile
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.files import manifest_sha256, read_manifest
 from strata.experiments.run.summary_file import comparison_result_of, sweep_result_of
@@ -31,7 +33,7 @@ def test_the_same_identity_resumes_and_keeps_what_was_recorded(tmp_path: Path) -
     run.close("stopped")
     again = opened(tmp_path / "run")
     assert again.run_id == run.run_id
-    assert "capture" in again.manifest.stages and again.manifest.warnings == [{"code": "said", "text": "a caveat"}]
+    assert "capture" in again.manifest.stages and again.manifest.warnings == (Caveat(code="said", text="a caveat"),)
     assert again.manifest.status == "running"
     again.close("done")
     assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "done"
@@ -51,7 +53,7 @@ def test_a_manifest_that_warns_of_nothing_known_is_damaged(tmp_path: Path, field
     file = tmp_path / "manifest.json"
     changed = json.loads(file.read_text()) | {field: [entry]}
     file.write_text(json.dumps(changed | {"sha256": manifest_sha256(changed)}))
-    with pytest.raises(DamagedError, match=rf"is damaged \({field}: .*0\.") as refused:
+    with pytest.raises(DamagedError, match=rf"is damaged \({field}\.0\.\w+: ") as refused:
         read_manifest(tmp_path)
     assert "\n" not in str(refused.value)
 
@@ -67,10 +69,11 @@ def test_what_a_living_process_writes_is_no_leftover(tmp_path: Path) -> None:
 
 def test_a_file_of_another_shape_is_damaged_and_results_name_their_field(tmp_path: Path) -> None:
     run = opened(tmp_path)
-    run.write_json("cells.json", {"base": [1, "x"]})
-    assert run.read_as("cells.json", TypeAdapter(dict[str, list[int | str]])) == {"base": [1, "x"]}
+    mixed = JsonFile("cells.json", "", TypeAdapter(dict[str, list[int | str]]))
+    run.write_json(mixed, {"base": [1, "x"]})
+    assert run.read_as(mixed) == {"base": [1, "x"]}
     with pytest.raises(DamagedError, match=r"cells.json doesn't hold what its schema says \(base\.1: "):
-        run.read_as("cells.json", TypeAdapter(dict[str, list[int]]))
+        run.read_as(JsonFile("cells.json", "", TypeAdapter(dict[str, list[int]])))
     run.close("done")
     for read, file in ((sweep_result_of, "sweep.json"), (comparison_result_of, "comparison.json")):
         with pytest.raises(StrataError, match=f"{file} doesn't hold what its schema says"):
@@ -158,7 +161,7 @@ def test_a_full_disk_is_told_as_such_whoever_reports_it(tmp_path: Path, error: E
 def test_numbers_that_json_cannot_hold_are_never_written(tmp_path: Path) -> None:
     run = opened(tmp_path / "run")
     with pytest.raises(ValueError, match="JSON"):
-        run.write_json("summary.json", {"p": float("nan")})
+        run.write_json(JsonFile("summary.json", "", TypeAdapter(dict[str, float])), {"p": float("nan")})
     assert not run.finished("summary.json")
     run.close("done")
 
@@ -166,7 +169,7 @@ def test_numbers_that_json_cannot_hold_are_never_written(tmp_path: Path) -> None
 def test_resuming_under_another_library_or_device_is_a_caveat_and_no_refusal(tmp_path: Path) -> None:
     run = opened(tmp_path / "run")
     run.measured_here("cpu")
-    assert run.manifest.warnings == []
+    assert run.manifest.warnings == ()
     run.close("stopped")
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     manifest["versions"]["torch"] = "1.13.1"
@@ -174,7 +177,7 @@ def test_resuming_under_another_library_or_device_is_a_caveat_and_no_refusal(tmp
     again = opened(tmp_path / "run")
     assert again.manifest.versions["torch"] == "1.13.1"  # until something is measured anew
     again.measured_here("cuda:0")
-    (caveat,) = again.caveats
+    (caveat,) = again.manifest.warnings
     assert caveat.code == "resumed-elsewhere" and {"device", "torch"} == {name for name, _, _ in caveat.changes}
     assert "torch 1.13.1 then" in caveat_sentence(caveat) and "device cpu then, cuda:0 now" in caveat_sentence(caveat)
     assert again.manifest.versions["torch"] != "1.13.1" and again.manifest.device == "cuda:0"
@@ -208,3 +211,20 @@ def test_every_file_has_the_mode_of_any_new_file(tmp_path: Path) -> None:
     write_whole(tmp_path / "text", "a")
     modes = {file.name: file.stat().st_mode for file in tmp_path.iterdir()}
     assert len(set(modes.values())) == 1 and set(modes) == {"plain", "tensors", "text"}
+
+
+def test_a_manifest_keeps_its_entries_as_they_stand_in_the_file(tmp_path: Path) -> None:
+    """As every version wrote them: a text for what others say, a code with what its sentence needs, a part with its reason."""
+    part = ExcludedPart(part="streams", model="control", why=WhyNotCompared(code="other-width", here=8, base=4))
+    run = opened(tmp_path)
+    run.warn("odd")
+    run.warn(Caveat(code="memory-ran-out", family="capital"))
+    run.manifest.not_comparable = (part,)
+    run.close("stopped")
+    held = json.loads((tmp_path / "manifest.json").read_text())
+    assert held["warnings"] == ["odd", {"code": "memory-ran-out", "family": "capital"}]
+    assert held["not_comparable"] == [part.as_json()] and part.as_json()["why"]["said"] is None
+    again = opened(tmp_path)
+    assert again.manifest.warnings[0] == Caveat(code="said", text="odd") and again.manifest.not_comparable == (part,)
+    again.close("stopped")
+    assert json.loads((tmp_path / "manifest.json").read_text())["warnings"] == held["warnings"]

@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "dashboards"))
 from finished_runs import started_run, write_finished_run
 
 from strata.dashboards.sentences.listed_runs import place_lines, problem_words, progress_words
-from strata.experiments.run.listing import RunList, RunProgress
+from strata.experiments.run.listing import RunList
+from strata.experiments.run.progress_file import RunProgress
 from strata.probes.errors import StrataError
 
 

@@ -19,6 +19,7 @@ from strata.experiments.locate.causal.measure_family import Effort, StoppedError
 from strata.experiments.locate.causal.pair_selection import SelectedFamily
 from strata.experiments.locate.causal.pipeline import kept_family
 from strata.experiments.locate.config import LocateConfig
+from strata.experiments.results.caveats import Caveat
 from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError
@@ -85,10 +86,10 @@ def test_memory_that_runs_out_makes_batches_smaller_and_leaves_the_numbers(
 ) -> None:
     checkpoint = tiny_models("llama")
     whole = measured(run, checkpoint, family).as_tensors()
-    assert run.manifest.warnings == []
+    assert run.manifest.warnings == ()
     fits(2, monkeypatch)
     smaller = measured(run, checkpoint, family, "smaller").as_tensors()
-    assert {"code": "memory-ran-out", "family": "one"} in run.manifest.warnings
+    assert Caveat(code="memory-ran-out", family="one") in run.manifest.warnings
     assert smaller.keys() == whole.keys() and any(name.startswith("effects/") for name in whole)
     for name, values in whole.items():
         torch.testing.assert_close(smaller[name], values, atol=2e-5, rtol=1e-4, equal_nan=True, msg=lambda text, name=name: f"{name}: {text}")  # fmt: skip
