@@ -214,10 +214,10 @@ def test_every_file_has_the_mode_of_any_new_file(tmp_path: Path) -> None:
 
 
 def test_a_manifest_keeps_its_entries_as_they_stand_in_the_file(tmp_path: Path) -> None:
-    """As every version wrote them: a text for what others say, a code with what its sentence needs, a part with its reason."""
+    """As every version wrote them: a text for what an earlier version said, a code with what its sentence needs, a part with its reason."""
     part = ExcludedPart(part="streams", model="control", why=WhyNotCompared(code="other-width", here=8, base=4))
     run = opened(tmp_path)
-    run.warn("odd")
+    run.warn(Caveat(code="said", text="odd"))
     run.warn(Caveat(code="memory-ran-out", family="capital"))
     run.manifest.not_comparable = (part,)
     run.close("stopped")
