@@ -14,6 +14,7 @@ from strata.probes.backends import Backend, open_backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.lens.fitting_text import sample_text
 from strata.probes.rerun import why_whole
+from strata.probes.rerun.no_restart import WhyWhole
 from strata.probes.rerun.recording import record
 
 LIBRARIES = ("transformer_lens", "nnsight")
@@ -59,7 +60,7 @@ def test_a_recording_says_who_ran_it_and_that_it_runs_prompts_whole(library: str
     backend = open_backend(library, checkpoint)
     recording = record(checkpoint, [family_of("one").pairs.pairs[0].clean], backend=backend)
     assert recording.other is backend and not recording.restarts and record(checkpoint, recording.prompts).restarts
-    assert why_whole.why_whole(checkpoint, backend) == f"{library} runs every prompt from its first token on"
+    assert why_whole.why_whole(checkpoint, backend) == WhyWhole(code="other-backend", backend=library)
     assert why_whole.why_whole(checkpoint) is None
 
 
