@@ -11,6 +11,7 @@ from dash import dcc, html
 
 from strata.dashboards.app.run_table import name_of
 from strata.dashboards.app.url_state import BrowserState
+from strata.dashboards.figures.figure_values import Width
 from strata.dashboards.figures.overlaid_runs import (
     NamedLocalisation,
     NamedPlaces,
@@ -51,8 +52,10 @@ _KINDS = ("knowledge", "reasoning", "control")
 _MOST_MAPS = 4
 
 
-def chosen_runs(runs: Sequence[ListedRun], missing: Sequence[str], state: BrowserState, theme: Theme) -> list[Any]:
-    """Figures and tables of the chosen runs; nothing for none. `missing`: keys that lead to no run."""
+def chosen_runs(
+    runs: Sequence[ListedRun], missing: Sequence[str], state: BrowserState, theme: Theme, width: Width = "wide"
+) -> list[Any]:
+    """Figures and tables of the chosen runs; nothing for none. `missing`: keys that lead to no run; `width`: of the window."""
     gone = [html.P(run_gone(name_of(key)), className="problem", role="status") for key in missing]
     if not runs:
         return gone
@@ -92,7 +95,7 @@ def chosen_runs(runs: Sequence[ListedRun], missing: Sequence[str], state: Browse
         parts.append(
             _figure(
                 map_of(one.name),
-                dcc.Graph(figure=stage_map(one.localisation, None, theme), config=GRAPH, className="plot map"),
+                dcc.Graph(figure=stage_map(one.localisation, None, theme, width), config=GRAPH, className="plot map"),
             )
         )
     if len(runs) > 1:

@@ -15,6 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from finished_runs import started_run, write_finished_run
+from open_pages import colliding_texts
 from synthetic_localisation import localisation
 from tiny_models import tiny_checkpoint
 
@@ -124,6 +125,23 @@ def test_a_link_restores_filters_order_and_overlay(tab: Any, served: int) -> Non
     assert tab.evaluate("window.pwned") is None
     tab.go_back()
     until(tab, "document.querySelectorAll('#chosen li').length === 1")
+
+
+@pytest.mark.browser
+def test_the_stage_map_fits_the_window(tab: Any, served: int) -> None:
+    show(tab, served, "run=first", "#chosen .map .annotation-text")
+    starts = "Object.entries(document.querySelector('#chosen .map .js-plotly-plot').layout).filter(([n]) => n.startsWith('xaxis')).map(([, a]) => a.domain[0])"
+    for width in (1100, 800, 375, 1400):
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.wait_for_timeout(400)  # figures follow the window with a delay
+        columns = {1400: 2, 1100: 2, 800: 2, 375: 1}[width]
+        until(tab, f"new Set({starts}).size === {columns}")
+        for _ in range(20):
+            found = colliding_texts(tab.locator("#chosen .map"))
+            if not found:
+                break
+            tab.wait_for_timeout(200)
+        assert found == [], width
 
 
 @pytest.mark.browser
