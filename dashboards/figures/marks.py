@@ -47,6 +47,8 @@ _ORDER: tuple[Role, ...] = ("makes", "in-part", "prepares", "relays", "open")
 _ALWAYS_WHOLE: Cell = "move"
 """Only attention brings anything to the last token, so this row's effect is 1 in every model: nothing to stand out."""
 _LONGEST_FAMILY = 18
+NAME, QUIET_NAME = "place", "place of families"
+"""How plotly's annotations are called that name the place of a kind, and those of its families."""
 
 
 def row_marks(
@@ -199,7 +201,7 @@ def _name(
     shown = plain(text) if quiet or outline.role != "makes" else f"<b>{plain(text)}</b>"
     marks.annotations.append(
         {"x": outline.last + 0.5 if from_right else start, "y": TOPS[outline.cell] + LABEL, "yanchor": "middle",
-         "xanchor": "right" if from_right else "left", "text": shown,
+         "xanchor": "right" if from_right else "left", "text": shown, "name": QUIET_NAME if quiet else NAME,
          "font": {"size": 11 if quiet else 12, "color": palette.muted if quiet else palette.text}, "borderpad": 0}
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from strata.experiments.results.record import Measured
 NOTE = "One colour scale for all maps of this run; its steps are square roots."
 HINT = "Point at a block for its numbers; drag over blocks, or choose one, to rank the items below by what they gain there."
 SCALE = "effect gained at a block (1: the whole answer), one scale"
+EFFECT_AT_A_BLOCK = "effect gained at a block"
 SCALE_WITH_CHANGE = "effect gained at a block (1: the whole answer), and its change, one scale"
 HEAD = ("panel", "part of the model", "block", "depth", "effect gained", "effect of the whole row")
 KIND_LINES = "thick box: where the kind is made; thin: one family"

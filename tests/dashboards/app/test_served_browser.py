@@ -129,7 +129,8 @@ def test_a_link_restores_filters_order_and_overlay(tab: Any, served: int) -> Non
 
 @pytest.mark.browser
 def test_the_stage_map_fits_the_window(tab: Any, served: int) -> None:
-    show(tab, served, "run=first", "#chosen .map .annotation-text")
+    tab.goto(f"http://127.0.0.1:{served}/#run=first")
+    tab.locator("#chosen .map .annotation-text").first.wait_for(timeout=60_000)
     starts = "Object.entries(document.querySelector('#chosen .map .js-plotly-plot').layout).filter(([n]) => n.startsWith('xaxis')).map(([, a]) => a.domain[0])"
     for width in (1100, 800, 375, 1400):
         tab.set_viewport_size({"width": width, "height": 900})
