@@ -32,6 +32,8 @@ from strata.dashboards.sentences.served_browser import (
     map_of,
     run_gone,
 )
+from strata.dashboards.view.comparison.cells import MapsOfModels, maps_of_models
+from strata.dashboards.view.comparison.files import read_comparison
 from strata.dashboards.visible_text import path_free, visible, without_paths
 from strata.experiments.results.kinds import Localisation
 from strata.experiments.run.diff_runs import diff_runs, settings_of
@@ -117,6 +119,21 @@ def _localisation(directory: Path, _heard: float) -> Localisation | None:
     except StrataError:
         return None
     return None if summary.withdrawn else summary.localisation
+
+
+def maps_of(run: ListedRun) -> MapsOfModels | None:
+    """Of a comparison whose models have maps; None of any other run, and where its files aren't what their schemas say."""
+    if run.verb != "compare" or run.said is None:
+        return None
+    return _maps(run.directory, run.heard)
+
+
+@lru_cache(maxsize=64)
+def _maps(directory: Path, _heard: float) -> MapsOfModels | None:
+    try:
+        return maps_of_models(read_comparison(directory))
+    except StrataError:
+        return None
 
 
 def _places(run: ListedRun, name: str) -> Iterator[NamedPlaces]:

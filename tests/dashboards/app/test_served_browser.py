@@ -252,3 +252,9 @@ def asked(
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     answer = connection.getresponse()
     return answer.status, dict(answer.getheaders()), answer.read()
+
+
+def test_a_comparison_has_the_maps_of_its_models_in_small(comparison_run: Path) -> None:
+    app = make_app(RunList(comparison_run.parent), Access("127.0.0.1", None, "pages"))
+    answer = app.server.test_client().get(f"/small/{comparison_run.name}.svg", base_url="http://127.0.0.1")
+    assert answer.status_code == 200 and answer.text.count('stroke-width="1.6"') >= 6, "a place a kind and model"
