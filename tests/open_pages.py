@@ -95,3 +95,25 @@ def point_and_click(tab: Any, spot: list[float]) -> None:
     tab.mouse.move(*spot)
     tab.wait_for_timeout(150)  # plotly clicks on what it last saw hovered
     tab.mouse.click(*spot)
+
+
+_RUN_INTO_OTHERS = """(plot) => {
+    const drawn = plot.querySelector('.main-svg');
+    if (drawn === null) return ['no figure'];
+    const area = drawn.getBoundingClientRect();
+    const texts = [...plot.querySelectorAll('.annotation-text')].filter((text) => text.textContent !== '▼');
+    const boxes = texts.map((text) => [text.textContent, text.getBoundingClientRect()]);
+    const out = boxes.filter(([, b]) => b.left < area.left - 1 || b.right > area.right + 1 || b.top < area.top - 1 || b.bottom > area.bottom + 1);
+    const found = out.map(([said]) => `${said} leaves the figure`);
+    boxes.forEach(([one, a], i) => boxes.slice(i + 1).forEach(([other, b]) => {
+        if (a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3) found.push(`${one} runs into ${other}`);
+    }));
+    return texts.length ? found : ['no text'];
+}"""
+"""Lines of text overlap by the room that their font keeps above and below its letters."""
+
+
+def colliding_texts(plot: Any) -> list[str]:
+    """Texts of a drawn figure that leave it or run into each other."""
+    found: list[str] = plot.first.evaluate(_RUN_INTO_OTHERS)
+    return found

@@ -11,6 +11,7 @@ from dash import dcc, html
 
 from strata.dashboards.app.run_table import name_of
 from strata.dashboards.app.url_state import BrowserState
+from strata.dashboards.figures.figure_values import Width
 from strata.dashboards.figures.overlaid_runs import (
     NamedLocalisation,
     NamedPlaces,
@@ -31,6 +32,8 @@ from strata.dashboards.sentences.served_browser import (
     map_of,
     run_gone,
 )
+from strata.dashboards.view.comparison.cells import MapsOfModels, maps_of_models
+from strata.dashboards.view.comparison.files import read_comparison
 from strata.dashboards.visible_text import path_free, visible, without_paths
 from strata.experiments.results.kinds import Localisation
 from strata.experiments.run.diff_runs import diff_runs, settings_of
@@ -51,8 +54,10 @@ _KINDS = ("knowledge", "reasoning", "control")
 _MOST_MAPS = 4
 
 
-def chosen_runs(runs: Sequence[ListedRun], missing: Sequence[str], state: BrowserState, theme: Theme) -> list[Any]:
-    """Figures and tables of the chosen runs; nothing for none. `missing`: keys that lead to no run."""
+def chosen_runs(
+    runs: Sequence[ListedRun], missing: Sequence[str], state: BrowserState, theme: Theme, width: Width = "wide"
+) -> list[Any]:
+    """Figures and tables of the chosen runs; nothing for none. `missing`: keys that lead to no run; `width`: of the window."""
     gone = [html.P(run_gone(name_of(key)), className="problem", role="status") for key in missing]
     if not runs:
         return gone
@@ -92,7 +97,7 @@ def chosen_runs(runs: Sequence[ListedRun], missing: Sequence[str], state: Browse
         parts.append(
             _figure(
                 map_of(one.name),
-                dcc.Graph(figure=stage_map(one.localisation, None, theme), config=GRAPH, className="plot map"),
+                dcc.Graph(figure=stage_map(one.localisation, None, theme, width), config=GRAPH, className="plot map"),
             )
         )
     if len(runs) > 1:
@@ -114,6 +119,21 @@ def _localisation(directory: Path, _heard: float) -> Localisation | None:
     except StrataError:
         return None
     return None if summary.withdrawn else summary.localisation
+
+
+def maps_of(run: ListedRun) -> MapsOfModels | None:
+    """Of a comparison whose models have maps; None of any other run, and where its files aren't what their schemas say."""
+    if run.verb != "compare" or run.said is None:
+        return None
+    return _maps(run.directory, run.heard)
+
+
+@lru_cache(maxsize=64)
+def _maps(directory: Path, _heard: float) -> MapsOfModels | None:
+    try:
+        return maps_of_models(read_comparison(directory))
+    except StrataError:
+        return None
 
 
 def _places(run: ListedRun, name: str) -> Iterator[NamedPlaces]:

@@ -167,8 +167,8 @@ def _lines(lines: Sequence[str]) -> Any:
 
 
 def _picture(run: ListedRun, name: str, theme: str) -> Any:
-    """Of a `locate` with places."""
-    if run.said is None or run.verb != "locate" or not run.said.located:
+    """Of a `locate` with places, and of a comparison of such."""
+    if run.said is None or run.verb not in ("locate", "compare") or not run.said.located:
         return ""
     source = f"/small/{quote(run.key, safe='/')}.svg?theme={theme}&of={run.heard:.0f}"
     return html.Img(src=source, alt=small_map(name), width=220, height=84)

@@ -11,10 +11,12 @@ from flask import Flask, Response, abort, redirect, request, send_from_directory
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from strata.dashboards.app.access import COOKIE, TOKEN, Access
-from strata.dashboards.app.chosen_runs import chosen_runs, localisation_of
+from strata.dashboards.app.chosen_runs import chosen_runs, localisation_of, maps_of
 from strata.dashboards.app.run_table import page_of, run_table
 from strata.dashboards.app.url_state import MOST_LETTERS, state_of
-from strata.dashboards.figures.palette import Theme
+from strata.dashboards.figures.figure_values import NARROW_FROM, WIDE_FROM, PlotlyObject, Width
+from strata.dashboards.figures.model_maps import model_maps
+from strata.dashboards.figures.palette import PALETTES, Theme
 from strata.dashboards.figures.small_picture import small_picture
 from strata.dashboards.figures.stage_map import stage_map_json
 from strata.dashboards.page.assets import asset
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN = 5_000
 """Milliseconds between two looks at the runs."""
+_AROUND = 70
+"""Pixels of a window beside a figure."""
 _POLICY = (
     "default-src 'none'; script-src 'self' {hashes}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; "
     "font-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -81,6 +85,8 @@ def _layout(runs: RunList, live: LiveModel | None) -> Any:
         dcc.Location(id="address", refresh=False),
         dcc.Store(id="state"),
         dcc.Store(id="scheme"),
+        dcc.Store(id="layout"),
+        dcc.Store(id="layouts", data=[WIDE_FROM, NARROW_FROM, _AROUND]),
         dcc.Interval(id="tick", interval=LOOK_AGAIN),
         html.A(SKIP, href="#table", className="skip"),
         html.Header([
@@ -104,6 +110,7 @@ def _layout(runs: RunList, live: LiveModel | None) -> Any:
 
 def _callbacks(app: Dash, runs: RunList, access: Access) -> None:
     app.clientside_callback(ClientsideFunction("strata", "scheme"), Output("scheme", "data"), Input("address", "hash"))
+    app.clientside_callback(ClientsideFunction("strata", "layout"), Output("layout", "data"), Input("layouts", "data"))
 
     def _state(hash: str | None, search: str | None) -> tuple[Any, Any, Any]:
         state = state_of(hash)
@@ -132,13 +139,16 @@ def _callbacks(app: Dash, runs: RunList, access: Access) -> None:
         Output("table", "children"), Output("themes", "children"), Input("state", "data"), Input("scheme", "data"), Input("tick", "n_intervals"),
     )(_table)  # fmt: skip
 
-    def _chosen(hash: str | None, scheme: Theme | None) -> Any:
+    def _chosen(hash: str | None, scheme: Theme | None, width: Width | None) -> Any:
         state = state_of(hash)
         by_key = {run.key: run for run in runs.runs()} if state.chosen else {}
         found = [by_key[key] for key in state.chosen if key in by_key]
-        return chosen_runs(found, [key for key in state.chosen if key not in by_key], state, scheme or "light")
+        gone = [key for key in state.chosen if key not in by_key]
+        return chosen_runs(found, gone, state, scheme or "light", width or "wide")
 
-    app.callback(Output("chosen", "children"), Input("state", "data"), Input("scheme", "data"))(_chosen)
+    app.callback(
+        Output("chosen", "children"), Input("state", "data"), Input("scheme", "data"), Input("layout", "data")
+    )(_chosen)
 
 
 def _routes(server: Flask, runs: RunList, access: Access) -> None:
@@ -161,11 +171,11 @@ def _routes(server: Flask, runs: RunList, access: Access) -> None:
         return _file_of_run(run, run.directory / "report_assets", name)
 
     def small(key: str) -> Response:
-        found = localisation_of(run_of(key))
-        if found is None:
-            abort(404)
         theme: Theme = "dark" if request.args.get("theme") == "dark" else "light"
-        answer = Response(small_picture(stage_map_json(found, None, theme)), mimetype="image/svg+xml")
+        figure = _figure_of(run_of(key), theme)
+        if figure is None:
+            abort(404)
+        answer = Response(small_picture(figure), mimetype="image/svg+xml")
         answer.headers["Cache-Control"] = "private, max-age=3600"
         return answer
 
@@ -176,6 +186,19 @@ def _routes(server: Flask, runs: RunList, access: Access) -> None:
         ("/small/<path:key>.svg", small),
     ):
         server.add_url_rule(rule, view.__name__, view)
+
+
+def _figure_of(run: ListedRun, theme: Theme) -> PlotlyObject | None:
+    """The stage map of a `locate`, those of a comparison's models; None of any other run."""
+    found, maps = localisation_of(run), maps_of(run)
+    if found is not None:
+        return stage_map_json(found, None, theme)
+    if maps is not None:
+        drawn = model_maps(maps, None if maps.kinds else maps.families[0], name="", aria="", theme=theme)
+        return {"data": drawn.data, "layout": drawn.layout}
+    if run.verb != "compare":
+        return None
+    return {"data": [], "layout": {"paper_bgcolor": PALETTES[theme].card, "font": {"color": PALETTES[theme].text}}}
 
 
 def _file_of_run(run: ListedRun, folder: Path, name: str) -> Response:

@@ -59,7 +59,7 @@ def _stages(view: ComparisonView, maps: MapsOfModels | None) -> Choices:
     if maps is None:
         return {}
     return {
-        one.id: {width: model_maps(maps, one.family, name=one.text, aria=one.aria, width=width) for width in _MAP}
+        one.id: {width: model_maps(maps, one.family, name=one.text, aria=one.aria, width=width) for width in _PANELS}
         for one in view.stages.choices
     }
 

@@ -21,6 +21,9 @@ from strata.dashboards.view.schema_parts import Axes
 from strata.dashboards.view.schema_readings import FamilyMap, MapRow
 from strata.dashboards.visible_text import visible
 
+_NOTE_LETTERS = 52
+"""Of what stands in place of a row's values, on a narrow page."""
+
 
 def family_map(shown: FamilyMap, axes: Axes, width: Width = "wide", theme: Theme = "light") -> Drawn:
     """Layers across, families down, grouped by kind; colour: how far the measure lies above its baseline, in one symmetric range.
@@ -32,6 +35,7 @@ def family_map(shown: FamilyMap, axes: Axes, width: Width = "wide", theme: Theme
     rows = [*reversed(shown.rows)]  # the first family stands on top
     places = list(range(len(rows)))
     narrow = width != "wide"
+    left, letters = (244, 18) if narrow else (276, 22)
     common = {"type": "heatmap", "x": list(shown.layers), "y": places, "xgap": 0, "ygap": 2, "hoverongaps": False}
     limit = shown.limits[1]
     canvas.data += [
@@ -52,7 +56,7 @@ def family_map(shown: FamilyMap, axes: Axes, width: Width = "wide", theme: Theme
     for at, row in enumerate(rows):
         if row.note or all(value is None for value in row.value):
             canvas.note(
-                plain(row.note or NO_VALUES),
+                plain(clipped(row.note or NO_VALUES, _NOTE_LETTERS) if narrow else row.note or NO_VALUES),
                 x=1,
                 xref="paper",
                 y=at,
@@ -62,7 +66,7 @@ def family_map(shown: FamilyMap, axes: Axes, width: Width = "wide", theme: Theme
                 borderpad=2,
             )
         if at and rows[at - 1].kind != row.kind:
-            canvas.shapes.append({"type": "line", "xref": "paper", "x0": -0.4, "x1": 1, "y0": at - 0.5, "y1": at - 0.5,
+            canvas.shapes.append({"type": "line", "xref": "paper", "x0": -0.48, "x1": 1, "y0": at - 0.5, "y1": at - 0.5,
                                   "line": {"color": palette.strong_line, "width": 1}})  # fmt: skip
         if at == len(rows) - 1 or rows[at + 1].kind != row.kind:
             canvas.note(
@@ -74,16 +78,16 @@ def family_map(shown: FamilyMap, axes: Axes, width: Width = "wide", theme: Theme
                 y=at + 0.5,
                 yanchor="top",
                 xanchor="left",
-                xshift=-206 if narrow else -268,
+                xshift=-(left - 8),
             )
     layer_title, depth_title = canvas.layer_titles(shown.axis)
     ends = [shown.layers[0] - 0.5, shown.layers[-1] + 0.5]
     canvas.layer_axis("xaxis", shown.axis, layer_title, depth_title, showgrid=False, nticks=20, range=ends)
-    names = [with_n(plain(clipped(visible(row.name or row.family), 22)), row.n) for row in rows]
+    names = [with_n(plain(clipped(visible(row.name or row.family), letters)), row.n) for row in rows]
     canvas.axis("yaxis", "", showgrid=False, tickvals=places, ticktext=names, range=[-0.5, len(rows) - 0.5])
     canvas.layout["yaxis"]["tickfont"] = {"size": 12.5, "color": palette.text}
-    height = max(190, 34 + len(rows) * (20 if len(rows) > 24 else 26) + (170 if narrow else 62))
-    margin = {"l": 214, "r": 16, "t": 10, "b": 140} if narrow else {"l": 276, "r": 128, "t": 10, "b": 52}
+    height = max(190, 34 + len(rows) * (20 if len(rows) > 24 else 26) + (122 if narrow else 62))
+    margin = {"l": left, "r": 16, "t": 10, "b": 112} if narrow else {"l": left, "r": 128, "t": 10, "b": 52}
     drawn = canvas.drawn(
         shown.title, shown.aria, beyond_words(shown.clipped), _table(shown, axes), height=height, margin=margin
     )
@@ -110,7 +114,7 @@ def _bar(shown: FamilyMap, ink: str, narrow: bool) -> PlotlyObject:
     texts = [
         f"{number(-limit)}<br>{shown.ends[0]}",
         "0",
-        f"{number(limit)}{clipped_words(shown.clipped)}<br>{shown.ends[1]}",
+        f"{number(limit)}{'' if narrow else clipped_words(shown.clipped)}<br>{shown.ends[1]}",
     ]
     bar = {
         "thickness": 12,
@@ -123,8 +127,12 @@ def _bar(shown: FamilyMap, ink: str, narrow: bool) -> PlotlyObject:
     if narrow:
         bar |= {
             "orientation": "h",
-            "y": -0.12,
+            "len": 0.72,  # beyond its end the words of the upper end have room
+            "x": 0,
+            "xanchor": "left",
+            "y": 0,
             "yanchor": "top",
+            "ypad": 52,
             "ticktext": [text.replace("<br>", " ") for text in texts],
         }
     return bar

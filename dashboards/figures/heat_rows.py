@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from strata.dashboards.figures.canvas import Canvas
+from strata.dashboards.figures.canvas import Canvas, wrapped
 from strata.dashboards.figures.figure_values import Drawn, PlotlyObject, Table, Width
 from strata.dashboards.figures.palette import CIVIDIS, PALETTES, Theme, clipped, colour_scale, plain
 from strata.dashboards.number_formats import number
@@ -47,6 +47,8 @@ class Heat:
     """Cells beyond the range."""
     columns: str = ""
     """What stands across where it isn't layers."""
+    measure: str = ""
+    """What the colours are, where the ends don't say it."""
 
 
 def heat_rows(heat: Heat, axes: Axes, width: Width = "wide", theme: Theme = "light") -> Drawn:
@@ -85,8 +87,12 @@ def heat_rows(heat: Heat, axes: Axes, width: Width = "wide", theme: Theme = "lig
     names = [plain(clipped(row.label, 29 if narrow else 52)) for row in rows]
     canvas.axis("yaxis", "", showgrid=False, tickvals=places, ticktext=names, range=[-0.5, len(rows) - 0.5])
     canvas.layout["yaxis"] |= {"tickfont": {"size": 12.5, "color": palette.text}, "automargin": not narrow}
-    margin = {"l": 196, "r": 16, "t": 10, "b": 112} if narrow else {"l": 250, "r": 128, "t": 10, "b": 52}
-    height = max(250 if narrow else 160, 30 + len(rows) * 26 + (130 if narrow else 60))
+    margin = (
+        {"l": 196, "r": 16, "t": 10, "b": 132 if heat.measure else 112}
+        if narrow
+        else {"l": 250, "r": 128, "t": 10, "b": 52}
+    )
+    height = max(250 if narrow else 160, 30 + len(rows) * 26 + (130 + 20 * bool(heat.measure) if narrow else 60))
     beyond = f" {beyond_words(heat.clipped)}" if heat.clipped and narrow else ""
     return canvas.drawn(heat.title, heat.aria, heat.note + beyond, heat.table, height=height, margin=margin)
 
@@ -95,12 +101,16 @@ def _bar(heat: Heat, ink: str, narrow: bool) -> PlotlyObject:
     low, high = heat.limits
     beyond = "" if narrow else clipped_words(heat.clipped)
     words = [
-        f"{number(low, 3)}<br>{heat.ends[0]}",
+        "<br>".join(filter(None, (number(low, 3), heat.ends[0]))),
         *([] if heat.sequential else ["0"]),
-        f"{number(high, 3)}{beyond}<br>{heat.ends[1]}",
+        "<br>".join(filter(None, (f"{number(high, 3)}{beyond}", heat.ends[1]))),
     ]
     bar = {"thickness": 12, "len": 1, "outlinewidth": 0, "tickvals": [low, high] if heat.sequential else [low, 0, high], "ticktext": words,
            "tickfont": {"size": 12, "color": ink}}  # fmt: skip
+    if heat.measure:
+        # The number at the upper end of an upright bar reaches half a line beyond it.
+        title = wrapped(heat.measure, 60) if narrow else f"{wrapped(heat.measure, 15)}<br> "
+        bar["title"] = {"text": title, "side": "top", "font": {"size": 12, "color": ink}}
     if narrow:
         bar |= {
             "orientation": "h",

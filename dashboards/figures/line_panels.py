@@ -13,7 +13,7 @@ from strata.dashboards.figures.figure_values import WIDTHS, Block, Drawn, Plotly
 from strata.dashboards.figures.lines import Curve, LineStyle, Panel, band_trace, layer_range, line_trace
 from strata.dashboards.figures.palette import PALETTES, Ink, Palette, Theme, plain
 from strata.dashboards.sentences.figures.comparison import items_and_clusters, point_words, support_words
-from strata.dashboards.sentences.figures.layers import DEPTH, NOT_RUN, bands_words
+from strata.dashboards.sentences.figures.layers import AXES_JOINED, DEPTH, NOT_RUN, bands_words
 from strata.dashboards.view.comparison.schema_lines import DominatedLine, LineView
 from strata.dashboards.view.schema_parts import Axes, Axis, Numbers
 
@@ -21,6 +21,11 @@ _BESIDE = 100
 """Pixels of a figure that its margins take."""
 _STACKED_BELOW, _SMALL_BELOW = 480, 430
 """Pixels of a figure, and of a panel."""
+_AT_LEAST = 0.84
+"""Of the width that it is laid out for, a figure has on the smallest page that it is drawn on."""
+_HEAD_LETTER, _SUPPORT_LETTER = 8.0, 6.5
+_HEAD_LINE, _SUPPORT_LINE = 18, 16
+"""Pixels of a panel's head and of what stands beside or under it: of a letter, of a line."""
 ROLE_STYLES: dict[str, LineStyle] = {
     "base": LineStyle("accent", "solid", "circle", "accent"),
     "distilled": LineStyle("trained", "solid", "square", "trained"),
@@ -63,6 +68,8 @@ class Row:
     guides: Mapping[str, Sequence[Guide]] = field(default_factory=dict)
     """By column."""
     ends: tuple[float, float] | None = None
+    axis: Axis | None = None
+    """What stands along it where that isn't what stands along the other rows."""
 
 
 @dataclass(frozen=True)
@@ -135,19 +142,27 @@ class _Grid:
 
     def drawn(self) -> Drawn:
         panels, canvas = self.panels, self.canvas
-        # Where the lines of a panel have different n, its head takes lines of its own.
-        several = any(len(_supports(cell.lines)) > 1 for cell in panels.cells.values())
-        under = self.wide < _SMALL_BELOW or several
-        top, bottom, gap = 68 if under else 36, 96, 98 if under else 62
+        heads = {(row.id, column.id): self._head(row, column) for row in panels.rows for column in panels.columns}
+        under = not all(head.on_one_line(_AT_LEAST * self.wide) for head in heads.values())
+        above = 8 + max(head.height(under=under) for head in heads.values())
+        several_axes = len({self._axis(row) for row in panels.rows}) > 1
+        top, bottom, gap = max(36, above + 8), 96, above + (54 if several_axes else 36)
         inner = len(panels.rows) * panels.row_height + (len(panels.rows) - 1) * gap
         for r, row in enumerate(panels.rows):
             low = 1 - (r * (panels.row_height + gap) + panels.row_height) / inner
             for c, column in enumerate(panels.columns):
                 panel = axis_names(r * len(panels.columns) + c + 1)
                 cell = panels.cells[row.id, column.id]
-                head = " · ".join(filter(None, (row.title, column.title)))
-                self._lines(panel, cell, head)
-                self._head(panel, head, cell, under=under)
+                head = heads[row.id, column.id]
+                self._lines(panel, cell, head.title)
+                place: PlotlyObject = {
+                    "xref": f"{panel[0]} domain",
+                    "yref": f"{panel[1]} domain",
+                    "x": 0,
+                    "y": 1,
+                    "yshift": 4,
+                }
+                canvas.note(head.text(under=under), 13, xanchor="left", yanchor="bottom", align="left", **place)
                 self._guides(panel, row.guides.get(column.id, ()), first=not r and not c)
                 self._axes(panel, row, r, c, (max(0.0, low), low + panels.row_height / inner))
         methods = dict.fromkeys(entry.line.method for _, entry in self.used if entry.line.method)
@@ -180,11 +195,19 @@ class _Grid:
             where: PlotlyObject = {"xref": f"{panel[0]} domain", "yref": f"{panel[1]} domain", "x": 0.5, "y": 0.5}
             self.canvas.note(wrapped(cell.reason or NOT_RUN, max(24, self.wide / 9)), 12.5, palette.muted, **where)
 
-    def _head(self, panel: Panel, head: str, cell: PanelCell, *, under: bool) -> None:
-        support = wrapped(support_words(_supports(cell.lines)), max(30, self.wide / 7))
-        text = f'<b>{plain(head)}</b>{"<br>" if under else "  "}<span style="font-size:12px">{support}</span>'
-        place: PlotlyObject = {"xref": f"{panel[0]} domain", "yref": f"{panel[1]} domain", "x": 0, "y": 1, "yshift": 4}
-        self.canvas.note(text, 13, xanchor="left", yanchor="bottom", align="left", **place)
+    def _head(self, row: Row, column: Column) -> _Head:
+        title = " · ".join(filter(None, (row.title, column.title)))
+        supports, wide = _supports(self.panels.cells[row.id, column.id].lines), _AT_LEAST * self.wide
+        return _Head(
+            title,
+            wrapped(title, wide / _HEAD_LETTER),
+            wrapped(support_words(supports), wide / _SUPPORT_LETTER),
+            # Where the lines of a panel have different n, what is said of them takes lines of its own.
+            beside=self.wide >= _SMALL_BELOW and len(supports) < 2,
+        )
+
+    def _axis(self, row: Row) -> Axis:
+        return row.axis or self.panels.axis
 
     def _guides(self, panel: Panel, guides: Sequence[Guide], *, first: bool) -> None:
         palette = self.canvas.palette
@@ -208,12 +231,14 @@ class _Grid:
         panels, canvas = self.panels, self.canvas
         n = len(panels.columns)
         domain = [c / n + (0.025 if c else 0), (c + 1) / n - (0.015 if c < n - 1 else 0)]
-        lowest = r == len(panels.rows) - 1
-        titles = ("", "") if not lowest else (panels.axis, DEPTH) if n > 1 else canvas.layer_titles(panels.axis)
+        axis = self._axis(row)
+        # What is counted stands under the last of the rows that count the same.
+        named = r == len(panels.rows) - 1 or self._axis(panels.rows[r + 1]) != axis
+        titles = ("", "") if not named else (axis, DEPTH) if n > 1 else canvas.layer_titles(axis)
         nticks = 7 if self.wide < _SMALL_BELOW else 12
-        ends = layer_range(canvas.axes.of(panels.axis).count)
+        ends = layer_range(canvas.axes.of(axis).count)
         canvas.layer_axis(
-            layout_name(panel[0]), panels.axis, *titles, domain=domain, anchor=panel[1], nticks=nticks, range=ends
+            layout_name(panel[0]), axis, *titles, domain=domain, anchor=panel[1], nticks=nticks, range=ends
         )
         first = axis_names(r * n + 1)[1]
         more = {**({"matches": first} if c else {}), **({} if row.ends is None else {"range": list(row.ends)})}
@@ -228,14 +253,38 @@ class _Grid:
         )
 
     def _table(self) -> Table:
-        axis, axes = self.panels.axis, self.canvas.axes
-        head = ("panel", "line", axis, "depth", "value", "low", "high", "items", "clusters", "method")
+        axes = self.canvas.axes
+        counted = AXES_JOINED.join(dict.fromkeys(entry.line.axis for _, entry in self.used))
+        head = ("panel", "line", counted, "depth", "value", "low", "high", "items", "clusters", "method")
         blocks = [
-            Block((title, entry.name, [str(layer) for layer in entry.line.layer], [axes.of(axis).depth[layer] for layer in entry.line.layer],
+            Block((title, entry.name, [str(layer) for layer in entry.line.layer], [axes.of(entry.line.axis).depth[layer] for layer in entry.line.layer],
                    entry.line.mean, entry.line.low, entry.line.high, [str(n) for n in entry.line.n], str(entry.line.n_clusters), entry.line.method))
             for title, entry in self.used
         ]  # fmt: skip
         return Table(head, tuple(blocks))
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What stands above a panel."""
+
+    title: str
+    lines: str
+    """The title as it is drawn where it has lines of its own, without mark-up but breaks."""
+    support: str
+    beside: bool
+    """Whether the support may stand beside the title."""
+
+    def on_one_line(self, room: float) -> bool:
+        wide = _HEAD_LETTER * len(self.title) + _SUPPORT_LETTER * (len(self.support) + 3)
+        return self.beside and wide <= room
+
+    def height(self, *, under: bool) -> int:
+        support = _SUPPORT_LINE * (self.support.count("<br>") + 1) if under and self.support else 0
+        return _HEAD_LINE * (self.lines.count("<br>") + 1) + support
+
+    def text(self, *, under: bool) -> str:
+        return f'<b>{self.lines}</b>{"<br>" if under else "  "}<span style="font-size:12px">{self.support}</span>'
 
 
 def curve_of(line: LineView) -> Curve:

@@ -48,10 +48,11 @@ class LineStyle:
 
 KIND_STYLES: dict[str, LineStyle] = {
     "knowledge": LineStyle("accent", "solid", "circle", "accent"),
-    "reasoning": LineStyle("accent", "dash", "square", "accent"),
-    "composite": LineStyle("accent", "dot", "triangle-up", "accent"),
-    "control": LineStyle("accent", "dashdot", "diamond-open", "accent"),
+    "reasoning": LineStyle("text", "dash", "square", "beyond"),
+    "composite": LineStyle("muted", "dot", "triangle-up", "random"),
+    "control": LineStyle("muted", "dashdot", "diamond-open", "random"),
 }
+"""Of one model: the first kind in its colour, the others in inks, never in another model's colour."""
 
 
 def as_it_is(value: float) -> float:

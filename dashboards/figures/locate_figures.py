@@ -10,7 +10,7 @@ from strata.dashboards.figures.causal_map import all_causal_maps
 from strata.dashboards.figures.curves import all_curves
 from strata.dashboards.figures.emergence import emergence
 from strata.dashboards.figures.family_map import family_map
-from strata.dashboards.figures.figure_values import Choices, Drawn, Figures, Width
+from strata.dashboards.figures.figure_values import WIDTHS, Choices, Drawn, Figures, Width
 from strata.dashboards.figures.head_map import head_map
 from strata.dashboards.figures.stage_map import drawn_stage_map
 from strata.dashboards.view.build import Report
@@ -41,6 +41,9 @@ def _stages(report: Report) -> Choices:
     if localisation is None:
         return {}
     return {
-        choice.id: {"wide": drawn_stage_map(localisation, choice.family, name=choice.text, aria=choice.aria)}
+        choice.id: {
+            width: drawn_stage_map(localisation, choice.family, name=choice.text, aria=choice.aria, width=width)
+            for width in WIDTHS
+        }
         for choice in report.view.localisation.choices
     }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import unescape
 from itertools import pairwise
 
 from strata.dashboards.figures.figure_values import PlotlyObject
+from strata.dashboards.figures.marks import NAME, QUIET_NAME
 
 _BOX_FROM = 2.0
 """Width of a line from which on a rectangle is drawn strong: the places that the sentences name."""
@@ -30,6 +33,20 @@ class Box:
 
 
 @dataclass(frozen=True)
+class BoxName:
+    """What stands beside a box that marks a place."""
+
+    text: str
+    x: float
+    y: float
+    """Of its middle line."""
+    leftwards: bool
+    """Whether it ends at `x`."""
+    quiet: bool
+    """Of families, not of the kind."""
+
+
+@dataclass(frozen=True)
 class MapArea:
     """A map on the picture: its title as the figure has it, where it lies, and what is drawn there."""
 
@@ -39,6 +56,7 @@ class MapArea:
     width: float
     height: float
     boxes: tuple[Box, ...]
+    names: tuple[BoxName, ...] = ()
 
 
 def map_areas(figure: PlotlyObject, width: float, height: float) -> list[MapArea]:
@@ -63,7 +81,7 @@ def map_areas(figure: PlotlyObject, width: float, height: float) -> list[MapArea
             for column, value in enumerate(values):
                 if value is not None:
                     x0, x1 = across(trace["x"][column]), across(trace["x"][column + 1])
-                    boxes.append(Box(x0, y0, x1 - x0 + 0.3, y1 - y0, _colour(value, layout["coloraxis"])))
+                    boxes.append(Box(x0, y0, x1 - x0 + 0.3, y1 - y0, colour_of(value, layout["coloraxis"])))
         named = trace.get("xaxis", "x")
         for shape in layout.get("shapes", ()):
             if shape.get("xref") == named and shape["type"] == "rect":
@@ -72,7 +90,15 @@ def map_areas(figure: PlotlyObject, width: float, height: float) -> list[MapArea
         xs = sorted(across(end) for end in x_axis["range"])
         ys = sorted(down(end) for end in y_axis["range"])
         title = str(trace.get("meta", {}).get("panel", ""))
-        areas.append(MapArea(title, xs[0], ys[0], xs[1] - xs[0], ys[1] - ys[0], tuple(boxes)))
+        names = tuple(
+            BoxName(
+                unescape(re.sub("<[^>]*>", "", note["text"])), across(note["x"]), down(note["y"]), note["xanchor"] == "right",
+                note["name"] == QUIET_NAME,
+            )
+            for note in layout.get("annotations", ())
+            if note.get("name") in (NAME, QUIET_NAME) and note["xref"] == named
+        )  # fmt: skip
+        areas.append(MapArea(title, xs[0], ys[0], xs[1] - xs[0], ys[1] - ys[0], tuple(boxes), names))
     return areas
 
 
@@ -101,7 +127,7 @@ def _scale(
     return lambda value: first + (value - values[0]) / (values[1] - values[0]) * (last - first)
 
 
-def _colour(value: float, axis: PlotlyObject) -> str:
+def colour_of(value: float, axis: PlotlyObject) -> str:
     """As plotly does it: linear between the two steps of the scale that it lies between."""
     share = min(1.0, max(0.0, (value - axis["cmin"]) / (axis["cmax"] - axis["cmin"])))
     steps = axis["colorscale"]

@@ -47,8 +47,8 @@ _ORDER: tuple[Role, ...] = ("makes", "in-part", "prepares", "relays", "open")
 _ALWAYS_WHOLE: Cell = "move"
 """Only attention brings anything to the last token, so this row's effect is 1 in every model: nothing to stand out."""
 _LONGEST_FAMILY = 18
-_LETTERS = 46
-"""Letters that fit over the width of a narrow panel."""
+NAME, QUIET_NAME = "place", "place of families"
+"""How plotly's annotations are called that name the place of a kind, and those of its families."""
 
 
 def row_marks(
@@ -141,8 +141,12 @@ def _effect(
     return [{**common, "text": f"{value}<br>{ends if known else NO_BLOCKS}", "font": {"size": 11, "color": colour}}]
 
 
-def outline_marks(marks: Marks, panel: Panel, n_layers: int, palette: Palette) -> None:
-    """Places of families thin and within each other, the place of the sentence thick with whiskers, roles by line and name."""
+def outline_marks(marks: Marks, panel: Panel, n_layers: int, letters: int, palette: Palette) -> None:
+    """Places of families thin and within each other, the place of the sentence thick with whiskers, roles by line and name.
+
+    `letters`: of names, that fit over the width of the panel.
+    """
+    at_block = n_layers / max(1, letters)
     taken: dict[Cell, list[tuple[float, float]]] = {}
     thin: dict[Cell, int] = {}
     for outline in sorted(panel.outlines, key=lambda o: (o.strong, -_ORDER.index(o.role))):
@@ -164,10 +168,10 @@ def outline_marks(marks: Marks, panel: Panel, n_layers: int, palette: Palette) -
         if outline.interval is not None:
             _whisker(marks, outline, palette)
     for outline in sorted((o for o in panel.outlines if o.label), key=lambda o: (not o.strong, _ORDER.index(o.role))):
-        _name(marks, outline, outline.label, n_layers, palette, taken)
+        _name(marks, outline, outline.label, n_layers, at_block, palette, taken)
     for outline in panel.outlines:
         if outline.families:
-            _name(marks, outline, _families_name(outline.families), n_layers, palette, taken)
+            _name(marks, outline, _families_name(outline.families), n_layers, at_block, palette, taken)
 
 
 def _families_name(families: Sequence[str]) -> str:
@@ -181,20 +185,23 @@ def _name(
     outline: Outline,
     text: str,
     n_layers: int,
+    at_block: float,
     palette: Palette,
     taken: dict[Cell, list[tuple[float, float]]],
 ) -> None:
-    wide = (len(text) + 1) * n_layers / _LETTERS
+    wide = (len(text) + 1) * at_block
     from_right = outline.first - 0.5 + wide > n_layers
     start = outline.last + 0.5 - wide if from_right else outline.first - 0.5
+    if start < -0.5:  # it has no room on either side of its box
+        from_right, start = False, -0.5
     if any(start < end and begin < start + wide for begin, end in taken.get(outline.cell, [])):
         return
     taken.setdefault(outline.cell, []).append((start, start + wide))
     quiet = bool(outline.families)
     shown = plain(text) if quiet or outline.role != "makes" else f"<b>{plain(text)}</b>"
     marks.annotations.append(
-        {"x": outline.last + 0.5 if from_right else outline.first - 0.5, "y": TOPS[outline.cell] + LABEL, "yanchor": "middle",
-         "xanchor": "right" if from_right else "left", "text": shown,
+        {"x": outline.last + 0.5 if from_right else start, "y": TOPS[outline.cell] + LABEL, "yanchor": "middle",
+         "xanchor": "right" if from_right else "left", "text": shown, "name": QUIET_NAME if quiet else NAME,
          "font": {"size": 11 if quiet else 12, "color": palette.muted if quiet else palette.text}, "borderpad": 0}
     )  # fmt: skip
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from strata.dashboards.figures.figure_values import WIDTHS, Drawn, Width
+from strata.dashboards.figures.figure_values import Drawn, Width
 from strata.dashboards.figures.palette import Theme
-from strata.dashboards.figures.panel_grid import AGAINST, Grid, Scale, grid_json, grid_table
+from strata.dashboards.figures.panel_grid import AGAINST, Scale, beside, grid_json, grid_table
 from strata.dashboards.sentences.figures.stages import (
     FAMILY_LINES,
     HINT,
@@ -27,12 +27,6 @@ from strata.dashboards.view.comparison.cells import MapsOfModels
 from strata.dashboards.view.stage_panels import Panel, family_panel, kind_panel, profiles
 from strata.probes.interventions.cells import at_span
 
-_LABELS, _EFFECTS = 140, 94
-"""Pixels of a wide figure: of the names of rows, of the numbers behind a panel."""
-_NARROW = Grid(columns=((0.0, 0.37), (0.5, 0.87)), letters=46)
-_LETTER = 6.2
-"""Pixels of a letter above a panel."""
-
 
 def model_maps(
     maps: MapsOfModels,
@@ -45,7 +39,7 @@ def model_maps(
 ) -> Drawn:
     """All kinds, a row each, or one family. `name`: what is shown; `aria`: where something changed, as a sentence.
 
-    Wide: all panels of a row beside each other; otherwise two. All figures of a comparison have one colour scale, that of the
+    Wide: all panels of a row beside each other; narrow: two, on a phone one. All figures of a comparison have one colour scale, that of the
     largest gain in any model, or change of one. Raises KeyError for a family without a panel of changes.
     """
     if family is None:
@@ -54,12 +48,9 @@ def model_maps(
     else:
         rows = [[*_family(maps, family), maps.differences[of_family(family)]]]
         lines = FAMILY_LINES
-    grid = _NARROW
-    if width == "wide":
-        grid = _wide(max(map(len, rows)))
-    else:
-        rows = [row[start : start + 2] for row in rows for start in range(0, len(row), 2)]
-    figure = grid_json(rows, grid, maps.n_layers, _scale(maps), lines, theme)
+    columns = {"wide": max(map(len, rows)), "narrow": 2, "phone": 1}[width]
+    rows = [row[start : start + columns] for row in rows for start in range(0, len(row), columns)]
+    figure = grid_json(rows, beside(columns, width), maps.n_layers, _scale(maps), lines, theme)
     return Drawn(figure["data"], figure["layout"], maps_title(name), aria, NOTE, grid_table(figure), hint=HINT)
 
 
@@ -88,13 +79,6 @@ def _family(maps: MapsOfModels, name: str) -> list[Panel]:
         else Panel(model_panel(name, role), "", empty=NOT_ASKED)
         for role, localisation in maps.models.items()
     ]
-
-
-def _wide(n: int) -> Grid:
-    across = WIDTHS["wide"] - _LABELS
-    each, behind = 1 / n, _EFFECTS / across
-    columns = tuple((number * each, (number + 1) * each - behind) for number in range(n))
-    return Grid(columns, letters=int((each * across - 8) / _LETTER), bar=0.3)
 
 
 def _changes(panel: Panel) -> Iterator[float]:

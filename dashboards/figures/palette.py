@@ -1,6 +1,6 @@
 """Which colours do figures have? Those of the page's style, in a light and a dark theme and on paper; safe for colour-blind readers.
 
-Models differ in colour and in dash and mark, kinds in dash and mark: lines can be told apart in grey.
+Models differ in colour and in dash and mark, the kinds of one model in dash, mark and ink: lines can be told apart in grey.
 """
 
 from __future__ import annotations

@@ -11,8 +11,10 @@ from html import unescape
 from typing import TYPE_CHECKING
 
 from strata.dashboards.figures.figure_values import PlotlyObject
-from strata.dashboards.figures.map_boxes import MapArea, map_areas
+from strata.dashboards.figures.map_boxes import MapArea, colour_of, map_areas
 from strata.dashboards.figures.palette import PALETTES
+from strata.dashboards.figures.row_heights import BOTTOM, CELL, LABEL
+from strata.dashboards.sentences.figures.stages import EFFECT_AT_A_BLOCK, NOT_MEASURED
 from strata.dashboards.visible_text import visible
 
 if TYPE_CHECKING:
@@ -23,7 +25,10 @@ WIDTH, HEIGHT = 1200, 630
 _EDGE = 44
 _TITLE, _TEXT, _SMALL = 38, 22, 18
 """Sizes of type."""
-_TITLE_LINES = 3
+_TITLE_HEIGHT = 142
+_SMALLEST_TITLE = 22
+_NAME = 14
+"""Size of type of what stands beside a box."""
 _SMALLEST = 15
 """Size of type down to which what has no room becomes smaller before it is cut."""
 _INK = PALETTES["light"]
@@ -62,9 +67,10 @@ def preview(words: PreviewWords, figure: PlotlyObject | None) -> bytes:
     pen.write((_EDGE, 24), "Strata", _TEXT, _INK.accent)
     pen.write((_EDGE + 96, 24), words.models, _TEXT, _INK.muted, WIDTH - 2 * _EDGE - 96)
     y = 66.0
-    for line in pen.wrapped(words.finding, _TITLE, WIDTH - 2 * _EDGE, _TITLE_LINES):
-        pen.write((_EDGE, y), line, _TITLE, _INK.text)
-        y += _TITLE * 1.24
+    size, lines = pen.fitted(words.finding, WIDTH - 2 * _EDGE, _TITLE_HEIGHT)
+    for line in lines:
+        pen.write((_EDGE, y), line, size, _INK.text)
+        y += size * _LEADING
     y += 12
     if words.numbers:
         each = (WIDTH - 2 * _EDGE) / len(words.numbers)
@@ -76,14 +82,20 @@ def preview(words: PreviewWords, figure: PlotlyObject | None) -> bytes:
         _map(pen, area, _EDGE + _ROWS, y + 28)
     if figure is not None and areas:
         _rows(pen, figure, areas, y + 28)
-    pen.write((_EDGE, HEIGHT - 40), words.foot, _SMALL, _INK.muted, WIDTH - 2 * _EDGE)
+    foot = WIDTH - 2 * _EDGE
+    if figure is not None and areas:
+        foot -= _key(pen, figure["layout"]["coloraxis"]) + 24
+    pen.write((_EDGE, HEIGHT - 40), words.foot, _SMALL, _INK.muted, foot)
     file = io.BytesIO()
     image.save(file, format="PNG", optimize=True)
     return file.getvalue()
 
 
+_LEADING = 1.24
 _ROWS = 168
 """Pixels of the names of rows."""
+_KEY_BAR, _BEHIND = 150, 88
+"""Pixels of the bar of colours, and of what may stand behind a map."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +121,16 @@ class _Pen:
         while room is not None and len(shown) > 1 and self.length(shown, size) > room:
             shown = f"{shown[: max(1, len(shown) * 9 // 10 - 1)].rstrip('.')}..."
         self.draw.text(at, shown, ink, self.font(size))
+
+    def fitted(self, text: str, room: float, height: float) -> tuple[int, list[str]]:
+        """Size of type and lines: as large as the whole text fits, cut only where it doesn't at the smallest."""
+        shown = written(text)
+        for size in range(_TITLE, _SMALLEST_TITLE, -1):
+            lines = self.wrapped(text, size, room, int(height / (size * _LEADING)))
+            if " ".join(lines).replace(" ", "") == shown.replace(" ", ""):
+                return size, lines
+        size = _SMALLEST_TITLE
+        return size, self.wrapped(text, size, room, int(height / (size * _LEADING)))
 
     def wrapped(self, text: str, size: float, room: float, lines: int) -> list[str]:
         shown = written(text)
@@ -138,8 +160,10 @@ def written(text: str) -> str:
 
 def _number(pen: _Pen, number: PreviewNumber, x: float, y: float, width: float) -> None:
     ink = _INK.text if number.sure else _INK.muted
-    pen.write((x, y), number.value, _TEXT + 2, ink, width)
+    pen.write((x, y), NOT_MEASURED if number.at is None else number.value, _TEXT + 2, ink, width)
     pen.write((x, y + 32), number.label, _SMALL, _INK.muted, width)
+    if number.at is None:
+        return
     middle, line = x + width / 2, y + 72
 
     def across(value: float) -> float:
@@ -150,9 +174,8 @@ def _number(pen: _Pen, number: PreviewNumber, x: float, y: float, width: float) 
     colour = _INK.trained if number.sure else _INK.strong_line
     if number.low is not None and number.high is not None:
         pen.draw.line((across(number.low), line, across(number.high), line), colour, 6)
-    if number.at is not None:
-        at = across(number.at)
-        pen.draw.ellipse((at - 8, line - 8, at + 8, line + 8), fill=colour)
+    at = across(number.at)
+    pen.draw.ellipse((at - 8, line - 8, at + 8, line + 8), fill=colour)
 
 
 def _map(pen: _Pen, area: MapArea, left: float, top: float) -> None:
@@ -160,6 +183,33 @@ def _map(pen: _Pen, area: MapArea, left: float, top: float) -> None:
     for box in area.boxes:
         if box.opacity == 1:  # what veils a row on the page would hide it here
             pen.box(left + box.x, top + box.y, box.width, box.height, box.fill, box.line, box.stroke * 1.6)
+    between = area.height / BOTTOM * (1 - (CELL[1] - CELL[0]))
+    for name in area.names:
+        if between + 2 >= _NAME:  # above its box, where two rows leave room
+            start = name.x - pen.length(written(name.text), _NAME) if name.leftwards else name.x
+            ink = _INK.muted if name.quiet else _INK.text
+            pen.write((left + start, top + name.y - _NAME * 0.62), name.text, _NAME, ink)
+        elif not name.quiet:  # behind its row
+            at, y = left + area.x + area.width + 6, top + name.y + area.height / BOTTOM * (sum(CELL) / 2 - LABEL)
+            pen.write((at, y - _SMALLEST * 0.62), name.text.rpartition(": ")[2], _SMALLEST, ink=_INK.text, room=_BEHIND)
+
+
+def _key(pen: _Pen, axis: PlotlyObject) -> float:
+    """What the colours are, at the foot on the right; returns how wide it is."""
+    bar, size = axis["colorbar"], _SMALLEST
+    ends = written(bar["ticktext"][0]), written(bar["ticktext"][-1])
+    y, right = HEIGHT - 38, WIDTH - _EDGE
+    widths = [pen.length(end, size) for end in ends]
+    first = right - widths[1] - 8 - _KEY_BAR
+    for step in range(_KEY_BAR):
+        value = axis["cmin"] + step / (_KEY_BAR - 1) * (axis["cmax"] - axis["cmin"])
+        pen.box(first + step, y + 2, 2, 13, colour_of(value, axis), None, 0)
+    pen.write((right - widths[1], y), ends[1], size, _INK.muted)
+    pen.write((first - 8 - widths[0], y), ends[0], size, _INK.muted)
+    words = EFFECT_AT_A_BLOCK
+    begin = first - widths[0] - 20 - pen.length(words, size)
+    pen.write((begin, y), words, size, _INK.muted)
+    return right - begin
 
 
 def _rows(pen: _Pen, figure: PlotlyObject, areas: Sequence[MapArea], top: float) -> None:

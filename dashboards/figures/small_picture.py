@@ -1,4 +1,4 @@
-"""A figure's maps so small that many stand under each other: its colours and its boxes, without a word."""
+"""A figure's maps so small that many stand under each other: its colours and its boxes, and words only where there is no map."""
 
 from __future__ import annotations
 
@@ -6,20 +6,31 @@ from collections.abc import Sequence
 
 from strata.dashboards.figures.figure_values import PlotlyObject
 from strata.dashboards.figures.map_boxes import Box, map_areas
+from strata.dashboards.sentences.figures.stages import NO_MAP
 
+FONT_OF_SVG = "system-ui, sans-serif"
 WIDTH, HEIGHT = 220, 84
-_NOTHING = "#808a96"
-"""Ground where there is no map."""
 
 
 def small_picture(figure: PlotlyObject) -> str:
     """An SVG image of every heat map of a plotly figure, each where its axes put it, with the boxes drawn around places.
 
-    `figure`: `{"data": …, "layout": …}` of plain values, with one colour axis, as `stage_map_json` makes it.
+    Without any it says so. `figure`: `{"data": …, "layout": …}` of plain values, with one colour axis, as `stage_map_json` makes it.
     """
     areas = map_areas(figure, WIDTH, HEIGHT)
-    ground = str(figure["layout"].get("paper_bgcolor", "#ffffff")) if areas else _NOTHING
-    return _svg([_drawn(box) for area in areas for box in area.boxes], ground)
+    layout = figure["layout"]
+    drawn = [_drawn(box) for area in areas for box in area.boxes] or _nothing(layout["font"]["color"])
+    return _svg(drawn, layout["paper_bgcolor"])
+
+
+def _nothing(ink: str) -> list[str]:
+    """Nobody takes a plain ground for a map that is still to come."""
+    words = [
+        f'<text x="{WIDTH / 2:g}" y="{HEIGHT / 2 - 4 + 16 * line}" text-anchor="middle" font-family="{FONT_OF_SVG}" font-size="13" fill="{ink}">{said}</text>'
+        for line, said in enumerate(NO_MAP)
+    ]
+    frame = f'<rect x="4" y="4" width="{WIDTH - 8}" height="{HEIGHT - 8}" rx="4" fill="none" stroke="{ink}" stroke-dasharray="4 4" opacity="0.6"/>'
+    return [frame, *words]
 
 
 def _drawn(box: Box) -> str:

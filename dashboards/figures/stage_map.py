@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from strata.dashboards.figures.figure_values import Drawn, PlotlyObject
+from strata.dashboards.figures.figure_values import Drawn, PlotlyObject, Width
 from strata.dashboards.figures.palette import Theme
-from strata.dashboards.figures.panel_grid import AGAINST, Grid, Scale, grid_json, grid_table
+from strata.dashboards.figures.panel_grid import AGAINST, Scale, beside, grid_json, grid_table
 from strata.dashboards.sentences.figures.stages import FAMILY_LINES, HINT, KIND_LINES, NOTE, map_title
 from strata.dashboards.view.stage_panels import family_panels, kind_panels, profiles
 from strata.experiments.results.kinds import Localisation
@@ -19,15 +19,16 @@ from strata.experiments.results.kinds import Localisation
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_BESIDE_ITS_CONTROL = Grid(columns=((0.0, 0.38), (0.51, 0.89)), letters=52)
 
-
-def stage_map(localisation: Localisation, family: str | None = None, theme: Theme = "light") -> go.Figure:
+def stage_map(
+    localisation: Localisation, family: str | None = None, theme: Theme = "light", width: Width = "wide"
+) -> go.Figure:
     """The stage map of a run: knowledge above reasoning, each beside its matched control, on one colour scale.
 
     `family`: that family beside its control instead, with every locus and its role. Raises KeyError for a family that the
     run doesn't hold. All maps of a run have the same colour scale; its steps are square roots, so that an effect gained
-    over many blocks is seen beside one gained at a single block.
+    over many blocks is seen beside one gained at a single block. `width`: for how wide a page it is laid out; on a phone
+    a control stands under its kind.
 
     >>> from strata.dashboards.figures.stage_map import stage_map
     >>> from strata.experiments.results.kinds import Localisation, Order
@@ -36,22 +37,33 @@ def stage_map(localisation: Localisation, family: str | None = None, theme: Them
     """
     import plotly.graph_objects as go
 
-    return go.Figure(stage_map_json(localisation, family, theme))
+    return go.Figure(stage_map_json(localisation, family, theme, width))
 
 
-def stage_map_json(localisation: Localisation, family: str | None = None, theme: Theme = "light") -> PlotlyObject:
+def stage_map_json(
+    localisation: Localisation, family: str | None = None, theme: Theme = "light", width: Width = "wide"
+) -> PlotlyObject:
     """The same as plain values: `{"data": […], "layout": {…}}`, what a page embeds."""
     panels = kind_panels(localisation) if family is None else family_panels(localisation, family)
     lines = KIND_LINES if family is None else FAMILY_LINES
     limit, signed = colour_limits(localisation)
-    return grid_json(panels, _BESIDE_ITS_CONTROL, localisation.n_layers, Scale(limit, signed), lines, theme)
+    if width == "phone":
+        panels = [[panel] for beside_each_other in panels for panel in beside_each_other]
+    grid = beside(1 if width == "phone" else 2, width)
+    return grid_json(panels, grid, localisation.n_layers, Scale(limit, signed), lines, theme)
 
 
 def drawn_stage_map(
-    localisation: Localisation, family: str | None = None, *, name: str, aria: str, theme: Theme = "light"
+    localisation: Localisation,
+    family: str | None = None,
+    *,
+    name: str,
+    aria: str,
+    width: Width = "wide",
+    theme: Theme = "light",
 ) -> Drawn:
     """The same with its table and its words. `name`: what is shown; `aria`: where answers are made, as a sentence."""
-    figure = stage_map_json(localisation, family, theme)
+    figure = stage_map_json(localisation, family, theme, width)
     return Drawn(figure["data"], figure["layout"], map_title(name), aria, NOTE, grid_table(figure), hint=HINT)
 
 

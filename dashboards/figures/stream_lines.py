@@ -44,9 +44,10 @@ _CONTRAST_STYLES = {
 """Of one model with itself: dashes tell the instructions apart, so colours stay the models'."""
 _PROBE_STYLES = {
     "own": LineStyle("strong_line", "solid", "circle", "random"),
-    "direct": LineStyle("trained", "dash", "square", "trained"),
-    "procrustes": LineStyle("accent", "dot", "triangle-up", "accent"),
+    "direct": LineStyle("beyond", "dash", "square", "beyond"),
+    "procrustes": LineStyle("beyond", "dot", "triangle-up-open", "beyond"),
 }
+"""Of two models at once: in no model's colour."""
 _FAMILIES, _ATTENTION = "families", "attention"
 
 
@@ -96,7 +97,7 @@ def contrasts(view: ComparisonView, width: Width = "wide", theme: Theme = "light
             )
         )
     if part.attention_lines:
-        rows.append(Row(_ATTENTION, EXCESS_OF_ATTENTION, DIFFERENCE_OF_CKA, zero))
+        rows.append(Row(_ATTENTION, EXCESS_OF_ATTENTION, DIFFERENCE_OF_CKA, zero, axis="block"))
     rows += [Row(model, model, CKA, ends=_ends(part.lines)) for model in models]
     cells = {}
     for row in rows:

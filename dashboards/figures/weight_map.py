@@ -48,6 +48,7 @@ def weight_map(view: ComparisonView, measure: str, width: Width = "wide", theme:
         note,
         aria,
         Table(head, tuple(blocks)),
+        measure=label,
     )
     return heat_rows(heat, axes, width, theme)
 

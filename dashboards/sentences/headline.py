@@ -43,6 +43,8 @@ class ToldNumber:
     claimed: bool
     change: Estimated | None = None
     """The same as numbers."""
+    beyond: Estimated | None = None
+    """The same beyond the control."""
     limit: float = 1.0
     """Half the range of the line on which its interval is drawn: one for all shares."""
 
@@ -108,7 +110,7 @@ def _of_seeds(changes: list[Contrasted]) -> str:
 
 def _limit(numbers: Iterable[HeadlineNumber]) -> float:
     """As much as holds them all with their intervals, in twentieths."""
-    changes = [number.change for number in numbers if number.change is not None]
+    changes = [change for number in numbers for change in (number.change, number.beyond) if change is not None]
     reach = [abs(end) for change in changes for end in (change.value, change.low, change.high) if end is not None]
     return max(0.05, math.ceil(20 * max(reach, default=1.0)) / 20)
 
@@ -125,7 +127,7 @@ def _told(number: HeadlineNumber, limit: float) -> ToldNumber:
         notes.append("of the change from the base, whatever the control's is")
     notes.append("shown" if number.claim else why)
     said = LABELS[number.about], _value(number), "; ".join(notes)
-    return ToldNumber(number.about, *said, bool(number.claim), number.change, limit)
+    return ToldNumber(number.about, *said, bool(number.claim), number.change, number.beyond, limit)
 
 
 def _value(number: HeadlineNumber) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from strata.dashboards.number_formats import interval, number
 
 STREAM, BLOCK, DEPTH = "stream", "block", "depth"
+AXES_JOINED = " or "
+"""Between what rows of a table count that differ."""
 FROM_EMBEDDING = "depth (0 = embedding)"
 FIRST_TO_LAST = "depth (0: first block, 1: last)"
 NO_INTERVAL, NO_INTERVALS = "No interval was computed.", "No interval was computed for these means."

@@ -11,14 +11,16 @@ from strata.experiments.results.record import Measured
 NOTE = "One colour scale for all maps of this run; its steps are square roots."
 HINT = "Point at a block for its numbers; drag over blocks, or choose one, to rank the items below by what they gain there."
 SCALE = "effect gained at a block (1: the whole answer), one scale"
+EFFECT_AT_A_BLOCK = "effect gained at a block"
 SCALE_WITH_CHANGE = "effect gained at a block (1: the whole answer), and its change, one scale"
 HEAD = ("panel", "part of the model", "block", "depth", "effect gained", "effect of the whole row")
 KIND_LINES = "thick box: where the kind is made; thin: one family"
-FAMILY_LINES = "solid box: made here; dashed: prepares; dotted: relays"
+FAMILY_LINES = "solid box: made here; dash-dot: in part; dashed: prepares; dotted: relays"
 ENDS_KEY = "├──┤ 95 % interval of its ends"
 PATTERNS_KEY = "pale: doesn't count; crossed: token identity, not counted; hatched: not measured"
 NOT_MEASURED, NOT_ASKED, UNDETERMINED = "not measured", "not asked", "undetermined"
 NO_INTERVAL, NO_BLOCKS = "no interval", "no blocks"
+NO_MAP = ("no stage map:", "no intervention was made")
 EFFECT_GAINED = "effect gained"
 PROFILE_HOVER = ("%{text}, depth %{x:.2f}", "gained here %{y:.2f}")
 

@@ -15,6 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from finished_runs import started_run, write_finished_run
+from open_pages import colliding_texts
 from synthetic_localisation import localisation
 from tiny_models import tiny_checkpoint
 
@@ -127,6 +128,24 @@ def test_a_link_restores_filters_order_and_overlay(tab: Any, served: int) -> Non
 
 
 @pytest.mark.browser
+def test_the_stage_map_fits_the_window(tab: Any, served: int) -> None:
+    tab.goto(f"http://127.0.0.1:{served}/#run=first")
+    tab.locator("#chosen .map .annotation-text").first.wait_for(timeout=60_000)
+    starts = "Object.entries(document.querySelector('#chosen .map .js-plotly-plot').layout).filter(([n]) => n.startsWith('xaxis')).map(([, a]) => a.domain[0])"
+    for width in (1100, 800, 375, 1400):
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.wait_for_timeout(400)  # figures follow the window with a delay
+        columns = {1400: 2, 1100: 2, 800: 2, 375: 1}[width]
+        until(tab, f"new Set({starts}).size === {columns}")
+        for _ in range(20):
+            found = colliding_texts(tab.locator("#chosen .map"))
+            if not found:
+                break
+            tab.wait_for_timeout(200)
+        assert found == [], width
+
+
+@pytest.mark.browser
 def test_what_is_missing_or_under_way_is_said_in_its_row(tab: Any, served: int) -> None:
     show(tab, served, "q=running", ".problem-running")
     assert "capture: 1 of 4 items (25 %), heard of" in tab.locator(".problem-running").inner_text()
@@ -233,3 +252,9 @@ def asked(
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     answer = connection.getresponse()
     return answer.status, dict(answer.getheaders()), answer.read()
+
+
+def test_a_comparison_has_the_maps_of_its_models_in_small(comparison_run: Path) -> None:
+    app = make_app(RunList(comparison_run.parent), Access("127.0.0.1", None, "pages"))
+    answer = app.server.test_client().get(f"/small/{comparison_run.name}.svg", base_url="http://127.0.0.1")
+    assert answer.status_code == 200 and answer.text.count('stroke-width="1.6"') >= 6, "a place a kind and model"

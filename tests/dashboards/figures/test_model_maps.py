@@ -26,10 +26,10 @@ def test_there_is_a_panel_a_model_and_one_of_the_change(stages: Choices) -> None
     assert "family:addition" in stages
 
 
-def test_all_have_one_scale_in_either_layout(stages: Choices) -> None:
+def test_all_have_one_scale_in_every_layout(stages: Choices) -> None:
     drawn = [figure for widths in stages.values() for figure in widths.values()]
     axes = [figure.layout["coloraxis"] for figure in drawn]
-    assert len(drawn) == 2 * len(stages) and len({(axis["cmin"], axis["cmax"]) for axis in axes}) == 1
+    assert len(drawn) == 3 * len(stages) and len({(axis["cmin"], axis["cmax"]) for axis in axes}) == 1
 
 
 def test_the_table_holds_every_panel_cell_and_block(stages: Choices) -> None:

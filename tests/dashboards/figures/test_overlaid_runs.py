@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from synthetic_localisation import localisation
+from synthetic_localisation import localisation, without_interventions
 
 from strata.dashboards.figures.overlaid_runs import NamedLocalisation, NamedPlaces, overlaid_places, overlaid_profiles
 from strata.dashboards.figures.palette import PALETTES, Theme
@@ -67,4 +67,5 @@ def test_a_small_picture_has_the_colours_and_boxes_of_the_stage_map(theme: Theme
         for shape in figure["layout"]["shapes"]
     )
     assert PALETTES[theme].card in svg and "<script" not in svg and "<text" not in svg
-    assert small_picture({"data": [], "layout": {}}).startswith("<svg")
+    nothing = small_picture(stage_map_json(without_interventions(localisation(12)), None, theme))
+    assert PALETTES[theme].card in nothing and "no intervention was made" in nothing

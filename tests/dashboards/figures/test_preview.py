@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from synthetic_localisation import localisation
 
 from strata.dashboards.figures.map_boxes import map_areas
 from strata.dashboards.figures.palette import PALETTES
-from strata.dashboards.figures.preview import HEIGHT, WIDTH, PreviewNumber, PreviewWords, preview, written
+from strata.dashboards.figures.preview import HEIGHT, WIDTH, PreviewNumber, PreviewWords, _Pen, preview, written
 from strata.dashboards.figures.stage_map import stage_map_json
 
 WORDS = PreviewWords("Knowledge answers are made by attention at the last token", "model", "12 items · 3 caveats")
@@ -54,3 +54,30 @@ def test_foreign_words_neither_fail_nor_run_over() -> None:
     right = [x for x, _ in coloured(picture, PALETTES["light"].text)]
     assert right and max(right) < WIDTH - 20
     assert written("−1 → é 東") == "-1 to é ?"
+
+
+def test_a_long_finding_becomes_smaller_before_it_is_cut() -> None:
+    pen = _Pen(ImageDraw.Draw(Image.new("RGB", (WIDTH, HEIGHT))))
+    short, long = "Answers are made", "a clause of the finding that goes on, " * 6 + "end"
+    (large, _), (small, lines) = (pen.fitted(text, 1100, 142) for text in (short, long))
+    assert large == 38 and 22 <= small < large and " ".join(lines).split() == long.split()
+    assert pen.fitted(long * 9, 1100, 142)[1][-1].endswith("...")
+
+
+def test_what_was_not_measured_has_no_line_to_lie_on() -> None:
+    known = PreviewNumber("0.1", "change", 0.1, 0.0, 0.2, 1.0, False)
+    unknown = PreviewNumber("–", "change", None, None, None, 1.0, False)
+    with_line, without = (drawn(PreviewWords("Finding", "m", "f", (one,)), mapped=False) for one in (known, unknown))
+    assert len(coloured(with_line, PALETTES["light"].line)) > 500 and not coloured(without, PALETTES["light"].line)
+
+
+def test_places_are_named_beside_their_boxes_and_the_colours_have_a_key() -> None:
+    figure = stage_map_json(localisation(12))
+    names = [name for area in map_areas(figure, 900, 300) for name in area.names]
+    assert "makes: blocks 5–7" in {name.text for name in names} and any(name.quiet for name in names)
+    knowledge = map_areas(figure, 900, 300)[0]
+    (place,) = (name for name in knowledge.names if not name.quiet)
+    box = next(box for box in knowledge.boxes if box.stroke > 1 and box.line)
+    assert place.y < box.y + box.height and abs((place.x - box.x) - (box.width if place.leftwards else 0)) < 3
+    foot = [(x, y) for x, y in coloured(drawn(WORDS), PALETTES["light"].diverging[4]) if y > HEIGHT - 45]
+    assert foot and min(x for x, _ in foot) > WIDTH / 2

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from open_pages import opened, settled, shown_with
+from open_pages import colliding_texts, opened, settled, shown_with
 from synthetic_run import write_synthetic_run
 
 from strata.dashboards.figures.palette import PALETTES
@@ -100,6 +100,20 @@ def test_the_numbers_can_be_taken_as_a_table(tab: Any) -> None:
     assert rows.count() == 4 * 4 * 12, "panels, cells, blocks"
     assert "enrich" in rows.first.inner_text() and "0.58 [0.51, 0.65]" in rows.first.inner_text()
     tools.get_by_text("Hide table").click()
+
+
+@pytest.mark.parametrize("page", ["report", "comparison"])
+def test_no_text_of_the_map_runs_into_another_or_off_the_figure(
+    browser: Any, request: pytest.FixtureRequest, page: str
+) -> None:
+    with opened(browser, request.getfixturevalue(page), viewport={"width": 1400, "height": 900}) as tab:
+        for width in (1400, 1080, 800, 660, 375):
+            tab.set_viewport_size({"width": width, "height": 900})
+            for choice in tab.locator("#stage option").evaluate_all("(all) => all.slice(0, 2).map((one) => one.value)"):
+                tab.locator("#stage").select_option(choice)
+                settled(tab)
+                tab.wait_for_timeout(250)  # figures follow the window with a delay
+                assert colliding_texts(tab.locator("#stages-panel .plot")) == [], (width, choice)
 
 
 @pytest.mark.parametrize("n_layers", [1, pytest.param(80, marks=pytest.mark.thorough)])
