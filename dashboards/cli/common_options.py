@@ -112,5 +112,6 @@ def run_controls(
         keep_activations=running.keep_activations,
         one_at_a_time=one_at_a_time,
         progress=display,
-        on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
+        on_run=display.record_in,
+        on_family=display.found,
     )

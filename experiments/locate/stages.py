@@ -194,7 +194,7 @@ class Stages:
             causal = causal_stage(
                 run, checkpoint, self.backend, encoded, answers.rows, self.interventions, first=first,
                 known=last_streams(answers.store, encoded, config.positions, checkpoint.n_layers), budget=self.budget,
-                progress=self.controls.progress,
+                progress=self.controls.progress, on_family=partial(self.controls.on_family, run.path),
             )  # fmt: skip
             # Before the windows: where they are there, so is it, except in a run of before there was one.
             run.write_rows(HEADS, causal.heads)

@@ -20,6 +20,7 @@ from strata.experiments.locate.causal.kind_decision import analyse_kind
 from strata.experiments.locate.causal.measure_family import Effort
 from strata.experiments.locate.causal.order_decision import hypothesis_of, order_of
 from strata.experiments.locate.causal.pair_selection import LastStreams, SelectedFamily, select_pairs
+from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Localisation, Order
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.experiments.results.reasons import WhyNotPlaced
@@ -36,6 +37,8 @@ PLACE_DRAWS = 1_000
 MOST_BESIDE_A_KIND = 18
 """Pairs of a control or a composite family: no kind's place rests on how narrow theirs is."""
 Measure = Callable[[SelectedFamily, Effort], FamilyMeasurements]
+OnFamily = Callable[[str, FamilyResult], object]
+"""Is given the name of a family and what is said of it."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Localised:
         )
 
 
-def localise(  # fourteen parameters: the model, its items, what is known of both, and the controls of any long stage
+def localise(  # fifteen parameters: the model, its items, what is known of both, and the controls of any long stage
     checkpoint: Checkpoint,
     backend: Backend,
     encoded: Sequence[EncodedItem],
@@ -83,11 +86,12 @@ def localise(  # fourteen parameters: the model, its items, what is known of bot
     budget: BatchBudget | None = None,
     workers: FamilyWorkers | None = None,
     progress: Progress = silent,
+    on_family: OnFamily = lambda name, result: None,
 ) -> Localised:
     """Where the model makes its answers to the items. `measure` runs the interventions on one family, or finds them kept.
 
     Families that aren't answered above chance are left alone. `beside`: necessity, heads and knockout too. `workers`: for several
-    families at once; then `measure` is called by several threads.
+    families at once; then `measure` and `on_family`, which hears of every family once it is decided, are called by several threads.
     """
     selected = select_pairs(
         checkpoint, backend, encoded, behaviour,
@@ -95,6 +99,11 @@ def localise(  # fourteen parameters: the model, its items, what is known of bot
     )  # fmt: skip
 
     def of_family(family: SelectedFamily) -> tuple[FamilyAnalysis, FamilyMeasurements | None]:
+        analysis, measured = decided(family)
+        on_family(family.pairs.name, analysis.result)
+        return analysis, measured
+
+    def decided(family: SelectedFamily) -> tuple[FamilyAnalysis, FamilyMeasurements | None]:
         why = why_not(family, most_pairs)
         if why is not None:
             return unmeasured(family.pairs, why), None

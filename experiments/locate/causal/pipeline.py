@@ -29,6 +29,7 @@ from strata.experiments.locate.causal.localisation import (
     MATCHED,
     PLACE_DRAWS,
     Localised,
+    OnFamily,
     effort_for,
     localise,
     why_not,
@@ -90,7 +91,7 @@ class Causal:
     """Parts of the profiles table."""
 
 
-# Ten parameters: the model, its items, what is known of both, and the controls of any long stage.
+# Eleven parameters: the model, its items, what is known of both, and the controls of any long stage.
 def causal_stage(
     run: RunDirectory,
     checkpoint: Checkpoint,
@@ -103,8 +104,9 @@ def causal_stage(
     known: LastStreams | None = None,
     budget: BatchBudget | None = None,
     progress: Progress = silent,
+    on_family: OnFamily = lambda name, result: None,
 ) -> Causal:
-    """Everything that intervenes on the model. Without usable pairs it says so; it never stops the run for that."""
+    """Everything that intervenes on the model. Without usable pairs it says so; it never stops the run for that. `on_family`: see `localise`."""
     if config.extent == "none":
         return _nothing(checkpoint.n_layers)
     store = effects_store(run.path, run.run_id)
@@ -113,7 +115,7 @@ def causal_stage(
     localised = localise(
         checkpoint, backend, encoded, behaviour, partial(measured_or_kept, run, workers, store, config.seed),
         most_pairs=config.pairs, draws=place_draws, seed=config.seed, beside=config.extent != "quick",
-        first=first, known=known, budget=budget, workers=workers, progress=progress,
+        first=first, known=known, budget=budget, workers=workers, progress=progress, on_family=on_family,
     )  # fmt: skip
     beside: list[CurveRow] = []
     if config.extent in ("default", "full"):
