@@ -19,6 +19,8 @@ help:
 	@echo "make bench  speed and memory against what you would otherwise write"
 	@echo "make docs   the pages of docs/ as a site with search: .make/site/index.html"
 
+# A first look wants to see the page: --open, which opens nothing without a terminal and a display. STRATA_OPEN=0 leaves it closed.
+demo: export STRATA_OPEN ?= 1
 demo: $(VENV)/.core
 	$(BIN)/strata compare smollm2 smollm2+think --control smollm2+filler --quick --out $(RUN)
 

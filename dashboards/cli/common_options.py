@@ -71,6 +71,14 @@ class DisplayOptions:
         return Display("none" if self.json else self.display, label)
 
 
+@dataclass(frozen=True)
+class PageOptions:
+    """What becomes of the page of a run."""
+
+    open: bool = option(False, "open the page in a browser once it is there, where stdout is a terminal with a display",
+                        "output")  # fmt: skip
+
+
 def tell_caveats(checkpoint: Checkpoint) -> None:
     """Says on stderr what was odd about opening it, whatever the display: for verbs that leave no run behind."""
     for caveat in told_caveats(checkpoint):
@@ -119,5 +127,6 @@ def run_controls(
         keep_activations=running.keep_activations,
         one_at_a_time=one_at_a_time,
         progress=display,
-        on_run=lambda run: setattr(display, "progress_file", run / "progress.json"),
+        on_run=display.record_in,
+        on_family=display.found,
     )

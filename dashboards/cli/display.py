@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -21,6 +21,9 @@ from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.cli.terminal import PlainConsole, warn
 from strata.dashboards.number_formats import seconds_text
 from strata.probes.files import write_whole
+
+if TYPE_CHECKING:
+    from strata.experiments.results.families import FamilyResult
 
 DISPLAYS = ("auto", "rich", "plain", "none")
 _EVERY_SECONDS, _AT_LEAST_SECONDS, _EVERY_SHARE = 30.0, 5.0, 0.05
@@ -50,10 +53,22 @@ class Display:
         if self._stop is not None:
             raise Stopped(self._stop)
 
+    def record_in(self, run: Path) -> None:
+        """From now on others can read there how far the work is."""
+        self.progress_file = run / "progress.json"
+
     def note(self, sentence: str) -> None:
         """One line that stays."""
         if self.mode != "none":
             self.console.print(sentence, soft_wrap=True)
+
+    def found(self, run: Path, family: str, result: FamilyResult) -> None:
+        """What the work has found of a family, in a line that stays. `run`: of the model, which a comparison has several of."""
+        if self.mode != "none":
+            from strata.dashboards.sentences.families import found_words
+
+            of_comparison = self.progress_file is not None and self.progress_file.parent != run
+            self.note(found_words(family, result, run.name if of_comparison else None))
 
     @contextmanager
     def listening(self) -> Iterator[Display]:
@@ -132,7 +147,7 @@ class _Lines:
         (then, before), (now, current) = self._recent[0], self._recent[-1]
         if now - then > 0.5 and current > before:
             rate = (current - before) / (now - then)
-            text += f" {_short(rate)} {unit}/s"
+            text += f" {_short(rate)} {unit}/s" if rate >= 1 else f" {_short(1 / rate)} s each"
             if total and done < total:
                 text += f" ETA {seconds_text((total - done) / rate)}"
         return text

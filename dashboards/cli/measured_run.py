@@ -22,8 +22,9 @@ def measured_run(
     command: Sequence[str],
     measure: Callable[[Display], Result],
     tell: Callable[[Result, str, TextIO], None],
+    opens: Callable[[Path], object] = lambda page: None,
 ) -> int:
-    """Exit code 0 once `measure` has ended. `tell` gets its result, the line that names the page of `out`, and stdout.
+    """Exit code 0 once `measure` has ended. `tell` gets its result, the line that names the page of `out`, and stdout; `opens` the page.
 
     Raises Stopped when the person stops it, after saying what is kept and how to go on.
     """
@@ -37,6 +38,7 @@ def measured_run(
             display.note(f"stopped; what was measured is kept in {out}. Resume: strata {shlex.join(command)}")
             raise
         tell(result, _page_line(out, time.monotonic() - began), stdout)
+        opens(out / "report.html")
     return 0
 
 

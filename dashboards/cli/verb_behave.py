@@ -21,12 +21,14 @@ from strata.dashboards.cli.common_options import (
     CHECKPOINT_HELP,
     DisplayOptions,
     ModelOptions,
+    PageOptions,
     RunningOptions,
     open_from,
     run_controls,
 )
 from strata.dashboards.cli.display import Display
 from strata.dashboards.cli.measured_run import measured_run
+from strata.dashboards.cli.open_page import page_opener
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.default_directory import default_directory
@@ -50,6 +52,7 @@ class Options:
     config: BehaveConfig = field(default_factory=BehaveConfig)
     running: RunningOptions = field(default_factory=RunningOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
+    page: PageOptions = field(default_factory=PageOptions)
     shown: DisplayOptions = field(default_factory=DisplayOptions)
 
 
@@ -68,6 +71,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         command,
         lambda display: _behave(arguments.checkpoint, options, out, command, display),
         lambda summary, page_line, stdout: _tell(summary, out, page_line, options, stdout),
+        page_opener(options.page.open),
     )
 
 

@@ -9,21 +9,30 @@ resumes.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from strata.dashboards.cli.before_loading import refuse_what_is_missing
-from strata.dashboards.cli.common_options import DisplayOptions, ModelOptions, RunningOptions, open_from, run_controls
+from strata.dashboards.cli.common_options import (
+    DisplayOptions,
+    ModelOptions,
+    PageOptions,
+    RunningOptions,
+    open_from,
+    run_controls,
+)
 from strata.dashboards.cli.display import Display
 from strata.dashboards.cli.measured_run import measured_run
+from strata.dashboards.cli.open_page import page_opener
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.default_directory import default_directory
 from strata.dashboards.quick_settings import QUICK_COMPARE
 from strata.experiments.compare.config import CompareConfig
-from strata.experiments.results.roles import CONTROL, DISTILLED
+from strata.experiments.results.roles import BASE, CONTROL, DISTILLED
 
 if TYPE_CHECKING:
     from strata.experiments.results.comparison import Comparison
@@ -51,6 +60,7 @@ class Options:
     one_at_a_time: bool = option(False, "hold one model in memory instead of two; leaves layer swaps out", "comparing")
     running: RunningOptions = field(default_factory=RunningOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
+    page: PageOptions = field(default_factory=PageOptions)
     shown: DisplayOptions = field(default_factory=DisplayOptions)
 
 
@@ -63,18 +73,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, command: list[str]) -> int:
     options = chosen_options(Options, arguments, QUICK_COMPARE)
     named = default_directory(arguments.base, arguments.distilled, options.config.locate.seed)
-    out = Path(options.out) if options.out else named
+    out, opens = Path(options.out) if options.out else named, page_opener(options.page.open)
     return measured_run(
         out,
         options.shown,
         command,
-        lambda display: _compare(arguments, options, out, command, display),
+        lambda display: _compare(arguments, options, out, command, display, opens),
         lambda comparison, page_line, stdout: _tell(comparison, out, page_line, options, stdout),
+        opens,
     )
 
 
 def _compare(
-    arguments: argparse.Namespace, options: Options, out: Path, command: list[str], display: Display
+    arguments: argparse.Namespace,
+    options: Options,
+    out: Path,
+    command: list[str],
+    display: Display,
+    opens: Callable[[Path], object],
 ) -> Comparison:
     from strata.dashboards.page.pages_of_run import write_first_page, write_pages
     from strata.experiments.compare.model_specs import Specs
@@ -85,6 +101,8 @@ def _compare(
         page = write_first_page(run)
         if page is not None:
             display.note(f"page of the {run.name} model alone: {page}")
+            if run.name == BASE:
+                opens(page)
 
     controls = run_controls(options, options.running, command, display, one_at_a_time=options.one_at_a_time)
     further = {DISTILLED: options.distilled_seeds, CONTROL: options.control_seeds}

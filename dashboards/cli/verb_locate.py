@@ -18,12 +18,14 @@ from strata.dashboards.cli.common_options import (
     BackendOptions,
     DisplayOptions,
     ModelOptions,
+    PageOptions,
     RunningOptions,
     open_from,
     run_controls,
 )
 from strata.dashboards.cli.display import Display
 from strata.dashboards.cli.measured_run import measured_run
+from strata.dashboards.cli.open_page import page_opener
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.dashboards.default_directory import default_directory
@@ -49,6 +51,7 @@ class Options:
     running: RunningOptions = field(default_factory=RunningOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
     through: BackendOptions = field(default_factory=BackendOptions)
+    page: PageOptions = field(default_factory=PageOptions)
     shown: DisplayOptions = field(default_factory=DisplayOptions)
 
 
@@ -66,6 +69,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         command,
         lambda display: locate_into(arguments.checkpoint, options, out, command, display),
         lambda summary, page_line, stdout: _tell(summary, out, page_line, options, stdout),
+        page_opener(options.page.open),
     )
 
 

@@ -125,7 +125,7 @@ def _sweep(
             command=["strata", *command],
             options=manifest_options(values_of(options)),
             progress=display,
-            on_run=lambda directory: setattr(display, "progress_file", directory / "progress.json"),
+            on_run=display.record_in,
         ),
     )
     write_pages(out, display)

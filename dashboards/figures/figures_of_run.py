@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strata.dashboards.figures.behaviour_curves import behave_figures
@@ -20,6 +22,7 @@ from strata.dashboards.view.comparison.files import read_comparison
 from strata.dashboards.view.probe import build_probe_view
 from strata.dashboards.view.sweep.build import build_sweep_view
 from strata.experiments.run.files import read_manifest
+from strata.probes.errors import StrataError
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,19 @@ class FiguresOfRun:
     figures: Figures
     named: str
     """Models and run, as they stand on an exported figure."""
+
+
+def of_views(run: FiguresOfRun, views: Sequence[str]) -> FiguresOfRun:
+    """The figures of some views alone, in the run's order; none named: all. Raises StrataError for a view that has none in this run."""
+    there = [view for view, choices in run.figures.items() if choices]
+    for view in views:
+        if view not in there:
+            near = difflib.get_close_matches(view, there, 1)
+            raise StrataError(
+                f"This run has no figures of {view!r}",
+                f"{f'Did you mean {near[0]}? ' if near else ''}It has {', '.join(there)}",
+            )
+    return replace(run, figures={view: run.figures[view] for view in there if view in views or not views})
 
 
 def figures_of_run(directory: Path) -> FiguresOfRun:

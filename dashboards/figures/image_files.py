@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import textwrap
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from strata.dashboards.figures.causal_map import ALL
@@ -14,6 +17,7 @@ from strata.dashboards.figures.palette import plain
 from strata.dashboards.figures.themes import in_theme
 from strata.dashboards.view.choice_names import is_of_kind, parts_of
 from strata.probes.errors import StrataError
+from strata.probes.progress import Progress, silent
 
 FORMATS = ("svg", "pdf", "png")
 _HEAD, _LINE = 44, 17
@@ -24,8 +28,19 @@ _LONGEST_NAME = 120
 INSTALL = "pip install 'strata-probes[figures]'"
 
 
-def write_images(run: FiguresOfRun, directory: Path) -> list[Path]:
-    """Writes every figure that `for_paper` names in every format; returns the files.
+@dataclass(frozen=True)
+class WrittenFigure:
+    """A figure as files."""
+
+    name: str
+    """Of its files, without their endings."""
+    drawn: Drawn
+    files: tuple[Path, ...]
+    """One a format."""
+
+
+def write_images(run: FiguresOfRun, directory: Path, progress: Progress = silent) -> list[WrittenFigure]:
+    """Writes every figure that `for_paper` names in every format, one after the other.
 
     Raises StrataError where kaleido or a browser that it can drive is missing, or the directory can't be written.
     """
@@ -34,21 +49,27 @@ def write_images(run: FiguresOfRun, directory: Path) -> list[Path]:
         from kaleido.errors import ChromeNotFoundError
     except ImportError as error:
         raise StrataError("Figures are written as files by kaleido, which is not installed", INSTALL) from error
-    jobs: list[PlotlyObject] = []
-    for name, drawn in for_paper(run):
-        figure = on_paper(drawn, run.named)
-        for kind in FORMATS:
-            opts = {
-                "format": kind,
-                "width": figure["layout"]["width"],
-                "height": figure["layout"]["height"],
-                "scale": 2 if kind == "png" else 1,
-            }
-            jobs.append({"fig": figure, "path": directory / f"{name}.{kind}", "opts": opts})
+    figures = list(for_paper(run))
+
+    async def write() -> list[WrittenFigure]:
+        written: list[WrittenFigure] = []
+        progress("figures", 0, len(figures), "figures")
+        # No formula stands in a figure, and the script that would set them is fetched from a server.
+        async with kaleido.Kaleido(mathjax=False) as browser:
+            for name, drawn in figures:
+                jobs = _jobs(on_paper(drawn, run.named), directory / name)
+                # What failed is handed back, not raised.
+                for error in await browser.write_fig_from_object(jobs) or ():
+                    raise error
+                written.append(WrittenFigure(name, drawn, tuple(job["path"] for job in jobs)))
+                progress("figures", len(written), len(figures), "figures")
+        return written
+
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        if jobs:
-            kaleido.write_fig_from_object_sync(jobs)
+        # A thread of its own: the caller's may have an event loop already, as a notebook's has.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(lambda: asyncio.run(write())).result() if figures else []
     except ChromeNotFoundError as error:
         raise StrataError(
             "Figures are written as files by means of Chrome or Chromium, and none was found",
@@ -58,11 +79,23 @@ def write_images(run: FiguresOfRun, directory: Path) -> list[Path]:
         raise StrataError(
             f"The figures cannot be written to {directory} ({error.strerror})", "Give another directory"
         ) from error
-    return [job["path"] for job in jobs]
+
+
+def _jobs(figure: PlotlyObject, stem: Path) -> list[PlotlyObject]:
+    """What kaleido is asked to write of a figure."""
+    size = {side: figure["layout"][side] for side in ("width", "height")}
+    return [
+        {
+            "fig": figure,
+            "path": stem.with_name(f"{stem.name}.{kind}"),
+            "opts": {"format": kind, **size, "scale": 2 if kind == "png" else 1},
+        }
+        for kind in FORMATS
+    ]
 
 
 def for_paper(run: FiguresOfRun) -> Iterator[tuple[str, Drawn]]:
-    """Names of files with their figures: all that speak of kinds, and the stage maps of families.
+    """Names of files with their figures, the main map first: all that speak of kinds, and the stage maps of families.
 
     Curves and intervention maps of single families and pairs stay on the page, and in `Run.figure`.
     """

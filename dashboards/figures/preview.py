@@ -82,7 +82,7 @@ def preview(words: PreviewWords, figure: PlotlyObject | None) -> bytes:
         _map(pen, area, _EDGE + _ROWS, y + 28)
     if figure is not None and areas:
         _rows(pen, figure, areas, y + 28)
-    foot = WIDTH - 2 * _EDGE
+    foot: float = WIDTH - 2 * _EDGE
     if figure is not None and areas:
         foot -= _key(pen, figure["layout"]["coloraxis"]) + 24
     pen.write((_EDGE, HEIGHT - 40), words.foot, _SMALL, _INK.muted, foot)

@@ -89,12 +89,12 @@ def locate(
     directory = Path(out) if out is not None else default_directory(name, seed)
     own: dict[str, OptionValue] = {"seed": seed, "quick": quick}
     all_options = {**asked, **own, **given, "out": str(directory)}
-    shown, on_run = _told_to(progress, directory)
+    shown, display = _told_to(progress, directory)
     locate_into(
         opener(), config, directory, items=source, through=through,
         controls=RunControls(
             command=command_words("locate", [name], all_options), options=manifest_options(all_options), progress=shown,
-            on_run=on_run, **part(given, RunningOptions),
+            on_run=display.record_in, on_family=display.found, **part(given, RunningOptions),
         ),
     )  # fmt: skip
     write_pages(directory, shown)
@@ -162,13 +162,13 @@ def compare(
         **given,
         "out": str(directory),
     }
-    shown, on_run = _told_to(progress, directory)
+    shown, display = _told_to(progress, directory)
     compare_into(
         specs, openers, config, directory, items=source,
         controls=RunControls(
             command=command_words("compare", [names[BASE], names[DISTILLED]], all_options),
             options=manifest_options(all_options), one_at_a_time=bool(given.get("one_at_a_time")), progress=shown,
-            on_run=on_run, on_model=write_first_page, **part(given, RunningOptions),
+            on_run=display.record_in, on_family=display.found, on_model=write_first_page, **part(given, RunningOptions),
         ),
     )  # fmt: skip
     write_pages(directory, shown)
@@ -227,8 +227,8 @@ def _opened(
     return lambda: checkpoint, identity.spec, identity.source not in ("memory", "random")
 
 
-def _told_to(progress: bool | Progress, directory: Path) -> tuple[Progress, Callable[[Path], None]]:
-    """Whom work reports itself to, and what to do with the run directory when it is there.
+def _told_to(progress: bool | Progress, directory: Path) -> tuple[Progress, Display]:
+    """Whom work reports itself to, and what is told the run directory when it is there.
 
     Also where nobody listens, `progress.json` says to others how far a run is.
     """
@@ -239,4 +239,4 @@ def _told_to(progress: bool | Progress, directory: Path) -> tuple[Progress, Call
         if callable(progress):
             progress(stage, done, total, unit)
 
-    return both, lambda run: setattr(display, "progress_file", run / "progress.json")
+    return both, display

@@ -71,9 +71,6 @@ def _row(name: str, family: FamilyResult, localisation: Localisation) -> FamilyR
     notes = [] if part is None else [f"if carrying it in part is enough: {place_words(part, family.span)}"]
     if place is not None and not place.sure_of_cell:
         notes.insert(0, f"in {number(100 * place.support, 0)} % of draws of entities")
-    why = ""
-    if place is None:
-        why = "no reason is recorded" if family.why_not_placed is None else why_not_placed(family.why_not_placed, family.span)  # fmt: skip
     return FamilyRow(
         family=name,
         kind=family.kind,
@@ -81,11 +78,24 @@ def _row(name: str, family: FamilyResult, localisation: Localisation) -> FamilyR
         interval="" if place is None else ends_words(place.interval),
         roles=tuple(locus_words(locus, family.span) for locus in family.loci),
         control=_control(name, localisation),
-        why=why,
+        why=_why(family) if place is None else "",
         note="; ".join(notes),
         pairs=family.pairs,
         entities=family.entities,
     )
+
+
+def found_words(name: str, family: FamilyResult, model: str | None = None) -> str:
+    """`capital: made by attention at the last token, block 23`, while a run goes on. `model`: what a comparison calls it."""
+    whose = name if model is None else f"{model}, {name}"
+    if family.place is None:
+        return f"{whose}: not placed: {_why(family)}"
+    return f"{whose}: made by {place_words(family.place, family.span)}"
+
+
+def _why(family: FamilyResult) -> str:
+    why = family.why_not_placed
+    return "no reason is recorded" if why is None else why_not_placed(why, family.span)
 
 
 def locus_words(locus: Locus, span: str | None = None) -> str:

@@ -25,6 +25,8 @@ class Term:
 
 _PLACES = ("verdict", "stages", "places", "bykind", "cells", "in-full", "items")
 _MAPS = ("stages", "places", "curves", "map", "causal", "layers", "cells")
+_READ_OUTS = ("curves", "emergence", "items", "lens")
+_BY_KIND = ("verdict", "in-full", "bykind", "stages", "behaviour", "answers", "layers", "curves")
 
 GLOSSARY: tuple[Term, ...] = (
     Term("stream", "residual stream", "What enters block s, one vector a token; stream 0 is the embedding, the last one leaves the last block, before the final norm.", ("stream", "streams")),
@@ -38,7 +40,8 @@ GLOSSARY: tuple[Term, ...] = (
     Term("move", "move", "Attention at the last token: what is brought from earlier tokens to where the answer is said.", only_in=_PLACES),
     Term("work-out", "work_out", "The MLPs at the last token: what is worked out where the answer is said.", ("work out",)),
     Term("handover", "handover", "The blocks over which the answer stops depending on the replaced words' own tokens and depends on the last token."),
-    Term("makes", "made by", "The first part of the model, on the way from input to answer, that brings the answer itself and not its input.", ("makes", "made here")),
+    Term("makes", "made by", "The first part of the model, on the way from input to answer, that brings the answer itself and not its input.", ("made here",)),
+    Term("role-makes", "makes", "A role: is the first part that brings the answer itself and not its input.", only_in=("places",)),
     Term("prepares", "prepares", "Acts before the answer is made and is needed, but brings the input encoded anew rather than the answer."),
     Term("relays", "relays", "Passes on or rewrites an answer that was made before."),
     Term("in-part", "in part", "Brings the answer in part only.", only_in=_PLACES),
@@ -80,16 +83,16 @@ GLOSSARY: tuple[Term, ...] = (
     Term("foil", "foil", "A wrong answer of the same type, against which the right one is scored.", ("foils",)),
     Term("logit-difference", "logit difference", "Logit of the answer less that of its foil; above 0 the answer is likelier.", ("logit differences", "logit diff.")),
     Term("log-probability", "log-probability", "Natural logarithm of a probability, in nats; 0 is certain.", ("answer log-probability", "log-probability of the answer")),
-    Term("rank", "rank", "How many tokens of the vocabulary are likelier; 0 is the likeliest.", ("rank of the answer",)),
+    Term("rank", "rank", "How many tokens of the vocabulary are likelier; 0 is the likeliest.", ("rank of the answer",), only_in=_READ_OUTS),
     Term("entropy", "entropy", "How spread the next token's distribution is, in nats; 0: one token has it all."),
     Term("kl", "KL", "Kullback–Leibler divergence from this stream's reading to the model's own output, in nats; 0: the same."),
     Term("nats", "nats", "Unit of information with the natural logarithm; 1 nat is 1.44 bits.", ("nat",)),
     Term("by-choice", "by choice", "An item is answered right if the answer is the likeliest of its choices.", ("accuracy by choice",)),
     Term("by-likelihood", "by likelihood", "An item is answered right if the answer is likelier than its foil.", ("accuracy by likelihood",)),
     Term("answered", "answered", "Of a family: its accuracy lies above chance with its whole interval; of an item: right by the measure that decides."),
-    Term("used", "used", "Items answered right in an answered family: the ones that onsets and interventions are about."),
+    Term("used", "used", "Items answered right in an answered family: the ones that onsets and interventions are about.", only_in=("behaviour",)),
     Term("family", "family", "Items of one template of question, such as capitals of countries.", ("families",)),
-    Term("kind", "kind", "What an item asks for: knowledge (recall a fact), reasoning (work out from the prompt), composite (both), control (neither).", ("kinds",)),
+    Term("kind", "kind", "What an item asks for: knowledge (recall a fact), reasoning (work out from the prompt), composite (both), control (neither).", ("kinds",), only_in=_BY_KIND),
     Term("knowledge", "knowledge", "Items whose answer has to be recalled: it doesn't stand in the prompt."),
     Term("reasoning", "reasoning", "Items whose answer follows from what stands in the prompt."),
     Term("composite", "composite", "Items that need a fact and then a step."),
@@ -104,7 +107,7 @@ GLOSSARY: tuple[Term, ...] = (
     Term("undetermined", "undetermined", "Neither shown nor excluded by these items."),
     Term("generated", "generated answers", "What the model writes down, judged by the answer at its end; the prompts alone score single tokens."),
     Term("format", "format", "How an item is asked: as raw text, in a chat, behind an empty think block or after examples; what changes beyond it changes in every one of them.", ("beyond the format",), only_in=("verdict", "in-full", "answers")),
-    Term("halves", "half of the blocks", "Blocks below or above the middle of the model; which of the two brings the change when they are swapped.", ("upper half", "lower half", "halves")),
+    Term("halves", "half of the blocks", "Blocks below or above the middle of the model; which of the two brings the change when they are swapped.", ("upper half", "lower half", "halves"), only_in=("verdict", "in-full", "locations", "layer_swaps")),
     Term("base", "base", "The model before the training that is looked at."),
     Term("distilled", "distilled", "The model after it: trained on a reasoner's text.", ("trained model",)),
     Term("change", "change", "Distilled less base, on the same items.", only_in=("verdict", "in-full", "answers", "stages", "layers", "items")),

@@ -72,8 +72,9 @@ class ModelRuns:
         """The comparison reads the activations and discards them itself."""
         own = self.controls
         return RunControls(
-            command=own.command, batch_tokens=own.batch_tokens, keep_activations=True, progress=own.progress
-        )
+            command=own.command, batch_tokens=own.batch_tokens, keep_activations=True, progress=own.progress,
+            on_family=own.on_family,
+        )  # fmt: skip
 
     def _is_whole(self, role: Role) -> bool:
         directory = self.run.path / role

@@ -189,7 +189,13 @@ class Stages:
             )
             record_tests(run, tests)
         with run.stage("interventions"):
-            causal = causal_stage(run, self.reader, self._selected(answers, first), self.interventions)
+            causal = causal_stage(
+                run,
+                self.reader,
+                self._selected(answers, first),
+                self.interventions,
+                partial(self.controls.on_family, run.path),
+            )
             # Before the windows: where they are there, so is it, except in a run of before there was one.
             run.write_rows(HEADS, causal.heads)
             run.write_rows(WINDOWS, causal.windows)

@@ -6,12 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from strata.experiments.results.families import FamilyResult
 from strata.experiments.run.manifest import JsonObject
 from strata.probes.progress import Progress, silent
 
 
 def _nobody(run: Path) -> object:
     """Where nobody waits for the directory."""
+
+
+def _unheard(run: Path, family: str, result: FamilyResult) -> object:
+    """Where nobody waits for the families."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,9 @@ class RunControls:
     """Is given the run directory once it is there."""
     on_model: Callable[[Path], object] = _nobody
     """Of a comparison: is given the run directory of each model whose own run is done."""
+    on_family: Callable[[Path, str, FamilyResult], object] = _unheard
+    """Is given the model's run directory, a family's name and what is said of it as soon as that is known; called by the thread that found
+    it."""
 
 
 DEFAULT_CONTROLS = RunControls()

@@ -13,6 +13,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 from small_world import compare_command, lora, save_checkpoint, write_items
 
+from strata.dashboards.cli import verb_compare
 from strata.dashboards.cli.display import Display
 from strata.dashboards.cli.main import main
 from strata.dashboards.page import pages_of_run
@@ -61,10 +62,16 @@ def test_the_bases_own_page_is_there_before_anything_of_the_others(
         return own(run)
 
     monkeypatch.setattr(pages_of_run, "write_first_page", watched)
-    assert main(world.command(tmp_path / "run", "--display", "plain")) == 0
+    opened: list[Path] = []
+    monkeypatch.setattr(verb_compare, "page_opener", lambda asked: opened.append if asked else pytest.fail("not asked"))
+    assert main(world.command(tmp_path / "run", "--display", "plain", "--open")) == 0
+    assert opened == [tmp_path / "run" / "base" / "report.html", tmp_path / "run" / "report.html"]
     assert found == [("base", ["base"]), ("distilled", ["base", "distilled"])]
     told = capfd.readouterr().err
     assert f"page of the base model alone: {tmp_path / 'run' / 'base' / 'report.html'}" in told
+    for model in ("base", "distilled"):
+        line = f"{model}, letters: not placed: it isn't answered above chance\n"
+        assert 0 <= told.find(line) < told.find(f"page of the {model} model alone")
 
 
 def measured(run: Path) -> dict[Path, int]:

@@ -1,6 +1,6 @@
 // What does a word mean? The first time that a section uses a term of the glossary it says so on hover, focus and tap.
 
-const UNMARKED = 'a, button, label, select, summary, svg, code, bdi, kbd, td, caption, figure, noscript, dialog, h1, header, footer, .token, .plot, .plot-tools, .astable, .state, .word, .stamp, .badge, .kind, .role, .pairbox, .reading, .chips, .counts, #glossary, #tip, [aria-hidden]';
+const UNMARKED = 'a, button, label, select, summary, svg, code, bdi, kbd, td, caption, figure, noscript, dialog, h1, th, dl, header, footer, .fine, .token, .plot, .plot-tools, .astable, .state, .word, .stamp, .badge, .kind, .role, .pairbox, .reading, .chips, .counts, #glossary, #tip, [aria-hidden]';
 let terms = null; // {pattern, of: form → id, only: id → ids of sections}
 
 function readGlossary() {

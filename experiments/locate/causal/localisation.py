@@ -19,6 +19,7 @@ from strata.experiments.locate.causal.kind_decision import analyse_kind
 from strata.experiments.locate.causal.measure_family import Effort
 from strata.experiments.locate.causal.order_decision import hypothesis_of, order_of
 from strata.experiments.locate.causal.pair_selection import SelectedFamily
+from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.family_names import called
 from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Localisation, Order
 from strata.experiments.results.reasons import WhyNotPlaced
@@ -32,6 +33,8 @@ PLACE_DRAWS = 1_000
 MOST_BESIDE_A_KIND = 18
 """Pairs of a control or a composite family: no kind's place rests on how narrow theirs is."""
 Measure = Callable[[SelectedFamily], FamilyMeasurements]
+OnFamily = Callable[[str, FamilyResult], object]
+"""Is given the name of a family and what is said of it."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Localised:
         )
 
 
+# Nine parameters: what is measured and how, how the rule is applied, and who is told of it, vary apart from each other.
 def localise(
     selected: Sequence[SelectedFamily],
     n_layers: int,
@@ -70,15 +74,21 @@ def localise(
     seed: int = 0,
     workers: FamilyWorkers | None = None,
     progress: Progress = silent,
+    on_family: OnFamily = lambda name, result: None,
 ) -> Localised:
     """Where the model makes its answers to families of at most `most_pairs` pairs. `measure` runs the interventions on one family, or
     finds them kept.
 
-    Families that aren't answered above chance are left alone. `workers`: for several families at once; then `measure` is called by
-    several threads.
+    Families that aren't answered above chance are left alone. `workers`: for several families at once; then `measure` and
+    `on_family`, which hears of every family once it is decided, are called by several threads.
     """
 
     def of_family(family: SelectedFamily) -> tuple[FamilyAnalysis, FamilyMeasurements | None]:
+        analysis, measured = decided(family)
+        on_family(family.pairs.name, analysis.result)
+        return analysis, measured
+
+    def decided(family: SelectedFamily) -> tuple[FamilyAnalysis, FamilyMeasurements | None]:
         why = why_not(family, most_pairs)
         if why is not None:
             return unmeasured(family.pairs, why), None

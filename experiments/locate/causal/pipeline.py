@@ -28,6 +28,7 @@ from strata.experiments.locate.causal.localisation import (
     MATCHED,
     PLACE_DRAWS,
     Localised,
+    OnFamily,
     effort_for,
     localise,
     why_not,
@@ -89,9 +90,13 @@ class Causal:
 
 
 def causal_stage(
-    run: RunDirectory, reader: ModelReader, selected: Sequence[SelectedFamily], config: CausalConfig
+    run: RunDirectory,
+    reader: ModelReader,
+    selected: Sequence[SelectedFamily],
+    config: CausalConfig,
+    on_family: OnFamily = lambda name, result: None,
 ) -> Causal:
-    """Everything that intervenes on the model. Without usable pairs it says so; it never stops the run for that."""
+    """Everything that intervenes on the model. Without usable pairs it says so; it never stops the run for that. `on_family`: see `localise`."""
     checkpoint, backend = reader.checkpoint, reader.backend
     if config.extent == "none":
         return _nothing(checkpoint.n_layers)
@@ -100,7 +105,7 @@ def causal_stage(
     workers = FamilyWorkers(checkpoint, backend=backend)
     localised = localise(
         selected, checkpoint.n_layers, partial(_measured, run, workers, store, config),
-        most_pairs=config.pairs, draws=place_draws, seed=config.seed, workers=workers, progress=reader.progress,
+        most_pairs=config.pairs, draws=place_draws, seed=config.seed, workers=workers, progress=reader.progress, on_family=on_family,
     )  # fmt: skip
     beside: list[CurveRow] = []
     if config.extent in ("default", "full"):

@@ -13,6 +13,8 @@ import pytest
 from strata.dashboards.cli import display as display_module
 from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.stopping import Stopped
+from strata.experiments.results.families import FamilyResult, Place
+from strata.experiments.results.reasons import WhyNotPlaced
 
 
 @pytest.fixture
@@ -49,6 +51,39 @@ def test_slow_work_is_reported_every_thirty_seconds_with_rate_and_remaining_time
     line = capsys.readouterr().err
     assert line.count("\n") == 1 and "\r" not in line
     assert "run capture 30/10,000 items (0%) 1.0 items/s ETA 2h46m" in line
+
+
+def test_work_of_less_than_one_a_second_is_told_in_seconds(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    display = Display("plain", "run")
+    for done in range(4):
+        display("interventions", done, 8, "families")
+        clock[0] += 24
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.endswith(" run interventions 3/8 families (38%) 24 s each ETA 2m00s")
+
+
+def test_a_comparison_says_of_which_model_a_family_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    family = FamilyResult(
+        kind="knowledge", pairs=18, entities=12, answers=12, offered=40, answered_both=0.9, span="language",
+        place=Place(cell="move", first=23, last=23, interval=(22, 23), extent="blocks", depth=0.98, support=1.0),
+    )  # fmt: skip
+    unplaced = family.model_copy(
+        update={"place": None, "why_not_placed": WhyNotPlaced(code="too-few-pairs", pairs=5, needed=12)}
+    )
+    display = Display("plain", "pair")
+    display.found(tmp_path / "alone", "language", family)
+    display.record_in(tmp_path / "pair")
+    display.found(tmp_path / "pair" / "base", "language", family)
+    display.found(tmp_path / "pair" / "distilled", "language", unplaced)
+    assert capsys.readouterr().err.splitlines() == [
+        "language: made by attention at the last token, block 23",
+        "base, language: made by attention at the last token, block 23",
+        "distilled, language: not placed: only 5 pairs answered on both sides, 12 needed",
+    ]
+    Display("none").found(tmp_path, "language", family)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

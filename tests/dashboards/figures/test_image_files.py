@@ -9,14 +9,18 @@ import shutil
 import struct
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from finished_runs import write_finished_run
 
-from strata.dashboards.figures.figures_of_run import FiguresOfRun, figures_of_run
-from strata.dashboards.figures.image_files import FORMATS, for_paper, on_paper, write_images
+from strata.dashboards.cli import main
+from strata.dashboards.figures.figures_of_run import FiguresOfRun, figures_of_run, of_views
+from strata.dashboards.figures.image_files import FORMATS, WrittenFigure, for_paper, on_paper, write_images
 from strata.dashboards.figures.palette import PALETTES
+from strata.dashboards.page.figure_index import write_index
 from strata.probes.errors import StrataError
 
 
@@ -50,6 +54,51 @@ def test_without_kaleido_it_says_what_to_install(
     assert "strata-probes[figures]" in str(told.value) and not (tmp_path / "figures").exists()
 
 
+def test_the_main_map_comes_first_and_views_can_be_chosen(run: FiguresOfRun) -> None:
+    assert next(for_paper(run))[0] == "stages-kinds"
+    chosen = of_views(run, ["emergence", "stages"])
+    assert list(chosen.figures) == ["stages", "emergence"] and chosen.named == run.named
+    assert of_views(run, []).figures == {view: choices for view, choices in run.figures.items() if choices}
+    with pytest.raises(StrataError, match=r"no figures of 'stage'\. Did you mean stages\? It has stages, "):
+        of_views(run, ["stage"])
+    bare = replace(run, figures={**run.figures, "heads": {}})
+    with pytest.raises(StrataError, match=r"no figures of 'heads'\. It has stages"):
+        of_views(bare, ["heads"])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--figures", "figures", "--only", "stages", "--only", "stagemap"], "Did you mean stages?"),
+        (["--only", "stages"], "Add --figures DIR"),
+    ],
+)
+def test_a_choice_that_means_nothing_is_told_before_anything_is_written(
+    words: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    run = write_finished_run(tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", str(run), *words]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1 and told in said.err
+    assert not (tmp_path / "figures").exists() and not (run / "report.html").exists()
+
+
+def test_an_index_says_what_each_file_shows_and_takes_titles_as_text(run: FiguresOfRun, tmp_path: Path) -> None:
+    written = [
+        WrittenFigure(name, drawn, tuple(tmp_path / f"{name}.{kind}" for kind in FORMATS))
+        for name, drawn in [*for_paper(run)][:3]
+    ]
+    hostile = replace(written[0], name="odd", drawn=replace(written[0].drawn, title="<img onerror=alert(1)>"))
+    page = write_index([*written, hostile], "a <model> · run 1", tmp_path).read_text(encoding="utf-8")
+    assert "<h1>Figures of a &lt;model&gt; · run 1</h1>" in page and "<img onerror" not in page
+    for figure in written:
+        assert f"<b>{figure.drawn.title}</b>" in html.unescape(page)
+        assert all(f'<a href="{file.name}">{file.name}</a>' in page for file in figure.files)
+    assert page.index("stages-kinds.svg") < min(page.index(f"{figure.name}.svg") for figure in written[1:])
+
+
 VIEWS = ("stages", "emergence", "curves")
 
 
@@ -63,7 +112,10 @@ def written(run: FiguresOfRun, tmp_path_factory: pytest.TempPathFactory) -> dict
         pytest.skip("no Chromium on PATH: kaleido draws with one")
     few = FiguresOfRun({view: dict(list(run.figures[view].items())[:1]) for view in VIEWS}, run.named)
     folder = tmp_path_factory.mktemp("written") / "figures"
-    files = write_images(few, folder)
+    told: list[tuple[str, int, int | None]] = []
+    figures = write_images(few, folder, lambda stage, done, total, unit: told.append((stage, done, total)))
+    assert told == [("figures", done, len(VIEWS)) for done in range(len(VIEWS) + 1)]
+    files = [file for figure in figures for file in figure.files]
     drawn = {name: on_paper(one, run.named) for name, one in for_paper(few)}
     assert {file.name for file in files} == {f"{name}.{kind}" for name in drawn for kind in FORMATS}
     assert all(file.is_relative_to(folder) for file in files) and len(drawn) == len(VIEWS)

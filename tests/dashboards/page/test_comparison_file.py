@@ -123,7 +123,9 @@ def test_readings_over_the_budget_stay_in_the_table_and_the_page_says_so(compari
 
 
 def _report(run: Path, url: str | None = None) -> int:
-    return verb_report.run(argparse.Namespace(run=str(run), json=True, figures=None, url=url), [])
+    return verb_report.run(
+        argparse.Namespace(run=str(run), json=True, figures=None, only=[], url=url, display="none"), []
+    )
 
 
 @pytest.mark.thorough

@@ -75,6 +75,27 @@ def test_words_of_captions_that_change_are_marked_too_once_a_section(tab: Any) -
     assert tab.locator("main .token .term, main bdi .term, main .plot .term").count() == 0, "only words of ours"
 
 
+def marked(tab: Any) -> list[tuple[str, str, str]]:
+    """Every word that is explained: its term, its section, and what stands around it."""
+    found: list[list[str]] = tab.evaluate(
+        "[...document.querySelectorAll('main .term')].map((t) => [t.dataset.term, t.closest('section').id || 'verdict', t.parentElement.textContent])"
+    )
+    return [(term, section, around) for term, section, around in found]
+
+
+def test_everyday_words_small_print_heads_of_tables_and_settings_are_not_marked(tab: Any, comparison_tab: Any) -> None:
+    only_in = {term.id: term.only_in for term in GLOSSARY}
+    for page, everyday in (
+        (tab, ("Attribution: rank correlation", "that move the intervals")),
+        (comparison_tab, ("every kind of matrix", "Rank correlation", "between halves of the entities")),
+    ):
+        shown_with(page)
+        text, words = page.locator("main").text_content(), marked(page)
+        assert len(words) > 40 and all(around in text for around in everyday)
+        assert page.locator("main :is(.fine, th, dl) .term").count() == 0
+        assert [(term, section) for term, section, _ in words if only_in[term] and section not in only_in[term]] == []
+
+
 def test_a_map_that_has_no_pointer_is_read_by_keys(comparison_tab: Any) -> None:
     tab = shown_with(comparison_tab)
     for view in ("stages", "layermap", "weights"):

@@ -32,3 +32,24 @@ def test_each_entry_stands_there_once_and_says_it_in_a_sentence() -> None:
     assert len({term.id for term in GLOSSARY}) == len(GLOSSARY) and all(" " not in term.id for term in GLOSSARY)
     for term in GLOSSARY:
         assert term.means.endswith(".") and 20 < len(term.means) < 260, term.word
+
+
+def test_words_of_every_day_are_terms_in_some_parts_of_a_page_only() -> None:
+    everywhere = {form for term in GLOSSARY if not term.only_in for form in term.recognised}
+    everyday = {
+        "move",
+        "makes",
+        "kind",
+        "kinds",
+        "rank",
+        "used",
+        "open",
+        "change",
+        "support",
+        "format",
+        "halves",
+        "noise",
+        "gained",
+        "p",
+    }
+    assert everyday <= {form for term in GLOSSARY for form in term.recognised} and everyday.isdisjoint(everywhere)
