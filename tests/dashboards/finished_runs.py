@@ -10,7 +10,7 @@ from synthetic_localisation import localisation
 
 from strata.experiments.items.schema import Kind
 from strata.experiments.results.answer_measures import Name
-from strata.experiments.results.behaviour_summary import Behaviour, BehaviourSummary, PressureOfKinds
+from strata.experiments.results.behaviour_summary import BEHAVE_FILE, Behaviour, BehaviourSummary, PressureOfKinds
 from strata.experiments.results.behaviour_tables import BEHAVIOUR_TABLES
 from strata.experiments.results.caveats import Caveat
 from strata.experiments.results.confidence_summary import AgainstCalibrated, Confidence, WhyNoLayers
@@ -30,7 +30,7 @@ from strata.experiments.results.locate_summary import (
     WhyNoIntermediates,
 )
 from strata.experiments.results.locate_tables import LOCATE_TABLES
-from strata.experiments.results.sweep import Failure, SweepAxis, SweepResult, SweptRun
+from strata.experiments.results.sweep import SWEEP_FILE, Failure, SweepAxis, SweepResult, SweptRun
 from strata.experiments.results.sweep_tables import TRAJECTORIES, TrajectoryRow
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import CheckpointRecord
@@ -64,7 +64,7 @@ def write_finished_run(
 def write_finished_behave(path: Path) -> Path:
     """A finished `behave`: confidence of two kinds, items that weren't asked or pressed, a chat template."""
     run = started_run(path, verb="behave")
-    run.write_json("summary.json", behaviour_summary(run.run_id).as_json())
+    run.write_json(BEHAVE_FILE, behaviour_summary(run.run_id))
     for table in BEHAVIOUR_TABLES:
         run.write_rows(table, [])
     with run.writing("items.jsonl"):
@@ -102,7 +102,7 @@ def write_finished_sweep(path: Path) -> Path:
         for dose in doses
     ]  # fmt: skip
     result = SweepResult(run=run.run_id, axis=SweepAxis(kind="dose", name="dose"), runs=tuple(runs))
-    run.write_json("sweep.json", result.as_json())
+    run.write_json(SWEEP_FILE, result)
     rows = [
         TrajectoryRow(
             run=f"dose {dose:g}", checkpoint=f"a~{dose:g}~b", at=dose, seed=0, framing="raw", items=None, kind="reasoning", family=None,

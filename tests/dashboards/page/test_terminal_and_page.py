@@ -48,7 +48,7 @@ def test_of_a_limited_run_with_a_failed_self_test_and_of_its_json(tmp_path: Path
     summary = read_run(run).summary
     assert caveats_in(lines_of(verb_locate, summary, run)) == shown
     (printed,) = lines_of(verb_locate, summary, run, json=True)
-    caveats = [Caveat.read(caveat) for caveat in json.loads(printed)["caveats"]]
+    caveats = [Caveat.model_validate(caveat) for caveat in json.loads(printed)["caveats"]]
     assert {"limited", "self-tests-failed", "unanswered"} <= {caveat.code for caveat in caveats}
     assert [f"{caveat_sentence(caveat)}." for caveat in caveats] == shown
 

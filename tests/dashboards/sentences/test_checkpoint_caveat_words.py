@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
+from pydantic import TypeAdapter
 
 from strata.dashboards.sentences.checkpoint_caveats import checkpoint_caveat
 from strata.dashboards.sentences.run_caveats import caveat_sentence
 from strata.dashboards.sentences.whole_forward import why_whole_words
-from strata.experiments.results.caveats import Caveat
+from strata.experiments.results.caveats import BriefCaveat, Caveat
 from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat, CheckpointCaveatCode, OddIds, each_once
 from strata.probes.checkpoints.tokenizer_difference import TemplateDifference, TokenizerDifference
 from strata.probes.rerun.no_restart import WhyWhole, WhyWholeCode
+
+_READ = TypeAdapter[Caveat](BriefCaveat).validate_python
+"""As a manifest holds it."""
 
 ODD = OddIds("12", False, (5, 6), (7,))
 TOKENIZERS = TokenizerDifference(
@@ -118,14 +122,14 @@ def test_a_caveat_is_said_and_read_back_from_a_manifest(code: str) -> None:
     caveat, words = SAID[code]
     assert checkpoint_caveat(caveat).startswith(words)
     of_run = Caveat(code="opened", opened=caveat)
-    assert Caveat.read(of_run.as_written()) == of_run
+    assert _READ(of_run.as_written()) == of_run
     assert Caveat.model_validate_json(of_run.model_dump_json()) == of_run
     assert caveat_sentence(of_run) == checkpoint_caveat(caveat)
 
 
 def test_what_an_earlier_version_wrote_is_said_as_it_stands() -> None:
-    assert caveat_sentence(Caveat.read("The adapter x names y as its base.")) == "The adapter x names y as its base"
-    old = Caveat.read({"code": "whole-forward", "text": "its blocks have other mixers than attention"})
+    assert caveat_sentence(_READ("The adapter x names y as its base.")) == "The adapter x names y as its base"
+    old = _READ({"code": "whole-forward", "text": "its blocks have other mixers than attention"})
     new = Caveat(code="whole-forward", why=WhyWhole("other-mixers"))
     assert caveat_sentence(old) == caveat_sentence(new)
 
