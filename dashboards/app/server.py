@@ -14,7 +14,7 @@ from strata.dashboards.app.access import COOKIE, TOKEN, Access
 from strata.dashboards.app.chosen_runs import chosen_runs, localisation_of, maps_of
 from strata.dashboards.app.run_table import page_of, run_table
 from strata.dashboards.app.url_state import MOST_LETTERS, state_of
-from strata.dashboards.figures.figure_values import NARROW_FROM, WIDE_FROM, PlotlyObject, Width
+from strata.dashboards.figures.figure_values import NARROW_FROM, WIDE_FROM, Width
 from strata.dashboards.figures.model_maps import model_maps
 from strata.dashboards.figures.palette import PALETTES, Theme
 from strata.dashboards.figures.small_picture import small_picture
@@ -172,10 +172,10 @@ def _routes(server: Flask, runs: RunList, access: Access) -> None:
 
     def small(key: str) -> Response:
         theme: Theme = "dark" if request.args.get("theme") == "dark" else "light"
-        figure = _figure_of(run_of(key), theme)
-        if figure is None:
+        picture = _picture_of(run_of(key), theme)
+        if picture is None:
             abort(404)
-        answer = Response(small_picture(figure), mimetype="image/svg+xml")
+        answer = Response(picture, mimetype="image/svg+xml")
         answer.headers["Cache-Control"] = "private, max-age=3600"
         return answer
 
@@ -188,17 +188,18 @@ def _routes(server: Flask, runs: RunList, access: Access) -> None:
         server.add_url_rule(rule, view.__name__, view)
 
 
-def _figure_of(run: ListedRun, theme: Theme) -> PlotlyObject | None:
+def _picture_of(run: ListedRun, theme: Theme) -> str | None:
     """The stage map of a `locate`, those of a comparison's models; None of any other run."""
     found, maps = localisation_of(run), maps_of(run)
     if found is not None:
-        return stage_map_json(found, None, theme)
+        return small_picture(stage_map_json(found, None, theme))
     if maps is not None:
         drawn = model_maps(maps, None if maps.kinds else maps.families[0], name="", aria="", theme=theme)
-        return {"data": drawn.data, "layout": drawn.layout}
+        return small_picture({"data": drawn.data, "layout": drawn.layout})
     if run.verb != "compare":
         return None
-    return {"data": [], "layout": {"paper_bgcolor": PALETTES[theme].card, "font": {"color": PALETTES[theme].text}}}
+    layout = {"paper_bgcolor": PALETTES[theme].card, "font": {"color": PALETTES[theme].text}}
+    return small_picture({"data": [], "layout": layout})
 
 
 def _file_of_run(run: ListedRun, folder: Path, name: str) -> Response:

@@ -47,7 +47,7 @@ _ORDER: tuple[Role, ...] = ("makes", "in-part", "prepares", "relays", "open")
 _ALWAYS_WHOLE: Cell = "move"
 """Only attention brings anything to the last token, so this row's effect is 1 in every model: nothing to stand out."""
 _LONGEST_FAMILY = 18
-NAME, QUIET_NAME = "place", "place of families"
+NAME, QUIET_NAME = "place", "families-place"
 """How plotly's annotations are called that name the place of a kind, and those of its families."""
 
 

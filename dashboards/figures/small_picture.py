@@ -8,7 +8,7 @@ from strata.dashboards.figures.figure_values import PlotlyObject
 from strata.dashboards.figures.map_boxes import Box, map_areas
 from strata.dashboards.sentences.figures.stages import NO_MAP
 
-FONT_OF_SVG = "system-ui, sans-serif"
+FONT_OF_SVG = "system-ui,sans-serif"
 WIDTH, HEIGHT = 220, 84
 
 
