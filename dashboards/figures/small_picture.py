@@ -25,12 +25,9 @@ def small_picture(figure: PlotlyObject) -> str:
 
 def _nothing(ink: str) -> list[str]:
     """Nobody takes a plain ground for a map that is still to come."""
-    words = [
-        f'<text x="{WIDTH / 2:g}" y="{HEIGHT / 2 - 4 + 16 * line}" text-anchor="middle" font-family="{FONT_OF_SVG}" font-size="13" fill="{ink}">{said}</text>'
-        for line, said in enumerate(NO_MAP)
-    ]
+    said = f'<text x="{WIDTH / 2:g}" y="{HEIGHT / 2 + 5:g}" text-anchor="middle" font-family="{FONT_OF_SVG}" font-size="13" fill="{ink}">{NO_MAP}</text>'
     frame = f'<rect x="4" y="4" width="{WIDTH - 8}" height="{HEIGHT - 8}" rx="4" fill="none" stroke="{ink}" stroke-dasharray="4 4" opacity="0.6"/>'
-    return [frame, *words]
+    return [frame, said]
 
 
 def _drawn(box: Box) -> str:

@@ -20,7 +20,7 @@ ENDS_KEY = "├──┤ 95 % interval of its ends"
 PATTERNS_KEY = "pale: doesn't count; crossed: token identity, not counted; hatched: not measured"
 NOT_MEASURED, NOT_ASKED, UNDETERMINED = "not measured", "not asked", "undetermined"
 NO_INTERVAL, NO_BLOCKS = "no interval", "no blocks"
-NO_MAP = ("no stage map:", "no intervention was made")
+NO_MAP = "no stage map"
 EFFECT_GAINED = "effect gained"
 PROFILE_HOVER = ("%{text}, depth %{x:.2f}", "gained here %{y:.2f}")
 

@@ -112,7 +112,7 @@ def _at_attention(rows: Sequence[Row], depths: Mapping[Role, int], n_layers: int
         if row.get("site") == "attention" and row["contrast"] == "excess" and _blocks(row, depths) == n_layers
     ]
     lines = [
-        line.model_copy(update={"site": "attention"})
+        line.model_copy(update={"site": "attention", "axis": "block"})
         for line in with_dominant(ContrastLine, kept, _KEY, ("share",))
         if line.dimensions == "all"
     ]

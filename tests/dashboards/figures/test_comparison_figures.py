@@ -11,6 +11,8 @@ from synthetic_probe import write_synthetic_probe
 from strata.dashboards.figures.comparison_figures import comparison_figures
 from strata.dashboards.figures.figure_values import Drawn, Figures
 from strata.dashboards.figures.figures_of_run import figures_of_run
+from strata.dashboards.figures.line_panels import ROLE_STYLES
+from strata.dashboards.figures.palette import PALETTES
 from strata.dashboards.figures.swap_lines import layer_swaps
 from strata.dashboards.view.comparison.build import build_comparison
 from strata.dashboards.view.comparison.files import read_comparison
@@ -67,6 +69,43 @@ def test_a_narrow_page_has_the_same_lines_under_each_other(figures: Figures) -> 
     assert len([t for t in wide.data if t.get("name")]) == len([t for t in phone.data if t.get("name")])
     domains = [axis["domain"] for name, axis in phone.layout.items() if name.startswith("xaxis")]
     assert {tuple(domain) for domain in domains} == {(0, 1)} and phone.layout["height"] > wide.layout["height"]
+
+
+def test_a_row_that_counts_blocks_says_so_among_rows_of_streams(figures: Figures) -> None:
+    for drawn in figures["contrasts"]["all"].values():
+        titles = {
+            axis: drawn.layout[axis]["title"]["text"].partition(" ")[0]
+            for axis in drawn.layout
+            if axis.startswith("xaxis")
+        }
+        counts = {axis: counted for axis, counted in drawn.layout["meta"]["counts"].items() if titles[axis]}
+        assert set(counts.values()) == {"stream", "block"} and counts == {axis: titles[axis] for axis in counts}
+        assert "stream or block" in drawn.table.head
+
+
+def test_heads_of_panels_have_lines_as_long_as_their_panels(figures: Figures) -> None:
+    for width, pixels in (("wide", 1000), ("narrow", 600)):
+        layout = figures["contrasts"]["all"][width].layout
+        for note in layout["annotations"]:
+            if note["text"].startswith("<b>"):
+                start, end = layout[f"xaxis{note['xref'].removesuffix(' domain')[1:]}"]["domain"]
+                title = note["text"].partition("</b>")[0].removeprefix("<b>")
+                assert max(map(len, title.split("<br>"))) * 7.5 < (end - start) * (pixels - 92), title
+
+
+def test_no_model_s_colour_tells_two_ways_of_reading_apart(figures: Figures) -> None:
+    models = {PALETTES["light"].ink(style.ink) for role, style in ROLE_STYLES.items() if role in ("base", "distilled")}
+    lines = [trace for widths in figures["transfer"].values() for trace in widths["wide"].data if trace.get("name")]
+    assert lines and not models & {trace["line"]["color"] for trace in lines}
+    looks = {(trace["name"], trace["line"]["dash"], trace["marker"]["symbol"]) for trace in lines}
+    assert len({look[1:] for look in looks}) == len({look[0] for look in looks}) == 3
+
+
+def test_the_colours_of_weights_have_a_title(figures: Figures) -> None:
+    for widths in figures["weights"].values():
+        for drawn in widths.values():
+            title = drawn.data[0]["colorbar"]["title"]["text"]
+            assert title.replace("<br>", " ").strip() in drawn.note
 
 
 def test_what_cannot_be_drawn_is_told_in_its_stead(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from strata.dashboards.figures.curves import curves, readings_of
 from strata.dashboards.figures.family_map import family_map
 from strata.dashboards.figures.figure_values import Drawn, Figures
 from strata.dashboards.figures.groups import Group
+from strata.dashboards.figures.lines import KIND_STYLES
 from strata.dashboards.figures.locate_figures import locate_figures
 from strata.dashboards.figures.palette import PALETTES, Palette
 from strata.dashboards.view.build import Report, build_report
@@ -73,6 +74,23 @@ def test_kinds_and_baselines_differ_in_dash_and_mark_so_that_grey_suffices(repor
         assert drawn is not None
         looks = [(t["line"]["dash"], t["marker"]["symbol"]) for t in drawn.data if t.get("name")]
         assert len(looks) >= at_least and len(set(looks)) == len(looks)
+
+
+def test_knowledge_and_reasoning_differ_in_ink_too(report: Report) -> None:
+    inks = {kind: KIND_STYLES[kind].ink for kind in ("knowledge", "reasoning")}
+    assert len(set(inks.values())) == 2 and not {"trained", "control"} & set(inks.values()), "those are models'"
+
+
+def test_a_narrow_family_map_keeps_both_ends_of_its_colours_and_its_kinds_apart_from_names(report: Report) -> None:
+    for shown in report.view.maps:
+        drawn = family_map(shown, report.view.axes, "narrow")
+        bar, margin = drawn.data[0]["colorbar"], drawn.layout["margin"]
+        room = (1 - bar["len"]) * (600 - margin["l"] - margin["r"]) + margin["r"]
+        assert len(bar["ticktext"][-1]) * 6.5 / 2 < room
+        longest = max(len(name) for name in drawn.layout["yaxis"]["ticktext"])
+        kinds = [note for note in drawn.layout["annotations"] if note.get("xshift", 0) < -100]
+        assert kinds and all(note["xshift"] > -margin["l"] for note in kinds)
+        assert longest * 6.8 + 9 * 7.5 < margin["l"] + 8, "the longest kind beside the longest name"
 
 
 def test_depth_renames_layers_and_moves_nothing(figures: Figures, report: Report) -> None:

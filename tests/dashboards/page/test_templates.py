@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
+from strata.dashboards.page.drawing_scales import change_limit, change_x
 from strata.dashboards.page.templates import environment, macro, render
 
 PAGE = Path(__file__).parents[3] / "dashboards" / "page"
@@ -46,3 +47,12 @@ def test_every_template_is_whole_and_used() -> None:
         environment().get_template(name)
         assert any(f'"{name}"' in text for text in texts), name
     assert len(names) > 20
+
+
+def test_changes_are_drawn_on_a_range_that_holds_them_and_no_larger_than_need_be() -> None:
+    def of(low: float | None, value: float, high: float | None) -> dict[str, dict[str, float | None] | None]:
+        return {"change": {"value": value, "low": low, "high": high}, "difference_in_differences": None}
+
+    assert change_limit([of(-0.04, -0.02, 0.01), of(None, 0.12, None)]) == 0.2
+    assert change_limit([of(-0.9, -0.5, 0.1)]) == 1.0 and change_limit([]) == 1.0
+    assert change_x(0.2, 0.2) - change_x(0, 0.2) == change_x(1, 1) - change_x(0, 1)

@@ -33,6 +33,21 @@ def test_no_table_is_cut_at_1400_pixels(browser: Any, pages: dict[str, Path], na
         assert tab.locator(SCROLLING).count() > 2 and cut == []
 
 
+def test_at_800_pixels_the_answers_fit_and_a_table_that_goes_on_has_a_shadow(
+    browser: Any, pages: dict[str, Path]
+) -> None:
+    with opened(browser, pages["compare"], viewport={"width": 800, "height": 900}) as tab:
+        cut = tab.evaluate(
+            "[...document.querySelectorAll('#answers :is(.wide, .table-scroll)')].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.innerText.slice(0, 60))"
+        )
+        assert cut == []
+        assert tab.locator("#answers .head-difference_in_differences").first.is_visible()
+        tables = tab.locator("#answers table.format")
+        assert tables.count() == 1 and tables.locator("tbody").count() > 1, "kinds share the widths of columns"
+        shadows = tab.evaluate("getComputedStyle(document.querySelector('#items .table-scroll')).backgroundAttachment")
+        assert shadows.count("local") == 2 and shadows.count("scroll") >= 2
+
+
 @pytest.mark.parametrize("name", ["locate", "compare"])
 def test_on_a_phone_the_page_stays_and_the_name_of_a_row_with_it(
     browser: Any, pages: dict[str, Path], name: str
