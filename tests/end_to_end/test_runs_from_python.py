@@ -194,7 +194,7 @@ def test_python_takes_every_option_of_the_experiments() -> None:
 
 @pytest.mark.parametrize(("verb", "options"), [(verb_locate, LocateOptions), (verb_compare, CompareOptions)])
 def test_python_and_the_terminal_have_the_same_options(verb: Any, options: Any) -> None:
-    said_otherwise = {"out", "items", "families", "quick", "seed", "control", "display", "json"}
+    said_otherwise = {"out", "items", "families", "quick", "seed", "control", "display", "json", "open"}
     assert set(options.__annotations__) == {option.name for option in options_of(verb.Options)} - said_otherwise
 
 
