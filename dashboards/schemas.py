@@ -17,6 +17,8 @@ from strata.dashboards.view.schema_probe import PROBE_VIEW_FILE
 from strata.dashboards.view.sweep.schema import SWEEP_VIEW_FILE
 from strata.experiments.calibrate.embedded.plant_files import PLANT_FILE
 from strata.experiments.distill.evaluation_file import EVALUATION_FILE
+from strata.experiments.items.importing.mapping import Mapped
+from strata.experiments.items.item_validation import ITEM
 from strata.experiments.results.behaviour_summary import BEHAVE_FILE
 from strata.experiments.results.calibration import CALIBRATION_FILE
 from strata.experiments.results.cell_changes import CELLS_FILE
@@ -47,8 +49,10 @@ OF: Mapping[str, TypeAdapter[Any]] = {
     **{file.schema: file.shape for file in FILES},
     "difference": TypeAdapter(RunDifference),
     "split": TypeAdapter(ItemSplit),
+    "item": ITEM,
+    "mapping": TypeAdapter(Mapped),
 }
-"""By name of the schema; beside the files what `strata diff --json` and `strata items split --json` print."""
+"""By name of the schema; beside the files a line of items.jsonl, a mapping, and what `strata diff --json` and `strata items split --json` print."""
 
 
 def schema_text(name: str) -> str:

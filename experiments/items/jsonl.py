@@ -6,32 +6,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from strata.experiments.items.schema import KINDS, Item, Span
+from strata.experiments.items.item_validation import FIELDS, type_name, validated
+from strata.experiments.items.schema import Item
 from strata.probes.errors import StrataError
 from strata.probes.files import whole_file
 from strata.probes.foreign_files import Trouble, UnreadableError, decoded, parse_json, refuse_irregular
-
-FIELDS = (
-    "id", "kind", "family", "domain", "prompt", "answer", "foil_prompt", "foil", "choices",
-    "cluster", "template", "hops", "spans", "foil_spans", "source",
-)  # fmt: skip
-"""The schema's keys in the order they are written; every other key of a line goes to `Item.extra`."""
-REQUIRED = ("id", "kind", "family", "prompt", "answer")
-"""Keys a line can't do without. The rest default: domain "general", cluster = id, template "0", hops 1, no pair."""
-LONGEST_ID = 200
-LONGEST_NAME = 200
-"""Of a family or a domain: they head tables and maps."""
-MOST_HOPS = 10_000
-RESERVED_SPANS = ("last", "all")
-"""Position names with a meaning of their own (the predicting token, every token)."""
-
-_DEFAULTS: dict[str, Any] = {
-    "domain": "general", "foil_prompt": "", "foil": "", "choices": [], "template": "0", "hops": 1,
-    "spans": {}, "foil_spans": {}, "source": "",
-}  # fmt: skip
-
 
 _MENDED: dict[Trouble, str] = {
     "syntax": "Write one whole JSON object a line; a table becomes items by `strata items import`",
@@ -42,14 +23,6 @@ _MENDED: dict[Trouble, str] = {
     "encoding": "Save the file as UTF-8",
     "mark": "Save the file as UTF-8 without one",
 }
-
-
-class _Refused(ValueError):
-    """A record breaks the schema; carries the reason and the remedy, but not yet the place."""
-
-    def __init__(self, reason: str, remedy: str) -> None:
-        self.reason, self.remedy = reason, remedy
-        super().__init__(reason)
 
 
 def read_items(path: str | Path) -> list[Item]:
@@ -142,10 +115,7 @@ def item_from_dict(record: Mapping[str, Any], where: str = "item") -> Item:
 
     `null` in an optional field counts as absent. Unknown keys are kept in `extra`.
     """
-    try:
-        return _validated(record)
-    except _Refused as refused:
-        raise StrataError(f"{where}: {refused.reason}", refused.remedy) from None
+    return validated(record, where)
 
 
 def items_sha256(items: Iterable[Item]) -> str:
@@ -173,108 +143,5 @@ def _item_of_line(line: bytes, where: str) -> Item:
         column = f" at column {error.column}" if error.trouble == "syntax" else ""
         raise StrataError(f"{where}: {error.reason}{column}", _MENDED[error.trouble]) from None
     if not isinstance(record, dict):
-        raise StrataError(f"{where}: a {_type_name(record)}, not an object", "Write each item as {…} on one line")
+        raise StrataError(f"{where}: a {type_name(record)}, not an object", "Write each item as {…} on one line")
     return item_from_dict(record, where)
-
-
-def _validated(record: Mapping[str, Any]) -> Item:
-    for key in REQUIRED:
-        if key not in record:
-            _refuse(key, "is missing", f"Every item needs {', '.join(REQUIRED)}")
-    known = {**_DEFAULTS, **{key: record[key] for key in FIELDS if key in record and record[key] is not None}}
-    for key in REQUIRED:
-        known.setdefault(key, record[key])
-    known.setdefault("cluster", known["id"])
-    for key in FIELDS:
-        if key not in ("choices", "hops", "spans", "foil_spans") and not isinstance(known[key], str):
-            remedy = {
-                "null": "Fill it in, or drop the line",
-                "number": "Put it in quotes",
-                "boolean": "Put it in quotes",
-            }
-            kind = _type_name(known[key])
-            _refuse(key, f"is {'an' if kind == 'object' else 'a'} {kind}, not text", remedy.get(kind, "Give one text"))
-    for key in (*REQUIRED, "cluster", "template", "domain"):
-        if not known[key].strip():
-            _refuse(key, "is empty", "Fill it in, or drop the line")
-    name = known["id"]
-    if name != name.strip() or not name.isprintable() or len(name) > LONGEST_ID:
-        _refuse(
-            "id", f"{name[:40]!r} can't be shown in a table",
-            f"Use at most {LONGEST_ID} printable characters without blanks around them",
-        )  # fmt: skip
-    for key in ("family", "domain"):
-        if len(known[key]) > LONGEST_NAME:
-            _refuse(key, f"has {len(known[key])} characters", f"Use at most {LONGEST_NAME}")
-    if known["kind"] not in KINDS:
-        _refuse("kind", f"{known['kind'][:40]!r} is unknown", f"Use one of {', '.join(KINDS)}")
-    _check_pair(known)
-    hops = known["hops"]
-    if isinstance(hops, bool) or not isinstance(hops, int):
-        _refuse("hops", f"is a {_type_name(hops)}, not a whole number", "Write 0, 1, 2, …")
-    if not 0 <= hops <= MOST_HOPS:
-        _refuse(
-            "hops",
-            f"is {hops if abs(hops) < 10**20 else 'a number beyond all bounds'}",
-            f"Write a number from 0 to {MOST_HOPS}",
-        )
-    known["choices"] = _choices(known["choices"], known["answer"])
-    known["spans"] = _spans(known["spans"], "spans", known["prompt"])
-    known["foil_spans"] = _spans(known["foil_spans"], "foil_spans", known["foil_prompt"])
-    return Item(**known, extra={key: value for key, value in record.items() if key not in FIELDS})
-
-
-def _check_pair(known: Mapping[str, Any]) -> None:
-    if known["foil"].strip() == known["answer"].strip():
-        _refuse("foil", f"{known['foil']!r} is the answer itself", "Give a wrong answer of the same type, or none")
-    if not known["foil_prompt"]:
-        return
-    if not known["foil"].strip():
-        _refuse("foil", "is empty although there is a foil_prompt", "Give the answer to foil_prompt, or drop both")
-    if known["foil_prompt"] == known["prompt"]:
-        _refuse("foil_prompt", "is the prompt itself", "Change what the answer hangs on, or leave foil_prompt out")
-
-
-def _choices(value: Any, answer: str) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(choice, str) for choice in value):
-        _refuse("choices", "isn't a list of texts", 'Write ["…", "…"], or leave it out')
-    if value and answer not in value:
-        _refuse("choices", f"doesn't hold the answer {answer!r}", "Add it, with the same leading space")
-    if any(not choice.strip() for choice in value):
-        _refuse("choices", "holds an empty text", "Drop it")
-    if len(set(value)) != len(value):
-        twice = next(choice for choice in value if value.count(choice) > 1)
-        _refuse("choices", f"holds {twice!r} twice", "Name every choice once")
-    return tuple(value)
-
-
-def _spans(value: Any, field: str, text: str) -> dict[str, Span]:
-    if not isinstance(value, Mapping):
-        _refuse(field, f"is a {_type_name(value)}, not an object", 'Write {"subject": [start, end]}')
-    spans: dict[str, Span] = {}
-    for name, span in value.items():
-        if name in RESERVED_SPANS or not name.strip():
-            _refuse(field, f"can't name a span {name!r}", f"Choose another name than {', '.join(RESERVED_SPANS)}")
-        if (
-            not isinstance(span, list | tuple)
-            or len(span) != 2
-            or not all(isinstance(offset, int) and not isinstance(offset, bool) for offset in span)
-        ):
-            _refuse(field, f"{name!r} isn't [start, end]", "Write two whole numbers: half-open character offsets")
-        start, end = span
-        if not 0 <= start < end <= len(text):
-            _refuse(
-                field, f"{name!r} = [{start}, {end}] isn't a range of the {len(text)} characters of its prompt",
-                "Count characters (not bytes) from 0, end exclusive",
-            )  # fmt: skip
-        spans[name] = (start, end)
-    return spans
-
-
-def _refuse(field: str, reason: str, remedy: str) -> NoReturn:
-    raise _Refused(f"field {field!r} {reason}", remedy)
-
-
-def _type_name(value: Any) -> str:
-    names = {"NoneType": "null", "dict": "object", "str": "text", "int": "number", "float": "number", "bool": "boolean"}
-    return names.get(type(value).__name__, type(value).__name__)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from pydantic import JsonValue
+from strata.experiments.items.field_rules import Choices, Extra, Filled, Hops, Id, Name, Spans, Text
 
 Kind = Literal["knowledge", "reasoning", "composite", "control"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -24,40 +23,40 @@ class Item:
 
     A minimal pair is two prompts of one template and one token length that differ in one span and in the answer.
     An item without a `foil_prompt` has no such partner (an imported multiple-choice question, say): probes and
-    lenses can use it, interventions can't.
+    lenses can use it, interventions can't. The rules of `field_rules` are asked when one is read or written, not when it is made.
     """
 
-    id: str
+    id: Id
     """Unique in its set; printable, so that it can stand in a table and on a command line."""
     kind: Kind
     """What answering takes: a fact from the weights, an operation on the context, both, or neither."""
-    family: str
+    family: Name
     """Which source of items it comes from: capital, addition, …"""
-    domain: str
+    domain: Name
     """Subject area: geography, medicine, arithmetic, …"""
-    prompt: str
+    prompt: Filled
     """The text up to the answer."""
-    answer: str
+    answer: Filled
     """The right continuation, with its leading space."""
-    foil_prompt: str = ""
+    foil_prompt: Text = ""
     """The minimal pair's other prompt, answered by `foil`; empty when the item has no pair."""
-    foil: str = ""
+    foil: Text = ""
     """The continuation that would be right for the pair's other prompt; what the answer is scored against."""
-    cluster: str = ""
+    cluster: Filled = ""
     """What must not straddle folds: an entity, an operand pair. A reader of files fills in the id."""
-    template: str = "0"
+    template: Filled = "0"
     """Id of the template, shared by the items worded alike."""
-    hops: int = 1
+    hops: Hops = 1
     """Steps from the prompt to the answer; 0 for a copy."""
-    choices: tuple[str, ...] = ()
+    choices: Choices = ()
     """Candidate continuations with the answer among them; empty when none are offered."""
-    spans: Mapping[str, Span] = field(default_factory=dict)
+    spans: Spans = field(default_factory=dict)
     """Named half-open character ranges of `prompt`, such as `subject`."""
-    foil_spans: Mapping[str, Span] = field(default_factory=dict)
+    foil_spans: Spans = field(default_factory=dict)
     """The same names in `foil_prompt`."""
-    source: str = ""
+    source: Text = ""
     """Where the item comes from."""
-    extra: Mapping[str, JsonValue] = field(default_factory=dict)
+    extra: Extra = field(default_factory=dict)
     """Keys the schema doesn't know, kept as they were found."""
 
     @property

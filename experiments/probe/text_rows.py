@@ -10,7 +10,8 @@ from typing import Any
 
 from strata.experiments.items.importing.paths import AbsentError, look_up
 from strata.experiments.items.importing.rows import Row, RowsSpec, read_rows
-from strata.experiments.items.jsonl import REQUIRED, item_from_dict
+from strata.experiments.items.item_validation import REQUIRED
+from strata.experiments.items.jsonl import item_from_dict
 from strata.probes.errors import StrataError
 from strata.probes.prompts.texts import Text
 
@@ -46,7 +47,8 @@ def table_rows(source: Path, remedy: str) -> list[Row]:
     """The rows of a file, or of a directory's JSON Lines files. Raises StrataError for a faulty row, and for none."""
     if not source.exists():
         raise StrataError(f"There is no file {source}", "Check the path")
-    rows = read_rows(source, RowsSpec("" if source.suffix else "jsonl", files="*.jsonl" if source.is_dir() else ""))
+    read_as = RowsSpec(format="" if source.suffix else "jsonl", files="*.jsonl" if source.is_dir() else "")
+    rows = read_rows(source, read_as)
     faulty = next((row for row in rows if row.fault), None)
     if faulty is not None:
         raise StrataError(f"{faulty.where}: {faulty.fault}", "Mend the row")

@@ -95,7 +95,8 @@ another row's key shows that the lists hold places. Where [item] answer and the 
 [('The capital of Peru is', ' Lima', " N'Djamena"), ('The capital of Chad is', " N'Djamena", ' Lima')]
 """
 
-from strata.experiments.items.importing.mapping import Mapped, parse_mapping, read_mapping, shipped_mappings
+from strata.experiments.items.importing.mapping import Mapped
+from strata.experiments.items.importing.mapping_file import parse_mapping, read_mapping, shipped_mappings
 from strata.experiments.items.importing.overwrite_check import refuse_overwriting
 from strata.experiments.items.importing.row_to_items import Imported, import_items
 

@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import Any
 
 from strata.experiments.items.importing.choices import Options
-from strata.experiments.items.importing.mapping import unknown
 from strata.experiments.items.importing.paths import AbsentError, Field, Template, look_up, parse_template
 from strata.experiments.items.importing.rows import Row
+from strata.experiments.items.importing.unknown_name import unknown
 from strata.experiments.items.importing.usable_values import UnusableRowError, plain_text, prints, way_in, written
 from strata.probes.errors import StrataError
 

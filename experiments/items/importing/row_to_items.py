@@ -17,12 +17,14 @@ from strata.experiments.items.importing.choices import Options, numbers_in, opti
 from strata.experiments.items.importing.exclusions import LeftOut
 from strata.experiments.items.importing.field_reader import Lookups, Reader
 from strata.experiments.items.importing.foils import with_foils
-from strata.experiments.items.importing.mapping import Mapped, read_mapping, unknown
+from strata.experiments.items.importing.mapping import Mapped
+from strata.experiments.items.importing.mapping_file import read_mapping
 from strata.experiments.items.importing.paths import Field, Template, parse_template
 from strata.experiments.items.importing.right_option import Key, key_of, reading_of, right_option, same_option
-from strata.experiments.items.importing.row_steps import check_steps, steps_of
+from strata.experiments.items.importing.row_steps import steps_of
 from strata.experiments.items.importing.rows import Row, read_rows
 from strata.experiments.items.importing.scores import Marking, are_one_hot, best, listed_key, marking_of
+from strata.experiments.items.importing.unknown_name import unknown
 from strata.experiments.items.importing.usable_values import UnusableRowError, plain_text, written
 from strata.experiments.items.schema import KINDS, Item, Span
 from strata.probes.errors import StrataError
@@ -284,8 +286,7 @@ def _hops(reader: Reader, mapping: Mapped) -> int:
 
 def _steps(reader: Reader, mapping: Mapped) -> list[str]:
     spec = mapping.steps
-    end = check_steps(mapping.name, spec)
-    return steps_of(reader.value(spec.field), spec, end, as_text=reader.stays_text(spec.field))
+    return steps_of(reader.value(spec.field), spec, as_text=reader.stays_text(spec.field))
 
 
 def _templates(reader: Reader, mapping: Mapped) -> list[Template]:

@@ -6,15 +6,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from strata.experiments.items.importing.arrow_table import data_set_rows, parquet_rows
 from strata.experiments.items.importing.csv_table import csv_rows
 from strata.experiments.items.importing.json_table import Keyed, json_lines, json_rows
+from strata.experiments.items.importing.mapping_section import Section, Texts
 from strata.experiments.items.importing.text_file import file_text
 from strata.probes.errors import StrataError
 
-FORMATS = ("csv", "jsonl", "json", "parquet", "datasets")
+Format = Literal["", "csv", "jsonl", "json", "parquet", "datasets"]
+FORMATS = tuple(filter(None, get_args(Format)))
 _BY_SUFFIX = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -26,19 +28,18 @@ _BY_SUFFIX = {
 _ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
 
 
-@dataclass(frozen=True)
-class RowsSpec:
+class RowsSpec(Section):
     """How to read a source; the `[rows]` table of a mapping."""
 
-    format: str = ""
-    """One of FORMATS; by the file name when empty."""
+    format: Format = ""
+    """By the file name when empty."""
     at: str = ""
     """Path to the list of rows, or to the object that holds them by key, inside a JSON file; the file when empty."""
     files: str = ""
     """Pattern of the files to read when the source is a directory, such as `*.csv`."""
     delimiter: str = ""
     """What separates a CSV's columns; found out from its first rows when empty."""
-    header: tuple[str, ...] = ()
+    header: Texts = ()
     """Names of a CSV's columns; its first line when empty."""
     encoding: str = "utf-8"
     """Text encoding of the files."""
@@ -50,7 +51,7 @@ class RowsSpec:
     """Split of a Hugging Face data set; `test` when empty."""
     unescape: bool = False
     r"""Whether texts hold `\u00e9` written out, to be read as the character."""
-    text: tuple[str, ...] = ()
+    text: Texts = ()
     """Fields that are taken as they stand where they write a list or an object."""
 
 

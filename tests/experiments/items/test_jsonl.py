@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from strata.experiments.items.field_rules import LONGEST_ID, LONGEST_NAME, RESERVED_SPANS
+from strata.experiments.items.item_validation import FIELDS
 from strata.experiments.items.jsonl import (
-    FIELDS,
-    LONGEST_ID,
-    RESERVED_SPANS,
     item_from_dict,
     item_to_dict,
     items_sha256,
@@ -175,6 +174,9 @@ def test_a_line_separator_inside_a_text_does_not_end_the_line(tmp_path: Path) ->
         (line(id="b\tc"), "id", "can't be shown"),
         (line(id="b" * (LONGEST_ID + 1)), "id", "can't be shown"),
         (line(id="b", kind="fact"), "kind", "'fact' is unknown"),
+        (line(id="b", kind=7), "kind", "is a number, not text. Put it in quotes."),
+        (line(id="b", family="f" * (LONGEST_NAME + 1)), "family", "has 201 characters. Use at most 200."),
+        (line(id="b", hops=10**30), "hops", "is a number beyond all bounds. Write a number from 0 to 10000."),
         (line(id="b", foil=" Paris"), "foil", "is the answer itself"),
         (line(id="b", foil="Paris"), "foil", "is the answer itself"),
         (without("id", "foil")[:-1] + ', "id": "b"}', "foil", "is empty although"),
