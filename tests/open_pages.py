@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -116,4 +117,15 @@ _RUN_INTO_OTHERS = """(plot) => {
 def colliding_texts(plot: Any) -> list[str]:
     """Texts of a drawn figure that leave it or run into each other."""
     found: list[str] = plot.first.evaluate(_RUN_INTO_OTHERS)
+    return found
+
+
+def violations(tab: Any, rules: list[str] | None = None, exclude: Sequence[str] = ()) -> list[Any]:
+    """What axe finds in a context that is opened with `bypass_csp`: rule and elements. `exclude`: selectors of what isn't looked at."""
+    options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
+    tab.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+    found: list[Any] = tab.evaluate(
+        "([exclude, options]) => axe.run({ exclude }, options).then((r) => r.violations.map((v) => [v.id, v.nodes.map((n) => n.target.join(' ')).slice(0, 5)]))",
+        [[[selector] for selector in exclude], options],
+    )
     return found

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from strata.dashboards.visible_text import visible
 
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+_CODE = re.compile("`([^`\n]+)`")
 
 
 def esc(text: object) -> Markup:
@@ -23,8 +24,8 @@ def esc(text: object) -> Markup:
 
 
 def prose(text: object) -> Markup:
-    """A sentence of ours, in which no line ends between the dashes of an option."""
-    return Markup(_OPTION.sub(r'<span class="option">\g<0></span>', str(esc(text))))
+    """A sentence of ours, in which no line ends between the dashes of an option, and `words` of a command are set as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", _OPTION.sub(r'<span class="option">\g<0></span>', str(esc(text)))))
 
 
 def token(text: str) -> Markup:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import assert_never
 
+from strata.dashboards.number_formats import count
 from strata.dashboards.sentences.item_exclusions import exclusion_words
 from strata.dashboards.visible_text import path_free
 from strata.experiments.generated_answers.problems import ABOUT, SPLITS
@@ -138,11 +139,12 @@ def why_no_value(why: WhyNoValue) -> str:
         case "hardly-differ-anywhere":
             return f"the models differ by {why.least:g} logits or more on none of {why.items} items"
         case "items-excluded":
-            return f"{why.items} item(s) excluded: {exclusion_words(why.said or '')}"
+            return f"{_items(why)} excluded: {exclusion_words(why.said or '')}"
         case "question-cut-otherwise":
-            return f"{why.items} item(s) excluded: its question has other tokens behind another instruction"
+            whose = "its question has" if why.items == 1 else "their questions have"
+            return f"{_items(why)} excluded: {whose} other tokens behind another instruction"
         case "too-few-items":
-            return f"{why.items} item(s) can be asked behind every instruction, and {why.needed} are needed"
+            return f"{_items(why)} can be asked behind every instruction, and {why.needed} are needed"
         case "same-state":
             return "every item has the same state in one of the two sets"
         case "flat-profile":
@@ -151,3 +153,7 @@ def why_no_value(why: WhyNoValue) -> str:
             return str(why.said)
         case _:
             assert_never(why.code)
+
+
+def _items(why: WhyNoValue) -> str:
+    return count(why.items or 0, "item")

@@ -30,7 +30,7 @@ _ORDERS: dict[Verdict, str] = {
     "undetermined": "The order of knowledge and reasoning is undetermined",
 }
 _CLAIMS = {
-    "a": "the MLPs at the subject act for knowledge, and neither for reasoning nor for copying",
+    "a": "MLP at the subject acts for knowledge, and neither for reasoning nor for copying",
     "b": "what makes knowledge answers lies in earlier blocks than what makes reasoning answers",
     "c": "what reasoning training changed lies at or above where reasoning answers are made",
 }

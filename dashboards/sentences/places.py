@@ -42,7 +42,8 @@ def span_words(spans: Iterable[str | None]) -> str | None:
 
 def cell_parts(cell: Cell, span: str | None = None) -> tuple[str, str]:
     """A row's part of the model, and where in the prompt: `MLP`, `at the subject`. Without a span: `at the replaced words`."""
-    return "attention" if _is_attention(cell) else "MLP", f"at the {_token(cell, span)}"
+    part = "attention" if component_of(cell) == "attn_out" else "MLP"
+    return part, f"at the {(span or 'replaced words') if at_span(cell) else 'last token'}"
 
 
 def cell_label(cell: Cell, span: str | None = None) -> str:
@@ -51,17 +52,8 @@ def cell_label(cell: Cell, span: str | None = None) -> str:
 
 
 def cell_words(cell: Cell, span: str | None = None) -> str:
-    """`the MLPs at the subject (enrich)`: in a sentence."""
-    part = "attention" if _is_attention(cell) else "the MLPs"
-    return f"{part} at the {_token(cell, span)} ({cell})"
-
-
-def _is_attention(cell: Cell) -> bool:
-    return component_of(cell) == "attn_out"
-
-
-def _token(cell: Cell, span: str | None) -> str:
-    return (span or "replaced words") if at_span(cell) else "last token"
+    """`MLP at the subject (enrich)`: in a sentence."""
+    return f"{cell_label(cell, span)} ({cell})"
 
 
 def blocks_words(first: int, last: int, extent: Extent = "blocks") -> str:

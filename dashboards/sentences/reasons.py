@@ -32,7 +32,7 @@ def why_not_placed(why: WhyNotPlaced, span: str | None = None) -> str:
             return f"no part of the model has a sufficient effect{_strongest(why, span)}"
         case "install-undecided":
             effect = "" if why.effect is None else f" ({number(why.effect)})"
-            where = "a part of the model has" if why.cell is None else f"{cell_words(why.cell, span)} have"
+            where = "a part of the model has" if why.cell is None else f"{cell_words(why.cell, span)} has"
             return f"{where} a large effect{effect}, and too few pairs tell whether other answers' pieces would have it too"
         case "answer-not-coded":
             return "edits act, but nothing that they replace differs between prompts as the answers do"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from strata.dashboards.number_formats import significant
@@ -62,7 +63,7 @@ def _family(
         choice_accuracy=choice,
         choice_low=choice_low,
         choice_high=choice_high,
-        choice_chance=decides.chance if decides is not None and decides.measures == (BY_CHOICE.name,) else None,
+        choice_chance=_chance_by_choice(items, decides),
         answered_items=sum(bool(row.answered) for row in items),
         used_items=used,
         answered=answered,
@@ -79,6 +80,18 @@ def _deciding(known: FamilyBehaviour | None, counts: Mapping[Name, int]) -> Deci
         label=deciding_label(counts), measures=tuple(counts), value=value, low=low, high=high,
         chance=None if known is None else significant(known.chance),
     )  # fmt: skip
+
+
+def _chance_by_choice(items: Sequence[BehaviourRow], decides: Deciding | None) -> float | None:
+    """What guessing among the choices, or always giving the commonest answer, reaches on the items that have choices."""
+    if decides is not None and decides.measures == (BY_CHOICE.name,):
+        return decides.chance
+    asked = [row for row in items if row.chance_choice is not None and row.correct_by_choice is not None]
+    if not asked:
+        return None
+    guessing = sum(row.chance_choice or 0.0 for row in asked) / len(asked)
+    commonest = Counter(row.answer_token for row in asked).most_common(1)[0][1] / len(asked)
+    return significant(max(guessing, commonest))
 
 
 def _known(rows: Sequence[BehaviourRow], measure: AnswerMeasure) -> int:

@@ -93,7 +93,12 @@ function notice(text) {
   noticeTimer = setTimeout(() => { box.hidden = true; }, 4000);
 }
 
+/** A sentence of ours whose `words` of a command are set as code. */
+function coded(text) {
+  return typeof text === 'string' ? text.split('`').map((part, at) => (at % 2 ? h('code', {}, part) : part)) : text;
+}
+
 function stateBox(state, title, text, button) {
   const kind = { not_run: 'notrun', empty: 'empty', incomparable: 'incomparable' }[state];
-  return h('div', { class: `state state-${kind}`, 'data-state': state }, h('b', {}, title), h('div', {}, text), button || null);
+  return h('div', { class: `state state-${kind}`, 'data-state': state }, h('b', {}, title), h('div', {}, coded(text)), button || null);
 }

@@ -15,14 +15,16 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from finished_runs import started_run, write_finished_run
-from open_pages import colliding_texts
+from open_pages import colliding_texts, violations
 from synthetic_localisation import localisation
 from tiny_models import tiny_checkpoint
 
 from strata.dashboards.app.access import Access
 from strata.dashboards.app.live_model import MOST_LETTERS, LiveModel
 from strata.dashboards.app.server import listening, make_app
+from strata.dashboards.sentences.served_browser import differences_words
 from strata.experiments.run.listing import RunList
+from strata.probes.public_api.patch import patch
 
 HOSTILE = "<img src=x onerror=window.pwned=1>"
 SPEC = "</script><script>window.pwned=1</script>\x1b[31m"
@@ -180,6 +182,51 @@ def test_a_prompt_is_read_and_a_pair_patched(tab: Any, served: int) -> None:
     tab.locator("#live-patch").click()
     tab.locator("#live-patched [role=alert]").wait_for(timeout=30_000)
     assert "The counterfactual prompt is empty" in tab.locator("#live-patched").inner_text()
+
+
+PAIR = ("the p is in", " h", "the q is in", " d")
+"""Between the answers to which the made-up model tells the two prompts apart."""
+
+
+@pytest.mark.browser
+def test_a_pair_that_works_is_patched_and_drawn(tab: Any, served: int) -> None:
+    show(tab, served, "", "#live")
+    for name, text in zip(("prompt", "answer", "foil_prompt", "foil"), PAIR, strict=True):
+        tab.locator(f"#live-{name}").fill(text)
+    tab.locator("#live-patch").click()
+    tab.locator("#live-patched .js-plotly-plot .point, #live-patched .js-plotly-plot .js-line").first.wait_for(
+        state="attached", timeout=30_000
+    )
+    expected = patch(tiny_checkpoint("llama"), [PAIR], components="attn_out", positions="last", direction="both")
+    words = differences_words(
+        expected.answers[0], expected.foils[0], float(expected.clean[0]), float(expected.corrupted[0])
+    )
+    assert words in tab.locator("#live-patched").inner_text() and tab.locator("#live-patched [role=alert]").count() == 0
+    drawn = tab.evaluate("document.querySelector('#live-patched .js-plotly-plot').data.map((trace) => trace.y.length)")
+    assert drawn and set(drawn) == {tiny_checkpoint("llama").n_layers}
+
+
+COLOURS = ["color-contrast"]
+"""What a theme can break."""
+OF_DASH = (".dash-dropdown-focus-target",)
+"""A hidden input that hands its focus on to the list that it belongs to at once."""
+
+
+@pytest.mark.browser
+def test_axe_finds_nothing_in_light_and_dark_with_and_without_an_overlay(browser: Any, served: int) -> None:
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, bypass_csp=True)
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{served}/#theme=light")
+    for part in ("table.runs", "#live .dash-dropdown"):
+        page.locator(part).first.wait_for(timeout=60_000)
+    assert violations(page, exclude=OF_DASH) == []
+    show(page, served, "theme=dark", "html[data-theme=dark] table.runs")
+    assert violations(page, COLOURS, exclude=OF_DASH) == []
+    show(page, served, "run=first&run=second&theme=dark", "#chosen .difference")
+    assert violations(page, exclude=OF_DASH) == []
+    show(page, served, "run=first&run=second&theme=light", "html[data-theme=light] #chosen .difference")
+    assert violations(page, COLOURS, exclude=OF_DASH) == []
+    context.close()
 
 
 @pytest.mark.parametrize("path", ["/", "/run/pages/first/report.html", "/small/first.svg", "/_dash-layout"])

@@ -95,6 +95,8 @@ def test_a_run_without_interventions_says_not_run(browser: Any, without_interven
         assert "no intervention was made" in page.locator(".kinds").inner_text()
         page.locator("#inst").select_option("patching")
         page.wait_for_selector("#curves-panel [data-state=not_run]")
+        box = page.locator("#curves-panel [data-state=not_run]")
+        assert "strata locate" in box.locator("code").all_inner_texts() and "`" not in box.inner_text()
 
 
 @pytest.mark.thorough

@@ -181,7 +181,7 @@ def test_contrasts_show_the_excess_of_all_models_and_the_four_curves_of_each(com
     readings = tab.locator("#contrasts .readings").inner_text()
     assert "without what is dominant it is gone at streams 3–12" in readings
     assert "without binding it is gone at streams 3–12" in readings
-    assert "control, knowledge: 3 item(s) can be asked" in tab.locator("#contrasts-panel").inner_text()
+    assert "control, knowledge: 3 items can be asked" in tab.locator("#contrasts-panel").inner_text()
 
 
 def test_a_link_restores_the_view_and_junk_is_ignored(browser: Any, comparison: Path) -> None:

@@ -106,7 +106,10 @@ def test_without_javascript_it_tells_verdict_answers_pairs_and_locations(page: s
 
 
 def test_what_was_excluded_is_listed_with_its_reason(tmp_path: Path) -> None:
-    text = _read(body_of(write_synthetic_comparison(tmp_path / "run", without={"similarity", "generated"}))).text
+    body = body_of(write_synthetic_comparison(tmp_path / "run", without={"similarity", "generated"}))
+    text = _read(body).text
+    steering = body[body.index('<section id="steering"') : body.index('<section id="incomparable"')]
+    assert 'class="state state-notrun"' in steering and "Nothing was steered." in steering
     assert "similarity of streams and probe transfer" in text and "its streams have 8 dimensions" in text
     assert "no generated answers were asked for" in text
 

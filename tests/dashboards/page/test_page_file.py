@@ -18,6 +18,7 @@ from strata.dashboards.page.vendor import ASSETS, SHA256, sha256
 from strata.dashboards.view import build_report
 from strata.dashboards.view.lens import read_lens_maps
 from strata.dashboards.view.tables import read_run
+from strata.experiments.results.answer_measures import BY_CHOICE
 from strata.probes.errors import StrataError
 
 SMALL = {"probes", "causal", "curves", "format_check", "locations", "emergence"}
@@ -143,3 +144,12 @@ def test_what_a_kill_left_of_an_earlier_page_is_taken_away(tmp_path: Path) -> No
     left.write_text("{")
     write_report(run)
     assert not left.exists() and not list(run.glob("*.part"))
+
+
+def test_what_knowing_nothing_reaches_is_a_number_in_every_row_and_defined_once(page: str) -> None:
+    section = page[page.index('<section id="behaviour"') :]
+    section = section[: section.index("</section>")]
+    assert section.count(BY_CHOICE.chance) == 1 and BY_CHOICE.chance in section[: section.index("<table")]
+    rows = re.findall(r"chance ([^<]*)</small><small>accuracy by (choice|likelihood)", section)
+    assert len(rows) > 10 and {by for _, by in rows} == {"choice", "likelihood"}
+    assert {chance for chance, _ in rows if not re.fullmatch(r"[01]\.\d\d|½", chance)} == set()

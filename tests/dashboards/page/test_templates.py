@@ -9,6 +9,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from strata.dashboards.page.drawing_scales import change_limit, change_x
+from strata.dashboards.page.escaping import prose
 from strata.dashboards.page.templates import environment, macro, render
 
 PAGE = Path(__file__).parents[3] / "dashboards" / "page"
@@ -56,3 +57,20 @@ def test_changes_are_drawn_on_a_range_that_holds_them_and_no_larger_than_need_be
     assert change_limit([of(-0.04, -0.02, 0.01), of(None, 0.12, None)]) == 0.2
     assert change_limit([of(-0.9, -0.5, 0.1)]) == 1.0 and change_limit([]) == 1.0
     assert change_x(0.2, 0.2) - change_x(0, 0.2) == change_x(1, 1) - change_x(0, 1)
+
+
+def test_a_family_of_problems_stands_apart_from_its_models_and_they_from_each_other() -> None:
+    family = {
+        "family": "modular", "about": "families that were never trained on", "right": {"base": "0 of 3", "distilled": "1 of 3"},
+        "no_answer": {"base": 2, "distilled": 0}, "asked": [],
+    }  # fmt: skip
+    table = macro("problems", "comparison/problems.html", [family], ["base", "distilled"])
+    said = re.sub(r"<[^>]+>", "", re.search(r"<summary>(.*)</summary>", table, re.S)[1])
+    assert said == "modular (families that were never trained on): base 0 of 3 (2 without an answer) · distilled 1 of 3"
+
+
+def test_commands_in_a_sentence_are_set_as_code() -> None:
+    assert prose("Start `strata locate` with --per-family 3 & `<b>`") == (
+        'Start <code>strata locate</code> with <span class="option">--per-family</span> 3 &amp; <code>&lt;b&gt;</code>'
+    )
+    assert prose("a lone ` stays") == "a lone ` stays"

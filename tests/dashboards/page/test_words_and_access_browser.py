@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
-from open_pages import opened, settled, shown_with
+from open_pages import opened, settled, shown_with, violations
 from synthetic_probe import write_synthetic_probe
 
 from strata.dashboards.page import write_probe_report
 from strata.dashboards.sentences.glossary import GLOSSARY
 
 pytestmark = pytest.mark.browser
-AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
 
-def violations(tab: Any, rules: list[str] | None = None) -> list[Any]:
-    """What axe finds: rule and elements."""
-    options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
-    tab.evaluate(AXE)
-    found: list[Any] = tab.evaluate(
-        "(options) => axe.run(document, options).then((r) => r.violations.map((v) => [v.id, v.nodes.map((n) => n.target.join(' ')).slice(0, 5)]))",
-        options,
-    )
-    return found
+PAGES = ("locate", "compare", "probe")
 
 
-@pytest.mark.parametrize(
-    "name", ["locate", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("compare", "probe"))]
-)
-def test_axe_finds_nothing_in_light_and_dark(
-    browser: Any, report: Path, comparison: Path, tmp_path: Path, name: str
-) -> None:
-    page = {"locate": report, "compare": comparison}.get(name)
-    page = page or write_probe_report(write_synthetic_probe(tmp_path / "run"))
-    looked_at = {"locate": "lo=2&hi=6&q=a", "compare": "became=all&lo=3&hi=9"}.get(name, "")
+@pytest.fixture(params=PAGES)
+def page_of(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
+    """A page of every kind, and what stands in the address while it is looked at."""
+    if request.param == "probe":
+        return "", write_probe_report(write_synthetic_probe(tmp_path / "run"))
+    looked_at = {"locate": "lo=2&hi=6&q=a", "compare": "became=all&lo=3&hi=9"}[request.param]
+    return looked_at, request.getfixturevalue({"locate": "report", "compare": "comparison"}[request.param])
+
+
+def test_axe_finds_nothing_in_light_and_dark(browser: Any, page_of: tuple[str, Path]) -> None:
+    looked_at, page = page_of
     with opened(browser, page, f"theme=light&{looked_at}", bypass_csp=True) as tab:
         tab.locator("#main .astable").first.evaluate(
             "(table) => table.parentElement.querySelector('[aria-expanded]').click()"

@@ -73,7 +73,7 @@ def test_every_reason_has_a_clause_of_its_own_with_and_without_numbers() -> None
         (WhyNotPlaced(code="too-few-entities", entities=1, needed=10), "only 1 entity, 10 needed"),
         (
             WhyNotPlaced(code="no-cell-counts", cell="enrich", effect=0.21, low=0.13),
-            "the MLPs at the subject (enrich) with 0.21, lower end 0.13",
+            "MLP at the subject (enrich) with 0.21, lower end 0.13",
         ),
         (WhyNotPlaced(code="role-untestable", couples=2, needed=6), "2 couples of pairs, 6 needed"),
     ],
@@ -141,7 +141,7 @@ def test_an_order_names_both_cells_and_its_numbers_unless_it_is_undetermined(ver
         for words in ("(enrich)", "(work_out)", "0.41 [0.30, 0.50]", "0.98", "p = 0.004", "6 against 5 families"):
             assert words in told.text
     spans = order_sentence(Order(verdict="together", cells=("enrich", "gather")), ("subject", "operand")).text
-    assert "the MLPs at the subject (enrich) against attention at the operand (gather)" in spans
+    assert "MLP at the subject (enrich) against attention at the operand (gather)" in spans
     heads = {order_sentence(Order(verdict=v)).head for v in get_args(Verdict)}
     assert len(heads) == len(get_args(Verdict))
 
@@ -179,7 +179,7 @@ def test_cells_and_blocks_have_plain_words_first() -> None:
     assert [cell_label(cell, "subject") for cell in CELLS] == [
         "MLP at the subject", "attention at the subject", "attention at the last token", "MLP at the last token"
     ]  # fmt: skip
-    assert cell_words("enrich") == "the MLPs at the replaced words (enrich)"
+    assert cell_words("enrich") == "MLP at the replaced words (enrich)"
     assert (blocks_words(3, 3), blocks_words(1, 11, "spread")) == ("block 3", "spread over blocks 1–11")
 
 

@@ -206,7 +206,7 @@ def test_a_recovery_that_is_absent_has_its_reason(tmp_path: Path) -> None:
 
 def test_contrasts_that_are_absent_have_their_reason(comparison_run: Path, tmp_path: Path, view: Json) -> None:
     assert [reason["text"] for reason in view["contrasts"]["reasons"]] == [
-        "3 item(s) can be asked behind every instruction, and 8 are needed"
+        "3 items can be asked behind every instruction, and 8 are needed"
     ]
     run = Path(shutil.copytree(comparison_run, tmp_path / "run"))
     manifest = json.loads((run / "control" / "manifest.json").read_text())

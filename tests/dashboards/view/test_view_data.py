@@ -6,7 +6,7 @@ import copy
 import gzip
 import json
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,11 @@ def test_behaviour_counts_only_what_the_model_saw(view: Json, synthetic: Path) -
         assert shown["accuracy"] == pytest.approx(np.mean(seen), rel=1e-4)
         assert shown["n"] == len(by_family[shown["family"]])
         assert shown["low"] == pytest.approx(max(0.0, np.mean(seen) - 0.2), rel=1e-3)
+        # Half the items have choices, four each; whoever always says the commonest answer is right where that is asked.
+        said = Counter(r["answer_token"] for r in by_family[shown["family"]] if r["chance_choice"] is not None)
+        always = said.most_common(1)[0][1] / said.total()
+        assert shown["choice_chance"] == pytest.approx(max(0.25, always), rel=1e-4), shown["family"]
+    assert len({r["choice_chance"] for r in view["behaviour"]["rows"]}) > 1
     assert next(r for r in view["behaviour"]["rows"] if r["family"] == "currency")["likelihood_n"] == 7
 
 
