@@ -94,9 +94,12 @@ def _by_stream(measured: FastSlow, n_layers: int) -> str:
         )
         if group is not None and group.problems
     ]
+    left_out = sum(group.left_out for group in (measured.only_slow, measured.both) if group is not None)
+    too_long = f"{count(left_out, 'problem')} that slow answers solve not read by stream: too long with the model's own chain"
     if not groups:
-        return f"By stream: nothing is said, {NONE_SOLVED}."
-    return f"By stream, the first of 0–{n_layers} from which on the likeliest token stays where the answer begins: {'; '.join(groups)}."
+        return f"By stream: nothing is said, {too_long if left_out else NONE_SOLVED}."
+    read = f"By stream, the first of 0–{n_layers} from which on the likeliest token stays where the answer begins: {'; '.join(groups)}."
+    return f"{read} {too_long}." if left_out else read
 
 
 def _settling(group: Settling) -> str:

@@ -69,6 +69,12 @@ def _parts(index: KnowledgeIndex) -> str:
 
 
 def _by_stream(index: KnowledgeIndex, n_layers: int) -> str:
+    left_out = index.results_left_out
+    too_long = f" {count(left_out, 'chain')} not read by stream: longer than the model's context." if left_out else ""
+    return f"{_shown(index, n_layers)}{too_long}"
+
+
+def _shown(index: KnowledgeIndex, n_layers: int) -> str:
     if index.shows is None:
         assert index.why_no_layers is not None
         return f"By stream: nothing is said, {why_not_shown(index.why_no_layers)}."

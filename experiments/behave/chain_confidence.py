@@ -6,8 +6,9 @@ does to confidence, the other problem's does as well.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -59,10 +60,12 @@ class ChainOptions:
     chained: tuple[Chained, ...]
     behind: Mapping[Behind, Judged]
     """In the order of `chained`; not known where a problem has no other steps."""
+    left_out: Mapping[Kind, int] = field(default_factory=dict)
+    """Problems with options that aren't among `chained`: too long with the steps, or an option can't be scored."""
 
     def of(self, rows: Int[np.ndarray, " row"]) -> ChainOptions:
         members = tuple(self.chained[row] for row in rows.tolist())
-        return ChainOptions(members, {name: judged.of(rows) for name, judged in self.behind.items()})
+        return ChainOptions(members, {name: judged.of(rows) for name, judged in self.behind.items()}, self.left_out)
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,8 @@ def read_chain_options(
         there = np.array([_key(one, name) in row for one in kept])
         of_text = judged.of(np.array([row.get(_key(one, name), 0) for one in kept]))
         behind[name] = Judged(of_text.probabilities, of_text.right, there)
-    return ChainOptions(tuple(kept), behind)
+    left_out = Counter(one.problem.kind for one in offered) - Counter(one.problem.kind for one in kept)
+    return ChainOptions(tuple(kept), behind, left_out)
 
 
 def measure_chain_confidence(
@@ -150,6 +154,7 @@ class _Kind:
         beyond = np.where(other.known, over["steps"] - over["other_steps"], np.nan)
         return ChainConfidence(
             problems=len(problems),
+            left_out=self.options.left_out.get(self.kind, 0),
             clusters=len(set(self.clusters)),
             options=float(np.mean(numbers)),
             chance=float(chances.mean()),

@@ -39,7 +39,7 @@ class MeasuredIndex:
 
 
 def measure_index(
-    judged: Sequence[JudgedChain], results: Mapping[str, ResultReading], *, draws: int, seed: int
+    judged: Sequence[JudgedChain], results: Mapping[str, ResultReading | None], *, draws: int, seed: int
 ) -> MeasuredIndex:
     """By kind: KI and its null, and from which stream on the results of true steps (`read_results`, by problem) are readable."""
     kinds: dict[Kind, KnowledgeIndex] = {}
@@ -48,11 +48,13 @@ def measure_index(
         members = [one for one in judged if one.problem.kind == kind]
         if not members:
             continue
-        read = [(one.problem.cluster, results[one.problem.id]) for one in members if one.problem.id in results]
+        asked = [(one.problem.cluster, results[one.problem.id]) for one in members if one.problem.id in results]
+        read = [(cluster, result) for cluster, result in asked if result is not None]
         clusters = [cluster for cluster, _ in read]
         curves = {"own": np.array([one.own for _, one in read]), "other": np.array([one.other for _, one in read])}
         shows, why = shown_from(curves["own"], curves["other"], clusters, SHOWS, draws=draws, seed=seed)
-        kinds[kind] = _result(members, draws, seed).model_copy(update={"shows": shows, "why_no_layers": why})
+        by_stream = {"shows": shows, "why_no_layers": why, "results_left_out": len(asked) - len(read)}
+        kinds[kind] = _result(members, draws, seed).model_copy(update=by_stream)
         for condition, values in curves.items() if read else ():
             curve = cluster_bootstrap(values, clusters, draws=draws, seed=seed)
             layers += curve_rows(curve, measure="knowledge_index", kind=kind, quantity="result", condition=condition)

@@ -105,6 +105,7 @@ def settling_of(
     nothing = Estimated(value=None)
     settling = Settling(
         problems=len(known),
+        left_out=len(likeliest) - len(known),
         fast=mean(streams["fast"], known) if known else nothing,
         slow=mean(streams["slow"], known) if known else nothing,
         other_chain=mean(streams["other_chain"], other) if other else None,

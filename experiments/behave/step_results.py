@@ -43,8 +43,11 @@ def read_results(
     chains: Sequence[JudgedChain],
     folder: Path,
     run_id: str,
-) -> Mapping[str, ResultReading]:
-    """By problem: of the last true step of each chain, where another problem has one with another result. What is in `folder` isn't run again."""
+) -> Mapping[str, ResultReading | None]:
+    """By problem: of the last true step of each chain, where another problem has one with another result.
+
+    None: up to that result the chain doesn't fit the model's context. What is in `folder` isn't run again.
+    """
     pairs = list(_pairs(chains))
     items = [
         Item(
@@ -59,12 +62,11 @@ def read_results(
     store = ActivationStore(folder / "results", {"run": run_id})
     read = read_continuations(reader, behind, store, stage="step results")
     values = dict(zip([one.key for one in behind], read, strict=True))
-    found = {}
+    found: dict[str, ResultReading | None] = {}
     for result, _other in pairs:
         name = result.chain.problem.id
         own, other = values.get(f"{name}\0own"), values.get(f"{name}\0other")
-        if own is not None and other is not None:
-            found[name] = ResultReading(own, other)
+        found[name] = None if own is None or other is None else ResultReading(own, other)
     return found
 
 

@@ -39,6 +39,8 @@ class Settling(Record):
     """Of a group of problems the first stream from which on the likeliest token stays, where the answer begins."""
 
     problems: int
+    left_out: int = 0
+    """Further problems of the group: with the model's own chain they don't fit its context."""
     fast: Estimated
     """Behind an empty block."""
     slow: Estimated
@@ -159,6 +161,8 @@ class KnowledgeIndex(Record):
     wrong: Estimated | None
     shows: ShownFrom | None = None
     """From where on a true step's result is likelier than another problem's, where the model is about to write it. None: see `why_no_layers`."""
+    results_left_out: int = 0
+    """Chains with a true step whose result isn't read by stream: up to it they don't fit the model's context."""
     why_no_layers: WhyNotShown | None = None
 
 

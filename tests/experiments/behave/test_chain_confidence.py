@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from strata.dashboards.sentences.chain_confidence import chain_confidence_sentences
 from strata.experiments.behave.chain_confidence import (
     ChainOptions,
     MeasuredChainConfidence,
@@ -55,6 +56,18 @@ def test_the_last_stream_is_the_model_behind_every_text(tiny_models: object, tmp
         read_chain_options(ModelReader(checkpoint, TorchHooks(checkpoint)), frame, chained[-1:], tmp_path, "run")
         is None
     )
+
+
+def test_problems_too_long_with_their_steps_are_counted(tiny_models: object, tmp_path: Path) -> None:
+    checkpoint, frame = tiny_models("llama"), ThinkFrame(ThinkTags("x", "y"))
+    chained = problems(12)
+    endless = "a b " * checkpoint.max_context
+    chained[:2] = [replace(one, chains=(*one.chains[:-1], endless)) for one in chained[:2]]
+    options = read_chain_options(ModelReader(checkpoint, TorchHooks(checkpoint)), frame, chained, tmp_path, "run")
+    assert options is not None
+    found = measure_chain_confidence(options, "written", draws=100, null_draws=50, seed=0).kinds["reasoning"]
+    assert (found.problems, found.left_out) == (10, 2)
+    assert "2 more problems with options not read" in chain_confidence_sentences("written", "reasoning", found, 4)[0]
 
 
 def judged(sure: float, right: np.ndarray, from_stream: int = 0) -> Judged:

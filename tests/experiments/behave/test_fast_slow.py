@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from strata.dashboards.sentences.fast_slow import fast_slow_sentences
 from strata.experiments.behave.config import BehaveConfig
 from strata.experiments.behave.fast_slow import measure_fast_slow
 from strata.experiments.behave.settling import Settled
@@ -88,8 +89,21 @@ def test_settling_is_told_of_those_that_only_slow_solves() -> None:
     curve = {(row.condition, row.stream): row.mean for row in found.layers}
     assert [curve["slow", stream] for stream in range(5)] == [0, 1, 1, 1, 1]
     assert curve["fast", 3] == 0 and curve["fast", 4] == 1
-    # Where nothing was read, nothing is drawn.
-    assert measure_fast_slow(asked, answered(asked, fast, slow), Settled({}), draws=200, seed=0).layers == []
+    assert group.left_out == 0
+    few = measure_fast_slow(asked, answered(asked, fast, slow), without(settled, "p0", "p1"), draws=200, seed=0)
+    assert few.kinds["reasoning"].only_slow.left_out == 2
+    assert "2 problems that slow answers solve not read" in fast_slow_sentences("reasoning", few.kinds["reasoning"], 4)[-1]
+    # Where nothing was read, nothing is drawn, and it isn't said that none is solved.
+    unread = measure_fast_slow(asked, answered(asked, fast, slow), Settled({}), draws=200, seed=0)
+    assert unread.layers == []
+    assert fast_slow_sentences("reasoning", unread.kinds["reasoning"], 4)[-1].startswith("By stream: nothing is said, 12 problems")
+    none = measure_fast_slow(asked, answered(asked, fast, fast), Settled({}), draws=200, seed=0)
+    assert "slow answers solve none" in fast_slow_sentences("reasoning", none.kinds["reasoning"], 4)[-1]
+
+
+def without(settled: Settled, *problems: str) -> Settled:
+    """Those whose chains don't fit the context are not read."""
+    return Settled({key: ids for key, ids in settled.likeliest.items() if key[0] not in problems})
 
 
 def test_a_question_ends_opened_closed_or_behind_a_chain() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from strata.dashboards.sentences.knowledge_index import index_sentences
 from strata.experiments.behave.judged_chains import judged_chains
 from strata.experiments.behave.knowledge_index import measure_index
 from strata.experiments.behave.step_results import read_results
@@ -81,3 +82,17 @@ def test_the_result_of_a_true_step_is_read_where_it_was_written(tiny_models: obj
     curve = [row.mean for row in measured.layers if row.condition == "own"]
     assert len(curve) == checkpoint.n_layers + 1
     assert curve[-1] == pytest.approx(sum(one.own[-1] for one in results.values()) / len(asked), abs=1e-9)
+
+
+def test_chains_that_do_not_fit_the_context_up_to_a_result_are_counted(tiny_models: object, tmp_path: Path) -> None:
+    checkpoint, frame = tiny_models("llama"), ThinkFrame(ThinkTags("x", "y"))
+    asked = sums(12)
+    endless = ", ".join(["a b c"] * checkpoint.max_context)
+    rows = [slow(one, f"{endless if at < 3 else 'a'}, {one.question} {one.answer}, so") for at, one in enumerate(asked)]
+    judged = judged_chains(asked, rows, "comma")
+    results = read_results(ModelReader(checkpoint, TorchHooks(checkpoint)), frame, judged, tmp_path, "run")
+    assert [results[one.id] is None for one in asked] == [True] * 3 + [False] * 9
+    index = measure_index(judged, results, draws=200, seed=0).kinds["reasoning"]
+    assert index.results_left_out == 3 and index.problems == 12 and index.shows is not None
+    assert "3 chains not read by stream" in index_sentences("reasoning", index, checkpoint.n_layers)[-1]
+    assert "not read" not in index_sentences("reasoning", index.model_copy(update={"results_left_out": 0}), 4)[-1]
