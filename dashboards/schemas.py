@@ -1,4 +1,4 @@
-"""What do the JSON files that Strata writes hold? Their JSON schemas: `python -m strata.dashboards.schemas docs/schemas`."""
+"""What do the JSON files that Strata writes hold, and what it reads: items and mappings? Their JSON schemas: `python -m strata.dashboards.schemas docs/schemas`."""
 
 from __future__ import annotations
 
@@ -53,11 +53,13 @@ OF: Mapping[str, TypeAdapter[Any]] = {
     "mapping": TypeAdapter(Mapped),
 }
 """By name of the schema; beside the files a line of items.jsonl, a mapping, and what `strata diff --json` and `strata items split --json` print."""
+READ_ALONE = {"mapping"}
+"""What people write and Strata reads: its schema says what may be given, not what becomes of it."""
 
 
 def schema_text(name: str) -> str:
     """The schema of one of `OF` as a file of `docs/schemas` holds it."""
-    schema = OF[name].json_schema(mode="serialization", by_alias=True)
+    schema = OF[name].json_schema(mode="validation" if name in READ_ALONE else "serialization", by_alias=True)
     return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
 
 

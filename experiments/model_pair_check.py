@@ -13,12 +13,12 @@ from typing import BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 
-from strata.probes.cache import cache_folder
 from strata.probes.checkpoints.known_model_pairs import PAIRS, KnownPair
 from strata.probes.checkpoints.short_names import KNOWN
 from strata.probes.errors import StrataError
-from strata.probes.file_state import file_state
-from strata.probes.foreign_files import refuse_irregular
+from strata.probes.files.file_state import file_state
+from strata.probes.files.foreign_files import refuse_irregular
+from strata.probes.files.user_cache import cache_folder
 from strata.probes.progress import Progress, silent
 from strata.probes.weights.lineage import PairCheck, verify_pair
 from strata.probes.weights.tensor_source import TensorSource

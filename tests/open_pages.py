@@ -120,6 +120,10 @@ def colliding_texts(plot: Any) -> list[str]:
     return found
 
 
+COLOURS = ["color-contrast"]
+"""The rules of axe that a theme can break."""
+
+
 def violations(tab: Any, rules: list[str] | None = None, exclude: Sequence[str] = ()) -> list[Any]:
     """What axe finds in a context that is opened with `bypass_csp`: rule and elements. `exclude`: selectors of what isn't looked at."""
     options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}

@@ -19,10 +19,10 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.cell_effects import CellBatch, Where, cell_batches
 from strata.probes.interventions.cells import CELLS, Cell, at_span, component_of
 from strata.probes.interventions.minimal_pairs import Pair
+from strata.probes.numerics.tolerance import tolerance_of
 from strata.probes.prompts.batching import pad
 from strata.probes.rerun.run_edits import HeadSet, Window
 from strata.probes.rerun.shared_recordings import Runs
-from strata.probes.tolerance import tolerance_of
 
 PAIRS = 24
 TOKENS = 25

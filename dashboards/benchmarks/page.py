@@ -26,8 +26,8 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.run.controls import RunControls
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
+from strata.probes.numerics.threads import threads_for
 from strata.probes.progress import Progress, silent
-from strata.probes.threads import threads_for
 
 BLOCKS, ITEMS, MAPS = 30, 500, 40
 """Of each of the two models: blocks, items asked, lens maps kept."""

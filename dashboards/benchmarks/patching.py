@@ -21,11 +21,11 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.activation_patching import patch_pairs
 from strata.probes.interventions.intervention import Patching
 from strata.probes.interventions.minimal_pairs import ALL, Pair
+from strata.probes.numerics.tolerance import tolerance_of
 from strata.probes.prompts.batching import pad
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.run_edits import Component
 from strata.probes.rerun.shared_recordings import Runs
-from strata.probes.tolerance import tolerance_of
 
 COMPONENTS: tuple[Component, ...] = ("block_out", "attn_out", "mlp_out")
 TARGETS = {"last": 1 / 8, ALL: 1 / 2.5}

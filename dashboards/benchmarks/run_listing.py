@@ -16,7 +16,7 @@ from strata.experiments.results.file_versions import SUMMARY_SCHEMA
 from strata.experiments.results.locate_summary import SUMMARY_FILE
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.listing import RunList
-from strata.probes.files import write_whole
+from strata.probes.files.atomic_writes import write_whole
 
 RUNS = 500
 ALLOWED = 2.0

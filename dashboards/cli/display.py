@@ -20,7 +20,7 @@ from strata.dashboards.cli.foreign_text import escaped
 from strata.dashboards.cli.stopping import Stopped
 from strata.dashboards.cli.terminal import PlainConsole, warn
 from strata.dashboards.number_formats import seconds_text
-from strata.probes.files import write_whole
+from strata.probes.files.atomic_writes import write_whole
 
 if TYPE_CHECKING:
     from strata.experiments.results.families import FamilyResult

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 from strata.dashboards.option_values import OptionValue
 from strata.experiments.declared_setting import OutOfRangeError, Setting, setting, settings_of
 from strata.probes.errors import StrataError
-from strata.probes.foreign_files import UnreadableError, decoded, file_bytes, parse_json, parse_toml
+from strata.probes.files.foreign_files import UnreadableError, decoded, file_bytes, parse_json, parse_toml
 
 if TYPE_CHECKING:
     from pydantic import JsonValue

@@ -23,7 +23,7 @@ from strata.dashboards.cli.options import add_options, chosen_options, option, o
 from strata.dashboards.cli.terminal import PlainConsole, write_json
 from strata.experiments.declared_setting import positive, whole
 from strata.probes.errors import StrataError
-from strata.probes.files import write_whole
+from strata.probes.files.atomic_writes import write_whole
 
 if TYPE_CHECKING:
     from strata.experiments.calibrate.comparisons.planted_pair import PlantedPair
@@ -204,7 +204,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         from strata.experiments.locate.interventions_only import localise_summary
         from strata.experiments.results.calibration import CALIBRATION_FILE
         from strata.experiments.run.directory_lock import alone_in
-        from strata.probes.files import remove_unfinished
+        from strata.probes.files.atomic_writes import remove_unfinished
 
         if not options.real and (options.families or options.items):
             raise StrataError("--families and --items are of a real model, and none is named", "Add --real CHECKPOINT")

@@ -149,7 +149,7 @@ def _texts_of_file(source: list[str], options: Options) -> tuple[Text, ...]:
 
 def _lines_of(file: Path) -> tuple[Text, ...]:
     """Every line that isn't blank, under its number from 1; on stderr how many are, whatever the display."""
-    from strata.probes.foreign_files import file_bytes
+    from strata.probes.files.foreign_files import file_bytes
     from strata.probes.prompts.texts import Text
 
     try:

@@ -129,14 +129,16 @@ def _tell(comparison: Comparison, out: Path, page_line: str, options: Options, s
     from strata.dashboards.sentences.comparison_terminal import told
     from strata.dashboards.view.comparison.cells import maps_of_models
     from strata.dashboards.view.comparison.files import read_comparison
+    from strata.experiments.compare.found_caveats import found_caveats
 
     page = out / "report.html"
+    run = read_comparison(out)
     if options.shown.json:
-        printed = {**comparison.model_dump(mode="json"), "run": str(out), "report": str(page)}
+        found = [one.without_defaults() for one in found_caveats(comparison, run.failed_self_tests)]
+        printed = {**comparison.model_dump(mode="json"), "found_caveats": found, "run": str(out), "report": str(page)}
         write_json(stdout, printed)
         return
     console = PlainConsole(stdout, soft_wrap=True)
-    run = read_comparison(out)
     _tell_headline(comparison, console)
     maps = maps_of_models(run)
     if maps is not None and maps.kinds:

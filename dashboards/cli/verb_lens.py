@@ -32,7 +32,7 @@ from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
     from strata.experiments.lens.prompt_map import PromptMap
-    from strata.probes.backend_choice import BackendChoice
+    from strata.probes.backends.backend_choice import BackendChoice
     from strata.probes.checkpoints.checkpoint import Checkpoint
 
 
@@ -198,7 +198,7 @@ def _write_page(
 ) -> None:
     from strata.dashboards.page import render_lens_page
     from strata.dashboards.view import LensMap
-    from strata.probes.files import write_whole
+    from strata.probes.files.atomic_writes import write_whole
 
     page = LensMap(
         key="prompt",

@@ -109,7 +109,7 @@ def _tell(summary: Summary, out: Path, page_line: str, options: Options, stdout:
     page = out / "report.html"
     caveats = caveats_of(read_run(out))
     if options.shown.json:
-        written = [caveat.as_written() for caveat in caveats]
+        written = [caveat.without_defaults() for caveat in caveats]
         write_json(stdout, {**summary.as_json(), "caveats": written, "run": str(out), "report": str(page)})
         return
     console = PlainConsole(stdout, soft_wrap=True)

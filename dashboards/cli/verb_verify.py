@@ -32,7 +32,7 @@ from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import PlainConsole, say, write_json
 from strata.experiments.declared_setting import whole
-from strata.probes.backend_choice import BACKENDS
+from strata.probes.backends.backend_choice import BACKENDS
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _check_what_is_asked(arguments: argparse.Namespace, options: Options) -> Non
 def _architectures(options: Options, display: Display) -> int:
     with only_results_on_stdout() as stdout, display.listening():
         from strata.dashboards.cli.architecture_table import architecture_page, print_architectures
-        from strata.probes.files import write_whole
+        from strata.probes.files.atomic_writes import write_whole
         from strata.probes.verification.architectures.all_architectures import verify_architectures
 
         verdicts = verify_architectures(options.types or None, seed=options.seed, progress=display)

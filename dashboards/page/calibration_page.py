@@ -13,7 +13,7 @@ from strata.dashboards.sentences.calibration import calibrated_sentence
 from strata.dashboards.sentences.calibration_tables import PLOTS, calibration_tables, point_words, record_facts
 from strata.dashboards.sentences.shared_link import link_title
 from strata.experiments.results.calibration import Calibration, ReliabilityRecord
-from strata.probes.files import write_whole
+from strata.probes.files.atomic_writes import write_whole
 
 _SIZE, _MARGIN = 260, 36
 """Of a reliability plot, in pixels."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from strata.dashboards.figures.image_files import WrittenFigure
 from strata.dashboards.page.templates import render
 from strata.dashboards.page.write_page import writable
-from strata.probes.files import write_whole
+from strata.probes.files.atomic_writes import write_whole
 
 
 def write_index(written: Sequence[WrittenFigure], named: str, directory: Path) -> Path:

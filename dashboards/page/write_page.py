@@ -9,7 +9,7 @@ from pathlib import Path
 
 from strata.experiments.results.json_file import JsonFile, ShapeT
 from strata.probes.errors import StrataError
-from strata.probes.files import remove_unfinished, write_whole
+from strata.probes.files.atomic_writes import remove_unfinished, write_whole
 
 NOTHING: Mapping[str, bytes] = {}
 

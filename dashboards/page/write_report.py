@@ -19,7 +19,7 @@ from strata.dashboards.page.write_page import writable, write_page
 from strata.dashboards.view.build import Report, build_report
 from strata.dashboards.view.lens import READ, lens_file
 from strata.dashboards.view.schema import VIEW_FILE, View
-from strata.probes.files import write_whole
+from strata.probes.files.atomic_writes import write_whole
 
 MAX_BYTES = 4_000_000
 

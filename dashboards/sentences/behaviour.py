@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from strata.dashboards.number_formats import count
-from strata.dashboards.sentences.chain_confidence import chain_confidence_sentences
+from strata.dashboards.sentences.chain_confidence import chain_confidence_sentences, options_not_read
 from strata.dashboards.sentences.chain_depth import chain_depth_sentences, why_no_chains_words
 from strata.dashboards.sentences.confidence import confidence_sentences
 from strata.dashboards.sentences.fast_slow import fast_slow_sentences
@@ -68,6 +68,11 @@ def behaviour_caveats(summary: BehaviourSummary) -> list[str]:
         steps_too_long(source, n)
         for source, n in thinking.steps_too_long.items()
         if source not in thinking.why_no_steps
+    ]
+    lines += [
+        options_not_read(source, kind, n)
+        for source, kinds in thinking.options_not_read.items()
+        for kind, n in kinds.items()
     ]
     lines += [why_no_steps(source, why) for source, why in thinking.why_no_steps.items()]
     return [*lines, *(caveat_sentence(caveat) for caveat in summary.warnings)]

@@ -32,7 +32,15 @@ def chain_confidence_aria(part: str, n_layers: int) -> str:
 
 def chain_confidence_sentences(source: StepSource, kind: Kind, found: ChainConfidence, n_layers: int) -> list[str]:
     """The number first, then how well probabilities fit, then where it shows."""
-    return [f"{_number(source, kind, found)}{_left_out(found)}", _fit(found), _by_stream(found, n_layers)]
+    return [_number(source, kind, found), _fit(found), _by_stream(found, n_layers)]
+
+
+def options_not_read(source: StepSource, kind: Kind, problems: int) -> str:
+    """Of problems that were left aside, as a caveat."""
+    return (
+        f"{count(problems, f'{kind} problem')} without a confidence behind the steps {WHOSE[source]}: with them longer than the model's context, or "
+        "one of the options can't be scored"
+    )
 
 
 def _number(source: StepSource, kind: Kind, found: ChainConfidence) -> str:
@@ -47,12 +55,6 @@ def _number(source: StepSource, kind: Kind, found: ChainConfidence) -> str:
         f"{_signed(found.change)}; {held}. Chance {number(found.chance)}; {count(found.problems, 'problem')} in "
         f"{count(found.clusters, 'cluster')}, {number(found.options, 1)} options each."
     )
-
-
-def _left_out(found: ChainConfidence) -> str:
-    if not found.left_out:
-        return ""
-    return f" {count(found.left_out, 'more problem')} with options not read: too long with the steps, or an option that can't be scored."
 
 
 def _made_of(behind: ConfidenceBehind) -> str:

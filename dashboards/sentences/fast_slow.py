@@ -94,12 +94,27 @@ def _by_stream(measured: FastSlow, n_layers: int) -> str:
         )
         if group is not None and group.problems
     ]
-    left_out = sum(group.left_out for group in (measured.only_slow, measured.both) if group is not None)
-    too_long = f"{count(left_out, 'problem')} that slow answers solve not read by stream: too long with the model's own chain"
     if not groups:
-        return f"By stream: nothing is said, {too_long if left_out else NONE_SOLVED}."
+        return f"By stream: nothing is said, {why_no_streams(measured)}."
     read = f"By stream, the first of 0–{n_layers} from which on the likeliest token stays where the answer begins: {'; '.join(groups)}."
-    return f"{read} {too_long}." if left_out else read
+    not_read = _not_read(measured)
+    more = f" {count(not_read, 'more that slow answers solve was', 'more that slow answers solve were')} not read: {_TOO_LONG}."
+    return f"{read}{more}" if not_read else read
+
+
+_TOO_LONG = "with the model's own chain they don't fit its context, or their answer can't be scored"
+
+
+def why_no_streams(measured: FastSlow) -> str:
+    """As a clause, where nothing is drawn by stream."""
+    not_read = _not_read(measured)
+    if not not_read:
+        return NONE_SOLVED
+    return f"{count(not_read, 'problem that slow answers solve was', 'problems that slow answers solve were')} not read: {_TOO_LONG}"
+
+
+def _not_read(measured: FastSlow) -> int:
+    return sum(group.not_read for group in (measured.only_slow, measured.both) if group is not None)
 
 
 def _settling(group: Settling) -> str:

@@ -69,9 +69,11 @@ def _parts(index: KnowledgeIndex) -> str:
 
 
 def _by_stream(index: KnowledgeIndex, n_layers: int) -> str:
-    left_out = index.results_left_out
-    too_long = f" {count(left_out, 'chain')} not read by stream: longer than the model's context." if left_out else ""
-    return f"{_shown(index, n_layers)}{too_long}"
+    not_read = index.results_not_read
+    if not not_read:
+        return _shown(index, n_layers)
+    why = "up to a true step's result they don't fit the model's context, or it can't be scored"
+    return f"{_shown(index, n_layers)} {count(not_read, 'chain was', 'chains were')} not read: {why}."
 
 
 def _shown(index: KnowledgeIndex, n_layers: int) -> str:

@@ -28,7 +28,7 @@ from strata.experiments.results.probe_tables import ACCURACY, PREDICTIONS, PROBE
 from strata.experiments.run.files import check_run, read_manifest, read_object
 from strata.experiments.run.summary_file import probe_summary_of
 from strata.probes.errors import StrataError
-from strata.probes.foreign_files import decoded, file_bytes, parse_json
+from strata.probes.files.foreign_files import decoded, file_bytes, parse_json
 
 MOST_CLASSES = 24
 """Labels that the confusion map has rows for; rarer ones share a row."""

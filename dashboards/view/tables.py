@@ -39,7 +39,7 @@ from strata.experiments.run.summary_file import summary_of
 from strata.experiments.run.summary_version_1 import SCHEMA as FIRST_SCHEMA
 from strata.experiments.run.summary_version_1 import rows_as_read, spellings, still_measured
 from strata.probes.errors import StrataError
-from strata.probes.foreign_files import parse_json, read_json_object
+from strata.probes.files.foreign_files import parse_json, read_json_object
 
 Checked = TypeVar("Checked", FormCheck, LensMaps, Manifest)
 _AGAIN = "Delete it and start the same command again"

@@ -60,12 +60,12 @@ class ChainOptions:
     chained: tuple[Chained, ...]
     behind: Mapping[Behind, Judged]
     """In the order of `chained`; not known where a problem has no other steps."""
-    left_out: Mapping[Kind, int] = field(default_factory=dict)
+    not_read: Mapping[Kind, int] = field(default_factory=dict)
     """Problems with options that aren't among `chained`: too long with the steps, or an option can't be scored."""
 
     def of(self, rows: Int[np.ndarray, " row"]) -> ChainOptions:
         members = tuple(self.chained[row] for row in rows.tolist())
-        return ChainOptions(members, {name: judged.of(rows) for name, judged in self.behind.items()}, self.left_out)
+        return ChainOptions(members, {name: judged.of(rows) for name, judged in self.behind.items()}, self.not_read)
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def read_chain_options(
     chained: Sequence[Chained],
     folder: Path,
     run_id: str,
-) -> ChainOptions | None:
-    """Of the problems with two options or more that fit the model's context. None: there are none. What is in `folder` isn't run again."""
+) -> ChainOptions:
+    """Of the problems with two options or more that fit the model's context. What is in `folder` isn't run again."""
     offered = [one for one in chained if len(one.problem.choices) > 1]
     items = [
         Item(
@@ -99,8 +99,9 @@ def read_chain_options(
     sets = {one.key: OptionSet(one, None) for one in encoded if _scored(one)}
     kept = [one for one in offered if {_key(one, "none"), _key(one, "steps")} <= set(sets)]
     asked = [sets[key] for one in kept for name in BEHIND if (key := _key(one, name)) in sets]
+    not_read = Counter(one.problem.kind for one in offered) - Counter(one.problem.kind for one in kept)
     if not asked:
-        return None
+        return ChainOptions((), {}, not_read)
     readings = read_options(reader, asked, folder, run_id)
     judged = judged_options(readings, "own")
     row = {one.item.key: place for place, one in enumerate(asked)}
@@ -109,8 +110,7 @@ def read_chain_options(
         there = np.array([_key(one, name) in row for one in kept])
         of_text = judged.of(np.array([row.get(_key(one, name), 0) for one in kept]))
         behind[name] = Judged(of_text.probabilities, of_text.right, there)
-    left_out = Counter(one.problem.kind for one in offered) - Counter(one.problem.kind for one in kept)
-    return ChainOptions(tuple(kept), behind, left_out)
+    return ChainOptions(tuple(kept), behind, not_read)
 
 
 def measure_chain_confidence(
@@ -154,7 +154,6 @@ class _Kind:
         beyond = np.where(other.known, over["steps"] - over["other_steps"], np.nan)
         return ChainConfidence(
             problems=len(problems),
-            left_out=self.options.left_out.get(self.kind, 0),
             clusters=len(set(self.clusters)),
             options=float(np.mean(numbers)),
             chance=float(chances.mean()),

@@ -24,9 +24,9 @@ from strata.experiments.results.chain_depth import ChainDepth, ChainFit, ChainVe
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.run.stream_shard import Shard
 from strata.experiments.statistics.depth_decay import DecayTest, depth_decay
-from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.model_reader import ModelReader
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap
 from strata.probes.statistics.onset import onset

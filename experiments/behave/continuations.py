@@ -11,9 +11,9 @@ from jaxtyping import Float
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.run.stream_shard import Shard
-from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.contract import Site, streams_of
 from strata.probes.backends.model_reader import ModelReader
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.prompts.prompt import Prompt
 

@@ -24,8 +24,8 @@ from strata.experiments.items.schema import KINDS, Item, Kind
 from strata.experiments.results.behaviour_tables import BehaviourItemRow, BehaviourLayerRow
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.thinking_summary import InformationGain, StepControl, StepSource
-from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.model_reader import ModelReader
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.statistics.bootstrap import (
     MIN_CLUSTERS,
     Estimate,

@@ -19,7 +19,7 @@ from strata.experiments.behave.step_results import ResultReading
 from strata.experiments.items.schema import KINDS, Kind
 from strata.experiments.results.behaviour_tables import BehaviourItemRow, BehaviourLayerRow
 from strata.experiments.results.estimates import Estimated
-from strata.experiments.results.thinking_summary import KnowledgeIndex
+from strata.experiments.results.thinking_summary import KnowledgeIndex, WhyNotShown
 from strata.probes.statistics.bootstrap import cluster_bootstrap
 from strata.probes.statistics.share import change_of_shares, cluster_share
 
@@ -53,7 +53,9 @@ def measure_index(
         clusters = [cluster for cluster, _ in read]
         curves = {"own": np.array([one.own for _, one in read]), "other": np.array([one.other for _, one in read])}
         shows, why = shown_from(curves["own"], curves["other"], clusters, SHOWS, draws=draws, seed=seed)
-        by_stream = {"shows": shows, "why_no_layers": why, "results_left_out": len(asked) - len(read)}
+        if asked and not read:
+            why = WhyNotShown(code="context-too-short")
+        by_stream = {"shows": shows, "why_no_layers": why, "results_not_read": len(asked) - len(read)}
         kinds[kind] = _result(members, draws, seed).model_copy(update=by_stream)
         for condition, values in curves.items() if read else ():
             curve = cluster_bootstrap(values, clusters, draws=draws, seed=seed)

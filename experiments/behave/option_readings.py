@@ -22,8 +22,8 @@ from strata.experiments.items.entity import entity_of
 from strata.experiments.items.round_robin import round_robin
 from strata.experiments.items.schema import Kind
 from strata.experiments.run.stream_shard import Shard
-from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.model_reader import ModelReader
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 
 Whose = Literal["own", "other"]

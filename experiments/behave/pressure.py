@@ -22,8 +22,8 @@ from strata.experiments.results.behaviour_summary import AdoptedFrom, Pressure, 
 from strata.experiments.results.behaviour_tables import BehaviourItemRow, BehaviourLayerRow
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.run.stream_shard import Shard
-from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.model_reader import ModelReader
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.lens.logit import read_lens
 from strata.probes.statistics.bootstrap import MIN_CLUSTERS, Estimate, cluster_bootstrap
 from strata.probes.statistics.onset import Onset, onset

@@ -19,8 +19,8 @@ from strata.experiments.results.behaviour_tables import BehaviourAnswerRow, Beha
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.thinking_summary import Pace, Settling
 from strata.experiments.run.stream_shard import Shard
-from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.model_reader import ModelReader
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.lens.logit import read_lens
 from strata.probes.statistics.bootstrap import cluster_bootstrap
 from strata.probes.statistics.share import share_by_layer
@@ -105,7 +105,7 @@ def settling_of(
     nothing = Estimated(value=None)
     settling = Settling(
         problems=len(known),
-        left_out=len(likeliest) - len(known),
+        not_read=len(likeliest) - len(known),
         fast=mean(streams["fast"], known) if known else nothing,
         slow=mean(streams["slow"], known) if known else nothing,
         other_chain=mean(streams["other_chain"], other) if other else None,

@@ -15,8 +15,8 @@ from strata.experiments.behave.think_frame import ThinkFrame
 from strata.experiments.behave.thinking_problems import with_others
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.schema import Item
-from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.model_reader import ModelReader
+from strata.probes.files.activation_store import ActivationStore
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -108,7 +108,8 @@ class ThinkingStage:
         index = measure_index(judged, results, **seeded)
         items, layers = [*fast_slow.items, *index.items], [*fast_slow.layers, *index.layers]
         gains: dict[StepSource, dict[Kind, InformationGain]] = {}
-        confidence: dict[StepSource, dict[Kind, ChainConfidence]] = {}
+        confidence: dict[StepSource, Mapping[Kind, ChainConfidence]] = {}
+        options_not_read: dict[StepSource, Mapping[Kind, int]] = {}
         steps_too_long: dict[StepSource, int] = {}
         why_no_steps: dict[StepSource, WhyNoSteps] = {}
         sources: dict[StepSource, list[Chained]] = {
@@ -126,13 +127,15 @@ class ThinkingStage:
             gains[source] = dict(measured.kinds)
             items, layers = [*items, *measured.items], [*layers, *measured.layers]
             options = read_chain_options(self.reader, frame, chained, folder / f"{source} options", run_id)
-            if options is not None:
-                sure = measure_chain_confidence(options, source, null_draws=config.null_draws, **seeded)
-                confidence[source] = dict(sure.kinds)
-                items, layers = [*items, *sure.items], [*layers, *sure.layers]
+            if options.not_read:
+                options_not_read[source] = options.not_read
+            sure = measure_chain_confidence(options, source, null_draws=config.null_draws, **seeded)
+            if sure.kinds:
+                confidence[source] = sure.kinds
+            items, layers = [*items, *sure.items], [*layers, *sure.layers]
         thinking = Thinking(
             tags=frame.tags, fast_slow=fast_slow.kinds, information_gain=gains, confidence=confidence, knowledge_index=index.kinds,
-            not_asked=not_asked, steps_too_long=steps_too_long, why_no_steps=why_no_steps,
+            not_asked=not_asked, steps_too_long=steps_too_long, options_not_read=options_not_read, why_no_steps=why_no_steps,
         )  # fmt: skip
         return MeasuredThinking(thinking, items, layers)
 

@@ -14,8 +14,8 @@ from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
 from strata.experiments.run.manifest import JsonObject
 from strata.probes.errors import StrataError
-from strata.probes.files import write_whole
-from strata.probes.foreign_files import UnreadableError, file_bytes, parse_json
+from strata.probes.files.atomic_writes import write_whole
+from strata.probes.files.foreign_files import UnreadableError, file_bytes, parse_json
 from strata.probes.progress import Progress, silent
 
 RESULTS = "results.jsonl"

@@ -15,8 +15,8 @@ from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 from strata.experiments.results.comparison_reasons import WhyNoValue
 from strata.experiments.results.rows import Row
 from strata.experiments.results.table import Value
-from strata.probes.activation_store import ActivationStore
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.interventions.intervention import CrossPatching
 from strata.probes.interventions.minimal_pairs import SPAN
 from strata.probes.model_diff.cross_model_patching import SourceModel, cross_patch

@@ -1,4 +1,4 @@
-"""Every caveat of a finished comparison, found once for terminal and page."""
+"""Every caveat of a finished comparison, found once for terminal, page and `--json`."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from strata.experiments.results.comparison_reasons import WhyNoHalf, WhyNoValue
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.rows import Row
 from strata.experiments.results.table import Value
-from strata.probes.activation_store import ActivationStore
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.model_diff.layer_swaps import LayerSwap
 from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap, cluster_bootstrap_ratio
 

@@ -10,8 +10,8 @@ from strata.experiments.compare.resumable_batches import write_pairs
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING, Kind
 from strata.experiments.locate.causal.pair_sampling import shared_out, spread_over_entities
-from strata.probes.activation_store import ActivationStore
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.model_diff.layer_swaps import LayerSwap, layer_swaps_of, swap_layers
 from strata.probes.model_diff.random_delta import RandomDelta
 from strata.probes.progress import Progress, silent

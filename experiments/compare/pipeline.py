@@ -68,7 +68,7 @@ from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import JsonObject
 from strata.experiments.run.summary_file import comparison_result_of
-from strata.probes.activation_store import ActivationStore
+from strata.probes.files.activation_store import ActivationStore
 
 RESULTS = (
     *(f"{table.name}.parquet" for table in COMPARISON_TABLES), "items.jsonl", PAIR_CHECK_FILE.name,

@@ -17,8 +17,8 @@ from strata.experiments.results.comparison_reasons import WhyNoValue
 from strata.experiments.results.roles import BASE, Role
 from strata.experiments.results.rows import Row
 from strata.experiments.results.table import Value
-from strata.probes.activation_store import ActivationStore
 from strata.probes.errors import StrataError
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.model_diff.probe_transfer import OneWay, probe_transfer
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap

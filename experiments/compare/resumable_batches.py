@@ -8,7 +8,7 @@ import torch
 
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.causal.pair_sampling import as_pair
-from strata.probes.activation_store import ActivationStore
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.progress import Progress
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.reading_positions import PLACES
 from strata.experiments.results.rows import Row, text
-from strata.probes.activation_store import ActivationStore
+from strata.probes.files.activation_store import ActivationStore
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from strata.experiments.results.comparison_columns import dominant_text
 from strata.experiments.results.roles import BASE, Role
 from strata.experiments.results.rows import integer
 from strata.experiments.results.table import Value
-from strata.probes.activation_store import ActivationStore
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.model_diff.cka import FEWEST_ITEMS, debiased_cka_of_subsets
 from strata.probes.model_diff.cosine import cosine_by_item
 from strata.probes.model_diff.dominant_dimensions import Dominance, Of, dominance, without_dimensions

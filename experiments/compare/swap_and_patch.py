@@ -21,9 +21,9 @@ from strata.experiments.results.comparison_tables import CROSSED, LAYER_SWAPS
 from strata.experiments.results.roles import BASE, DISTILLED, Role
 from strata.experiments.results.rows import Row
 from strata.experiments.run.self_test_record import record_tests
-from strata.probes.activation_store import ActivationStore
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import STOPPING, StrataError
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.model_diff.layer_swaps import LayerSwap
 from strata.probes.model_diff.random_delta import RandomDelta
 from strata.probes.progress import Progress, silent

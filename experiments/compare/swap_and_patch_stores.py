@@ -11,7 +11,7 @@ from strata.experiments.compare.layer_swaps import all_layer_swaps, swap_names
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.results.roles import BASE, DISTILLED, Role
 from strata.experiments.run.directory import RunDirectory
-from strata.probes.activation_store import ActivationStore
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.model_diff.layer_swaps import LayerSwap
 
 CROSSED_STORE = "crossed-"

@@ -37,7 +37,7 @@ from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import hash_safetensors
 from strata.probes.checkpoints.peft_adapter import RECORD, TRAINING_STATE
-from strata.probes.files import whole_file, write_whole
+from strata.probes.files.atomic_writes import whole_file, write_whole
 
 ADAPTER = "adapter"
 WEIGHTS = f"{ADAPTER}/adapter_model.safetensors"

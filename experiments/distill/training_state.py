@@ -13,9 +13,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from strata.probes.checkpoints.identity import check_safetensors, hash_state
+from strata.probes.checkpoints.identity import check_safetensors
 from strata.probes.errors import DamagedError, StrataError
-from strata.probes.files import whole_file
+from strata.probes.files.atomic_writes import whole_file
+from strata.probes.files.tensor_hash import hash_state
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 

@@ -13,6 +13,8 @@ LONGEST_NAME = 200
 MOST_HOPS = 10_000
 RESERVED_SPANS = ("last", "all")
 """Position names with a meaning of their own (the predicting token, every token)."""
+IS_EMPTY, FILL_IN = "is empty", "Fill it in, or drop the line"
+"""Of a text without a letter: what is wrong, and the remedy."""
 
 
 class FieldRefused(ValueError):
@@ -25,7 +27,7 @@ class FieldRefused(ValueError):
 
 def _filled(text: str) -> str:
     if not text.strip():
-        raise FieldRefused("is empty", "Fill it in, or drop the line")
+        raise FieldRefused(IS_EMPTY, FILL_IN)
     return text
 
 

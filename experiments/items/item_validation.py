@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, GetJsonSchemaHandler, JsonValue, TypeAdapter, ValidationError
 from pydantic.json_schema import JsonSchemaValue
 
-from strata.experiments.items.field_rules import LONGEST_NAME, MOST_HOPS, FieldRefused
+from strata.experiments.items.field_rules import FILL_IN, IS_EMPTY, LONGEST_NAME, MOST_HOPS, FieldRefused
 from strata.experiments.items.schema import KINDS, Item
 from strata.probes.errors import StrataError
 
@@ -22,7 +22,7 @@ REQUIRED = ("id", "kind", "family", "prompt", "answer")
 _DOMAIN = "general"
 _TYPES = {"NoneType": "null", "dict": "object", "str": "text", "int": "number", "float": "number", "bool": "boolean"}
 _FROM_OTHER_TYPES = {
-    "null": "Fill it in, or drop the line",
+    "null": FILL_IN,
     "number": "Put it in quotes",
     "boolean": "Put it in quotes",
 }
@@ -67,16 +67,28 @@ class _Line:
         properties = {key: line["properties"][key] for key in FIELDS}
         properties["domain"] |= {"default": _DOMAIN}
         del properties["cluster"]["default"]  # the id
-        return line | {"properties": properties, "required": list(REQUIRED), "additionalProperties": True}
+        optional = {key: _or_null(of) for key, of in properties.items() if key not in REQUIRED}
+        return line | {
+            "description": "One question. Further keys are kept.",
+            "properties": properties | optional,
+            "required": list(REQUIRED),
+            "additionalProperties": True,
+        }
+
+
+def _or_null(schema: JsonSchemaValue) -> JsonSchemaValue:
+    """`null` counts as absent."""
+    beside = {key: schema[key] for key in ("title", "description", "default") if key in schema}
+    return beside | {"anyOf": [{key: of for key, of in schema.items() if key not in beside}, {"type": "null"}]}
 
 
 ITEM: TypeAdapter[Item] = TypeAdapter(Annotated[Item, AfterValidator(_agrees), _Line])
 
 
-def validated(record: Mapping[str, JsonValue], where: str) -> Item:
+def item_from_dict(record: Mapping[str, JsonValue], where: str = "item") -> Item:
     """The item that a record holds; `null` in an optional field counts as absent, unknown keys are kept in `extra`.
 
-    `where` opens the StrataError that names field, reason and remedy.
+    `where` (file:line) opens the StrataError that names field, reason and remedy.
     """
     known: dict[str, JsonValue] = {
         key: record[key] for key in FIELDS if key in record and (record[key] is not None or key in REQUIRED)
@@ -135,7 +147,7 @@ def _words(field: str, problem: str, value: Any, inside: tuple[int | str, ...]) 
     if problem == "string_too_long":
         return f"has {len(value)} characters", f"Use at most {LONGEST_NAME}"
     if not value.strip():
-        return "is empty", "Fill it in, or drop the line"
+        return IS_EMPTY, FILL_IN
     return f"{value[:40]!r} is unknown", f"Use one of {', '.join(KINDS)}"
 
 

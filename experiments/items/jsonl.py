@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from strata.experiments.items.item_validation import FIELDS, type_name, validated
+from strata.experiments.items.item_validation import FIELDS, item_from_dict, type_name
 from strata.experiments.items.schema import Item
 from strata.probes.errors import StrataError
-from strata.probes.files import whole_file
-from strata.probes.foreign_files import Trouble, UnreadableError, decoded, parse_json, refuse_irregular
+from strata.probes.files.atomic_writes import whole_file
+from strata.probes.files.foreign_files import Trouble, UnreadableError, decoded, parse_json, refuse_irregular
 
 _MENDED: dict[Trouble, str] = {
     "syntax": "Write one whole JSON object a line; a table becomes items by `strata items import`",
@@ -108,14 +108,6 @@ def item_to_dict(item: Item) -> dict[str, Any]:
     }  # fmt: skip
     optional = ("foil_prompt", "foil", "choices", "spans", "foil_spans", "source")
     return {key: value for key, value in record.items() if value or key not in optional} | dict(item.extra)
-
-
-def item_from_dict(record: Mapping[str, Any], where: str = "item") -> Item:
-    """One validated item. `where` (file:line) opens the StrataError that names the field, reason and remedy.
-
-    `null` in an optional field counts as absent. Unknown keys are kept in `extra`.
-    """
-    return validated(record, where)
 
 
 def items_sha256(items: Iterable[Item]) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from strata.probes.backend_choice import BackendChoice
+from strata.probes.backends.backend_choice import BackendChoice
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
-from strata.probes.foreign_files import refuse_irregular
+from strata.probes.files.foreign_files import refuse_irregular
 from strata.probes.lens.fitted import jacobian_lens, tuned_lens
 from strata.probes.lens.jacobian import JacobianSettings
 from strata.probes.lens.lenses import LOGIT_LENS, Lens

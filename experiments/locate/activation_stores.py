@@ -13,8 +13,8 @@ from torch import Tensor
 from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.reading_positions import PLACES, Place
 from strata.experiments.run.files import MANIFEST, read_manifest
-from strata.probes.activation_store import ActivationStore
-from strata.probes.files import whole_file
+from strata.probes.files.activation_store import ActivationStore
+from strata.probes.files.atomic_writes import whole_file
 
 EFFECTS = "causal"
 """Folder of the effects, in that of the activations."""

@@ -18,10 +18,10 @@ from strata.experiments.results.answer_measures import decided_by
 from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.locate_summary import FamilyBehaviour
 from strata.experiments.results.locate_tables import BehaviourRow
-from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.contract import Site
 from strata.probes.backends.model_reader import ModelReader
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.statistics.bootstrap import Estimate

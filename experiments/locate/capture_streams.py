@@ -16,10 +16,10 @@ from strata.experiments.locate.null_answers import unrelated_ids
 from strata.experiments.locate.null_prompts import other_prompts
 from strata.experiments.locate.reading_positions import PLACES, places_of
 from strata.experiments.run.stream_shard import Shard
-from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.batched_reads import CapturedBatch
 from strata.probes.backends.model_reader import ModelReader
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.lens.lenses import Lens
 from strata.probes.lens.logit import NO_TOKEN, read_lens
 from strata.probes.prompts.prompt import Prompt

@@ -28,7 +28,7 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.interventions.cell_effects import cell_batches
 from strata.probes.interventions.cells import CELLS, at_span
 from strata.probes.lens.logit import read_lens
-from strata.probes.memory import free_host_memory
+from strata.probes.numerics.free_memory import free_host_memory
 from strata.probes.rerun.shared_recordings import Runs
 from strata.probes.rerun.tree_reads import TreeReads
 from strata.probes.verification.before_measuring import admit

@@ -15,7 +15,7 @@ from strata.experiments.locate.lens_tables import above_elsewhere, lens_values
 from strata.experiments.locate.probing import Probed, Scored
 from strata.experiments.questions import Questions
 from strata.experiments.results.locate_tables import BehaviourRow, CurveRow
-from strata.probes.activation_store import ActivationStore
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import cluster_bootstrap
 

@@ -22,10 +22,10 @@ from strata.experiments.locate.capture_streams import MAP_TENSORS, MAPPED, TARGE
 from strata.experiments.results.lens_maps import LENS_MAPS_FILE, METRICS, LensMaps, MapRecord, ReadMaps, ReadPrompt, Why
 from strata.experiments.results.locate_tables import BehaviourRow
 from strata.experiments.run.directory import RunDirectory
-from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.model_reader import ModelReader
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.files import whole_file
+from strata.probes.files.activation_store import ActivationStore
+from strata.probes.files.atomic_writes import whole_file
 from strata.probes.lens.lenses import Lens
 
 RULE = (

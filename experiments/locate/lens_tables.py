@@ -14,7 +14,7 @@ from strata.experiments.items.alignment import EncodedItem
 from strata.experiments.locate.capture_streams import TARGETS
 from strata.experiments.locate.null_prompts import other_prompts
 from strata.experiments.results.locate_tables import EMERGENCE, PROFILES
-from strata.probes.activation_store import ActivationStore
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.lens.emergence import ABOVE_NULL, NEVER, SETTLED, above_null, settled
 
 

@@ -21,14 +21,14 @@ from strata.experiments.questions import Questions
 from strata.experiments.results.locate_tables import ProbeRow
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.resumed_part import read_part, write_part
-from strata.probes.activation_store import ActivationStore
-from strata.probes.double_precision import with_float64
 from strata.probes.errors import StrataError
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.linear import PENALTIES, Precision, ProbeResult, online_code_length, probe_streams
 from strata.probes.linear.probe_streams import require_finite
 from strata.probes.linear.refitted_chance import commonest, refitted_chance
+from strata.probes.numerics.double_precision import with_float64
+from strata.probes.numerics.threads import side_by_side, threads_for
 from strata.probes.progress import Progress, silent
-from strata.probes.threads import side_by_side, threads_for
 
 PRECISION = Precision(tolerance=1e-5, max_iterations=150)
 """In nats: far below what a few dozen held-out items can show, and several times faster than the benchmark's."""

@@ -50,15 +50,15 @@ from strata.experiments.run.controls import RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import BatchRecord
 from strata.experiments.run.self_test_record import note_tests, record_tests
-from strata.probes.activation_store import ActivationStore
-from strata.probes.backend_choice import OWN, BackendChoice
 from strata.probes.backends import open_chosen
+from strata.probes.backends.backend_choice import OWN, BackendChoice
 from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.backends.contract import Backend
 from strata.probes.backends.model_reader import ModelReader
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.identity import ON_SERVER
 from strata.probes.checkpoints.open_spec import randomly_initialised
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.lens.lenses import Lens
 from strata.probes.rerun.tree_reads import TreeReads
 from strata.probes.verification.before_measuring import admit

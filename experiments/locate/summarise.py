@@ -34,8 +34,8 @@ from strata.experiments.results.locate_summary import (
 from strata.experiments.results.locate_tables import BehaviourRow, LocationRow
 from strata.experiments.results.reasons import WhyNotPlaced
 from strata.experiments.run.directory import RunDirectory
-from strata.probes.activation_store import ActivationStore
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.statistics.onset import Onset, onset
 
 """Kinds that the order is about."""

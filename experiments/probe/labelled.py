@@ -15,7 +15,8 @@ from pydantic import JsonValue
 from strata.experiments.items.builtin import FAMILIES, build_items, chosen
 from strata.experiments.items.entity import entity_of
 from strata.experiments.items.importing.rows import Row
-from strata.experiments.items.jsonl import item_from_dict, item_to_dict
+from strata.experiments.items.item_validation import item_from_dict
+from strata.experiments.items.jsonl import item_to_dict
 from strata.experiments.probe.config import ProbeConfig
 from strata.experiments.probe.text_rows import (
     id_of,
@@ -27,8 +28,8 @@ from strata.experiments.probe.text_rows import (
     text_in,
     value_in,
 )
+from strata.probes.arguments.label_values import plain_value
 from strata.probes.errors import StrataError
-from strata.probes.label_values import plain_value
 
 _ALL_TEXT = (".csv", ".tsv")
 """Tables whose cells have no types."""

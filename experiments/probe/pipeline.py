@@ -35,13 +35,13 @@ from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import ItemsRecord, JsonObject
 from strata.experiments.run.self_test_record import note_tests
 from strata.experiments.run.summary_file import probe_summary_of
-from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import randomly_initialised
-from strata.probes.files import write_whole
+from strata.probes.files.activation_store import ActivationStore
+from strata.probes.files.atomic_writes import write_whole
 from strata.probes.linear import LinearProbe, ProbeScores
 from strata.probes.linear.cross_validation import cross_validate, probeable
 from strata.probes.progress import Progress

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from strata.experiments.probe.labelled import Labelled
 from strata.experiments.run.stream_shard import Shard
-from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.model_reader import ModelReader
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
 from strata.probes.errors import StrataError
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.linear.labels import NO_LABEL
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.prompts.texts import LAST, last_token_of

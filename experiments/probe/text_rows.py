@@ -10,8 +10,7 @@ from typing import Any
 
 from strata.experiments.items.importing.paths import AbsentError, look_up
 from strata.experiments.items.importing.rows import Row, RowsSpec, read_rows
-from strata.experiments.items.item_validation import REQUIRED
-from strata.experiments.items.jsonl import item_from_dict
+from strata.experiments.items.item_validation import REQUIRED, item_from_dict
 from strata.probes.errors import StrataError
 from strata.probes.prompts.texts import Text
 

@@ -82,13 +82,9 @@ class Caveat(Record):
     changes: tuple[tuple[str, str | None, str | None], ...] = ()
     """Name, value when the run was begun, value now; None: there was none."""
 
-    def as_written(self) -> dict[str, JsonValue]:
-        """The code and what its sentence needs, nothing else."""
-        return self.model_dump(mode="json", exclude_defaults=True)
-
 
 def _written(caveat: Caveat) -> JsonValue:
-    return caveat.text if caveat.code == "said" else caveat.as_written()
+    return caveat.text if caveat.code == "said" else caveat.without_defaults()
 
 
 BriefCaveat = Annotated[Caveat, of_text("said"), PlainSerializer(_written), SchemaOf(Caveat, or_text=True)]

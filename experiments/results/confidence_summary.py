@@ -126,8 +126,6 @@ class ChainConfidence(Record):
     """Of the problems of one kind that offer options: before the steps to the answer, and behind them."""
 
     problems: int
-    left_out: int = 0
-    """Further problems with options: with the steps they don't fit the model's context, or one of their options can't be scored."""
     clusters: int
     options: float
     """Mean number of options of a problem."""

@@ -28,6 +28,10 @@ class Record(BaseModel):
         """As it is written, names of fields as they stand in the file."""
         return self.model_dump(mode="json", by_alias=True)
 
+    def without_defaults(self) -> dict[str, JsonValue]:
+        """What was set alone: of a caveat its code and what its sentence needs."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
 
 def of_text(code: str) -> BeforeValidator:
     """What an earlier version wrote as a sentence, as the record of this code with the sentence as its `text`."""

@@ -39,8 +39,8 @@ class Settling(Record):
     """Of a group of problems the first stream from which on the likeliest token stays, where the answer begins."""
 
     problems: int
-    left_out: int = 0
-    """Further problems of the group: with the model's own chain they don't fit its context."""
+    not_read: int = 0
+    """Further problems of the group: with the model's own chain they don't fit its context, or their answer can't be scored."""
     fast: Estimated
     """Behind an empty block."""
     slow: Estimated
@@ -104,6 +104,7 @@ class WhyNotShown(Record):
     code: Literal[
         "too-few-clusters",
         "no-other-problem",  # there is none to be held against
+        "context-too-short",  # none that could be read fits the model's context
     ]
 
 
@@ -161,8 +162,8 @@ class KnowledgeIndex(Record):
     wrong: Estimated | None
     shows: ShownFrom | None = None
     """From where on a true step's result is likelier than another problem's, where the model is about to write it. None: see `why_no_layers`."""
-    results_left_out: int = 0
-    """Chains with a true step whose result isn't read by stream: up to it they don't fit the model's context."""
+    results_not_read: int = 0
+    """Chains with a true step whose result isn't read by stream: up to it they don't fit the model's context, or it can't be scored."""
     why_no_layers: WhyNotShown | None = None
 
 
@@ -190,6 +191,8 @@ class Thinking(Record):
     """Problems that couldn't be, by reason."""
     steps_too_long: Mapping[StepSource, int] = Field(default_factory=dict)
     """Problems left aside, since their question with all steps, or a control's text, is longer than the model's context."""
+    options_not_read: Mapping[StepSource, Mapping[Kind, int]] = Field(default_factory=dict)
+    """Problems with options whose confidence isn't told: with the steps they don't fit the context, or one of the options can't be scored."""
     why_no_steps: Mapping[StepSource, WhyNoSteps] = Field(default_factory=dict)
     why: WhyNoThinking | None = None
     """None: it was measured."""

@@ -49,8 +49,8 @@ from strata.experiments.run.manifest import (
 from strata.experiments.run.summary_version_1 import is_first
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DamagedError, StrataError
-from strata.probes.files import remove_unfinished, whole_file, write_whole
-from strata.probes.foreign_files import read_json
+from strata.probes.files.atomic_writes import remove_unfinished, whole_file, write_whole
+from strata.probes.files.foreign_files import read_json
 
 _LIBRARIES = ("torch", "transformers", "transformer-lens", "nnsight", "numpy", "plotly", "safetensors", DISTRIBUTION)
 _UNSEEN = object()

@@ -16,8 +16,8 @@ from strata.experiments.results.file_versions import MANIFEST_SCHEMA
 from strata.experiments.results.table import RUN_KEY
 from strata.experiments.run.manifest import JsonObject, Manifest
 from strata.probes.errors import DamagedError, StrataError
-from strata.probes.file_state import file_state
-from strata.probes.foreign_files import read_json_object, refuse_irregular
+from strata.probes.files.file_state import file_state
+from strata.probes.files.foreign_files import read_json_object, refuse_irregular
 
 MANIFEST = "manifest.json"
 CHECKSUM = "sha256"

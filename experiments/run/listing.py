@@ -21,7 +21,7 @@ from strata.experiments.run.finished import COMPARISON, SUMMARY
 from strata.experiments.run.manifest import Manifest
 from strata.experiments.run.progress_file import PROGRESS_FILE, RunProgress
 from strata.probes.errors import StrataError
-from strata.probes.foreign_files import file_bytes
+from strata.probes.files.foreign_files import file_bytes
 
 State = Literal[
     "done",

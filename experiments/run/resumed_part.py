@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from strata.experiments.run.manifest import JsonObject
-from strata.probes.files import whole_file
+from strata.probes.files.atomic_writes import whole_file
 
 _CHECKSUM = "sha256"
 

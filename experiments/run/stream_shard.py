@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor
 
-from strata.probes.activation_store import ActivationStore
+from strata.probes.files.activation_store import ActivationStore
 
 _BYTES = 128_000_000
 _ITEMS = 256

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from strata.experiments.items.importing.rows import Row
-from strata.experiments.items.jsonl import item_from_dict
+from strata.experiments.items.item_validation import item_from_dict
 from strata.experiments.items.schema import Item
 from strata.experiments.probe.text_rows import (
     id_of,
@@ -23,8 +23,8 @@ from strata.experiments.probe.text_rows import (
 )
 from strata.experiments.split.config import SplitConfig
 from strata.experiments.split.form_features import options_listed
+from strata.probes.arguments.label_values import plain_value
 from strata.probes.errors import StrataError
-from strata.probes.label_values import plain_value
 
 FEWEST_LABELS = 30
 FEWEST_OF_ONE = 8

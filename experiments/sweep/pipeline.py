@@ -21,7 +21,7 @@ from strata.experiments.sweep.engines import Engine
 from strata.experiments.sweep.planned_runs import PlannedRun, PlannedSweep
 from strata.experiments.sweep.trajectories import trajectory_rows
 from strata.probes.errors import StrataError
-from strata.probes.files import write_whole
+from strata.probes.files.atomic_writes import write_whole
 
 _TRACES = "defects"
 """Folder of the traces of defects."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from strata.experiments.declared_setting import MOST
 from strata.experiments.items.framing import Framing
 from strata.probes.errors import StrataError
-from strata.probes.foreign_files import UnreadableError, decoded, file_bytes, parse_toml
+from strata.probes.files.foreign_files import UnreadableError, decoded, file_bytes, parse_toml
 
 MOST_SHARDS = 1_000
 _ALLOWED = {

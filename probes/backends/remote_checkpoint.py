@@ -18,16 +18,17 @@ from torch import Tensor, nn
 from strata.probes.backends.ndif_requests import MOST_BYTES, pieces, require_key, sent
 from strata.probes.backends.nnsight_backend import hosted_model
 from strata.probes.backends.nnsight_library import nnsight_library
-from strata.probes.cache import cache_directory
 from strata.probes.checkpoints.before_unembedding import before_unembedding
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat
-from strata.probes.checkpoints.identity import ON_SERVER, hash_state
+from strata.probes.checkpoints.identity import ON_SERVER
 from strata.probes.checkpoints.open_spec import open_on_meta
 from strata.probes.checkpoints.readout import readout_of
 from strata.probes.checkpoints.spec import parse_dose, parse_spec
 from strata.probes.errors import StrataError
-from strata.probes.files import whole_file
+from strata.probes.files.atomic_writes import whole_file
+from strata.probes.files.tensor_hash import hash_state
+from strata.probes.files.user_cache import cache_directory
 from strata.probes.foreign_types import DeviceMap
 from strata.probes.progress import Progress, silent
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 import torch
 
+from strata.probes.backends.site_names import Sites
 from strata.probes.capture.captured import Captured
 from strata.probes.capture.request import Positions, request_of, require_room_for, run_request
 from strata.probes.checkpoints.open_model import Model, checkpoint_of
 from strata.probes.checkpoints.torch_settings import undisturbed
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.texts import LAST, Texts, texts_of
-from strata.probes.site_names import Sites
 
 
 @undisturbed()

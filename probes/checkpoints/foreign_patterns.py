@@ -9,7 +9,7 @@ from pathlib import Path
 
 from strata.probes.checkpoints.sandbox import SandboxError, in_sandbox
 from strata.probes.errors import StrataError
-from strata.probes.foreign_files import file_bytes
+from strata.probes.files.foreign_files import file_bytes
 from strata.probes.foreign_types import ForeignJson
 
 _BY_TEXT = ("target_modules", "exclude_modules", "layers_pattern", "target_parameters")

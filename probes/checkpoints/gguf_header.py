@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from strata.probes.errors import StrataError
-from strata.probes.foreign_files import refuse_irregular
+from strata.probes.files.foreign_files import refuse_irregular
 
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 """Bytes of the fixed types: whole numbers, floats, truth values."""

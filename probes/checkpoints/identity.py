@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from strata.probes.cache import cache_directory
 from strata.probes.errors import DoesNotFitError, StrataError
-from strata.probes.file_state import file_state, is_settled
-from strata.probes.files import write_whole
-from strata.probes.foreign_files import read_json_object
+from strata.probes.files.atomic_writes import write_whole
+from strata.probes.files.file_state import file_state, is_settled
+from strata.probes.files.foreign_files import read_json_object
+from strata.probes.files.tensor_hash import hash_tensors
+from strata.probes.files.user_cache import cache_directory
 from strata.probes.foreign_types import ForeignJson
 
 if TYPE_CHECKING:
@@ -73,21 +73,6 @@ class Identity:
             "config_sha256": self.config_sha256,
             "tokenizer_sha256": self.tokenizer_sha256,
         }
-
-
-def hash_tensors(tensors: Iterable[tuple[str, Tensor]]) -> str:
-    """sha256 over (name, dtype, shape, bytes) of tensors given in name order, one tensor in memory at a time."""
-    digest = hashlib.sha256()
-    for name, tensor in tensors:
-        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
-        flat = tensor.detach().cpu().contiguous().reshape(-1)
-        digest.update(flat.view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
-def hash_state(state: Mapping[str, Tensor]) -> str:
-    """`hash_tensors` of a state dict."""
-    return hash_tensors(sorted(state.items()))
 
 
 def hash_safetensors(files: Iterable[Path]) -> str:

@@ -19,7 +19,7 @@ from strata.probes.checkpoints.checkpoint_caveats import CheckpointCaveat
 from strata.probes.checkpoints.embedded import embedded_directory
 from strata.probes.checkpoints.gguf_file import alone, check_gguf, hash_gguf, load_gguf
 from strata.probes.checkpoints.hub import hub_directory
-from strata.probes.checkpoints.identity import Identity, hash_config, hash_safetensors, hash_state, hash_tokenizer
+from strata.probes.checkpoints.identity import Identity, hash_config, hash_safetensors, hash_tokenizer
 from strata.probes.checkpoints.mixture import caveats_between, mix_weights, mixed_identity, refuse_other_shape
 from strata.probes.checkpoints.own_kernels import compute_here, refuse_kernels
 from strata.probes.checkpoints.peft_adapter import adapter_settings, with_adapter
@@ -35,6 +35,7 @@ from strata.probes.checkpoints.trusted_tokenizer import OpenedTokenizer, open_to
 from strata.probes.checkpoints.unfitting_weights import names_are_kept, refuse_far_other_depth, refuse_misfit
 from strata.probes.checkpoints.weight_files import WeightFiles, stored_shapes, weight_files
 from strata.probes.errors import DoesNotFitError, StrataError, is_out_of_memory
+from strata.probes.files.tensor_hash import hash_state
 from strata.probes.foreign_types import DeviceMap, ForeignKwargs
 from strata.probes.progress import Progress, silent
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from strata.probes.checkpoints.config_values import refuse_impossible
 from strata.probes.errors import StrataError
-from strata.probes.foreign_files import MOST_BYTES, read_json_object, refuse_irregular
+from strata.probes.files.foreign_files import MOST_BYTES, read_json_object, refuse_irregular
 from strata.probes.foreign_types import ForeignJson
 
 _POINTER = b"version https://git-lfs.github.com/spec/"

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.probes.checkpoints.readout import Readout
-from strata.probes.double_precision import exact
 from strata.probes.lens.chunked import Tiling, read_rows
+from strata.probes.numerics.double_precision import exact
 
 
 def divergence_from_model(

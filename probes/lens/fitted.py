@@ -18,12 +18,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from strata.probes.cache import cache_directory
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.checkpoints.identity import hash_state
 from strata.probes.errors import StrataError
-from strata.probes.files import whole_file
-from strata.probes.foreign_files import file_bytes
+from strata.probes.files.atomic_writes import whole_file
+from strata.probes.files.foreign_files import file_bytes
+from strata.probes.files.tensor_hash import hash_state
+from strata.probes.files.user_cache import cache_directory
 from strata.probes.lens.fitting_text import SEQUENCE_LENGTH, sample_text, text_tokens, tokens_of_text
 from strata.probes.lens.jacobian import JacobianSettings, fit_jacobian
 from strata.probes.lens.lenses import BiasLens, JacobianLens, TunedLens

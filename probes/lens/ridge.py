@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from strata.probes.double_precision import exact
+from strata.probes.numerics.double_precision import exact
 
 _STRENGTH = 0.1  # times d_model / rows: about one percent of each coordinate's variance at ten rows a dimension
 

@@ -7,8 +7,8 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 from jaxtyping import Int
 
+from strata.probes.arguments.label_values import plain_values
 from strata.probes.errors import StrataError
-from strata.probes.label_values import plain_values
 
 
 def of_each_item(values: Iterable[object], n_items: int, what: str) -> list[Hashable]:

@@ -21,10 +21,10 @@ from strata.probes.linear.probe_streams import ProbeResult, probe_streams
 from strata.probes.linear.scores import ProbeScores, TemplateScores
 from strata.probes.linear.shuffled_baseline import accuracy_of, best_by_chance, majority_of
 from strata.probes.linear.shuffled_labels import shuffled_labels
+from strata.probes.numerics.threads import threads_for
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import FEWEST_DRAWS, MIN_CLUSTERS, cluster_bootstrap, cluster_codes
 from strata.probes.statistics.share import share_by_layer
-from strata.probes.threads import threads_for
 
 PRECISION = Precision(tolerance=1e-5, max_iterations=150)
 """In nats: far below what held-out items can show, and several times faster than what weights are read at."""

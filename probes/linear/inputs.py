@@ -12,10 +12,10 @@ from jaxtyping import Float
 from pydantic import JsonValue
 from torch import Tensor
 
-from strata.probes.double_precision import with_float64
+from strata.probes.backends.site_names import stream_of
 from strata.probes.errors import StrataError
 from strata.probes.linear.probe_streams import require_finite
-from strata.probes.site_names import stream_of
+from strata.probes.numerics.double_precision import with_float64
 
 
 @runtime_checkable

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Int
 from torch import Tensor
 
+from strata.probes.arguments.label_values import plain_values
 from strata.probes.errors import StrataError
-from strata.probes.label_values import plain_values
 
 NO_LABEL = "no label"
 """Reason of items that are excluded because their label is missing."""

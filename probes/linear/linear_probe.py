@@ -16,10 +16,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from strata.probes.arguments.label_values import plain_value
 from strata.probes.checkpoints.torch_settings import in_own_precision
 from strata.probes.errors import DamagedError, StrataError
-from strata.probes.files import whole_file
-from strata.probes.label_values import plain_value
+from strata.probes.files.atomic_writes import whole_file
 from strata.probes.linear.clusters import clusters_of
 from strata.probes.linear.cross_validation import PRECISION, at_once, cross_validate
 from strata.probes.linear.folds import assign_folds, splits_of
@@ -29,9 +29,9 @@ from strata.probes.linear.labels import as_array, label_from_json, label_to_json
 from strata.probes.linear.penalties import Penalty, grid_of, penalty_to_json
 from strata.probes.linear.probe_weights import Weights, fit_weights
 from strata.probes.linear.scores import ProbeScores
+from strata.probes.numerics.threads import threads_for
 from strata.probes.progress import Progress, silent
 from strata.probes.statistics.bootstrap import cluster_codes
-from strata.probes.threads import threads_for
 
 SCHEMA = "strata.linear_probe/1"
 

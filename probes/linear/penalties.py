@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from torch import Tensor
 
+from strata.probes.arguments.label_values import plain_value
 from strata.probes.errors import StrataError
-from strata.probes.label_values import plain_value
 from strata.probes.linear.probe_streams import PENALTIES
 
 Penalty: TypeAlias = float | Sequence[float] | np.ndarray | Tensor | None

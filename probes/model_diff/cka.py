@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from strata.probes.double_precision import exact
 from strata.probes.errors import StrataError
+from strata.probes.numerics.double_precision import exact
 
 FEWEST_ITEMS = 4
 _ROUNDING = 1e-12

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from strata.probes.double_precision import exact
 from strata.probes.errors import StrataError
+from strata.probes.numerics.double_precision import exact
 
 
 def cosine_by_item(

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from strata.probes.double_precision import exact
+from strata.probes.numerics.double_precision import exact
 
 DOMINANT_SHARE = 0.1
 """From which share on a dimension is dominant: with a tenth of the variance of hundreds of dimensions it can outweigh all

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from strata.probes.double_precision import exact, has_float64
+from strata.probes.numerics.double_precision import exact, has_float64
 
 MISS = 0.02
 """Share of the wanted norm by which a change may miss it."""

@@ -12,9 +12,9 @@ from torch import Tensor
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.foreign_types import ForeignJson
 from strata.probes.model_diff.body_run import BodyRun, run_body
+from strata.probes.numerics.tolerance import differences, running_scale, tolerance_of
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.prompts.row_layout import Layout, apart, together
-from strata.probes.tolerance import differences, running_scale, tolerance_of
 
 _ATTENTION = frozenset({"sdpa", "eager"})
 """Attention implementations that take a mask of any form."""

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from strata.probes.activation_store import ActivationStore
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.interventions.activation_patching import BATCH_TOKENS
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.model_diff.cross_model_patching import EVERY, SourceModel, SourceRun, difference_of, place_of

@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from strata.probes.arguments.whole_numbers import as_whole_number
 from strata.probes.errors import StrataError
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.whole_numbers import as_whole_number
 
 Side = Literal["right", "left"]
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
+from strata.probes.arguments.whole_numbers import as_whole_number
 from strata.probes.checkpoints.checkpoint import Checkpoint, NoEmbeddingError
 from strata.probes.errors import StrataError
 from strata.probes.foreign_types import ForeignJson
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.whole_numbers import as_whole_number
 
 Span = tuple[int, int]
 LAST = "last"

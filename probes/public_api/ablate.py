@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import torch
 
+from strata.probes.arguments.whole_numbers import whole_number
 from strata.probes.checkpoints.open_model import Model, checkpoint_of
 from strata.probes.checkpoints.torch_settings import undisturbed
 from strata.probes.errors import StrataError
@@ -33,7 +34,6 @@ from strata.probes.public_api.questions import texts_asked
 from strata.probes.rerun.run_edits import Component
 from strata.probes.rerun.shared_recordings import Runs
 from strata.probes.verification.before_measuring import admit
-from strata.probes.whole_numbers import whole_number
 
 _COMPONENTS: tuple[Component, ...] = ("block_out", "attn_out", "mlp_out")
 _METHODS: tuple[AblationMethod, ...] = get_args(AblationMethod)

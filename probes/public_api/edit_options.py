@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
+from strata.probes.arguments.whole_numbers import whole_numbers
 from strata.probes.errors import DoesNotFitError, StrataError, is_out_of_memory
 from strata.probes.interventions.minimal_pairs import ALL
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.whole_numbers import whole_numbers
 
 Places = str | int | Sequence[str | int]
 """`last`, `all`, names of spans, indices into the token ids (negative: from the end)."""

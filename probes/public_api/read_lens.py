@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from strata.probes.arguments.whole_numbers import whole_number
 from strata.probes.capture.request import Positions, request_of, run_request
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_model import Model, checkpoint_of
@@ -28,7 +29,6 @@ from strata.probes.prompts.prompt import Prompt
 from strata.probes.prompts.texts import LAST, Text, prompts_of
 from strata.probes.public_api.lens_result import LensResult
 from strata.probes.public_api.questions import Asked, texts_asked
-from strata.probes.whole_numbers import whole_number
 
 
 @undisturbed()

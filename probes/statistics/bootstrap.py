@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
+from strata.probes.arguments.label_values import plain_values
 from strata.probes.errors import StrataError
-from strata.probes.label_values import plain_values
 
 DRAWS = 10_000
 FEWEST_DRAWS = 100

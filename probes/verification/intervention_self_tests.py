@@ -13,19 +13,19 @@ from strata.probes.backends.body_inputs import body_inputs
 from strata.probes.backends.contract import Backend, Site
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.double_precision import exact
 from strata.probes.interventions.activation_patching import patch_pairs
 from strata.probes.interventions.cell_effects import CellBatch
 from strata.probes.interventions.intervention import Patching
 from strata.probes.interventions.minimal_pairs import ALL, Pair
 from strata.probes.interventions.scores import logit_difference
+from strata.probes.numerics.double_precision import exact
+from strata.probes.numerics.tolerance import Tolerance, tolerance_of
 from strata.probes.prompts.batching import pad
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.recording import Recording, record_each
 from strata.probes.rerun.run_edits import COMPONENTS, Replacement
 from strata.probes.rerun.shared_recordings import Runs
-from strata.probes.tolerance import Tolerance, tolerance_of
 from strata.probes.verification.model_self_tests import SelfTest
 
 _MOST_PAIRS = 4

@@ -10,15 +10,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.double_precision import exact
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.model_diff.cross_model_patching import CONTRIBUTIONS
 from strata.probes.model_diff.layer_swaps import LayerSwap, layer_swaps_of, swap_layers
+from strata.probes.numerics.double_precision import exact
+from strata.probes.numerics.tolerance import tolerance_of
 from strata.probes.prompts.batching import pad
 from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.recording import record
 from strata.probes.rerun.run_edits import Replacement
-from strata.probes.tolerance import tolerance_of
 from strata.probes.verification.model_self_tests import SelfTest
 
 _MOST_PAIRS = 4

@@ -16,12 +16,12 @@ from strata.probes.backends.body_inputs import body_inputs
 from strata.probes.backends.contract import Backend, Site, SiteEdit, streams_of
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
-from strata.probes.double_precision import exact
 from strata.probes.errors import DoesNotFitError, SelfTestError, is_out_of_memory
+from strata.probes.numerics.double_precision import exact
+from strata.probes.numerics.tolerance import differences, running_scale, tolerance_of
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import Batch, Side, pad
 from strata.probes.prompts.prompt import Prompt
-from strata.probes.tolerance import differences, running_scale, tolerance_of
 
 _MOST_PROMPTS = 4
 _MOST_TOKENS = 16

@@ -10,14 +10,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from strata.probes.backend_choice import BACKENDS, Remote
 from strata.probes.backends import open_backend
+from strata.probes.backends.backend_choice import BACKENDS, Remote
 from strata.probes.backends.contract import EDITABLE, SITE_NAMES, Backend, Site, SiteEdit
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.quiet_libraries import first_line
-from strata.probes.double_precision import exact
 from strata.probes.errors import StrataError, is_out_of_memory
+from strata.probes.numerics.double_precision import exact
+from strata.probes.numerics.tolerance import differences, running_scale, tolerance_of
 from strata.probes.progress import Progress, silent
 from strata.probes.prompts.batching import Batch, Side, pad
 from strata.probes.prompts.prompt import Prompt
@@ -26,7 +27,6 @@ from strata.probes.rerun.no_restart import WhyWhole
 from strata.probes.rerun.recording import record
 from strata.probes.rerun.run_edits import COMPONENTS, Replacement
 from strata.probes.rerun.why_whole import why_whole
-from strata.probes.tolerance import differences, running_scale, tolerance_of
 
 RESTART = "restart"
 """Runs restarted from the middle of a recorded one. No backend of its own: it edits, and records left-padded."""

@@ -16,7 +16,6 @@ from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
 
-from strata.probes.cache import cache_folder
 from strata.probes.checkpoints.config_file import stated_config
 from strata.probes.checkpoints.gguf_file import load_gguf
 from strata.probes.checkpoints.identity import remembered_sha256
@@ -30,8 +29,9 @@ from strata.probes.checkpoints.spec import parse_spec
 from strata.probes.checkpoints.tensor_names import canonical_name, is_constant, is_embedding, is_unembedding
 from strata.probes.checkpoints.weight_files import weight_files
 from strata.probes.errors import StrataError
-from strata.probes.files import as_readable_as_others, write_whole
-from strata.probes.foreign_files import read_json_object, refuse_irregular
+from strata.probes.files.atomic_writes import as_readable_as_others, write_whole
+from strata.probes.files.foreign_files import read_json_object, refuse_irregular
+from strata.probes.files.user_cache import cache_folder
 from strata.probes.progress import Progress, silent
 
 _ROWS_AT_ONCE = 4096

@@ -25,7 +25,7 @@ FOREIGN_TEXTS = {
     ("probes/errors.py", "_ended"): "whether an error's sentence has a sign at its end already",
     ("probes/errors.py", "is_disk_full"): "messages of the operating system",
     ("probes/errors.py", "_says_no_memory"): "messages of the operating system and of torch",
-    ("probes/foreign_files.py", "parse_json"): "messages of Python's JSON reader",
+    ("probes/files/foreign_files.py", "parse_json"): "messages of Python's JSON reader",
     ("experiments/items/framing.py", "_started"): "what somebody else's chat template writes around a request",
     ("experiments/items/framing.py", "with_request"): "the request inside a rendered chat prompt",
     ("experiments/items/knowledge/tables.py", "bare"): "names of countries, with their articles",

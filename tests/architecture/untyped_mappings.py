@@ -43,7 +43,7 @@ FOREIGN_FORMATS = {
     "probes/checkpoints/stretched_rope.py": "rope_parameters of config.json",
     "probes/checkpoints/trusted_tokenizer.py": "tokenizer_config.json",
     "probes/checkpoints/weight_files.py": "model.safetensors.index.json",
-    "probes/foreign_files.py": "whatever JSON and TOML files of somebody else hold",
+    "probes/files/foreign_files.py": "whatever JSON and TOML files of somebody else hold",
     "probes/foreign_types.py": "the types of what other programs write",
     "probes/lens/jacobian.py": "keyword arguments of another library's modules, handed on",
     "probes/model_diff/body_run.py": "keyword arguments of another library's modules, handed on",

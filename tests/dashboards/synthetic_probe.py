@@ -19,7 +19,7 @@ from strata.experiments.results.probe_summary import PROBE_FILE
 from strata.experiments.results.probe_tables import PROBE_TABLES
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import CheckpointRecord, ItemsRecord
-from strata.probes.files import write_whole
+from strata.probes.files.atomic_writes import write_whole
 from strata.probes.linear import LinearProbe
 
 HOSTILE = "<img src=x onerror=alert(1)>"

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+import tomllib
 from importlib import import_module
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from source_tree import MODULES, ROOT, tree_of
 
 from strata.dashboards.schemas import FILES, OF, schema_file, schema_text
+from strata.experiments.items.item_validation import item_from_dict
 from strata.experiments.results.json_file import JsonFile
+from strata.probes.errors import StrataError
 
 DOCS = ROOT / "docs" / "schemas"
 WRITERS = {"write_whole", "write_text", "write_bytes"}
@@ -29,6 +35,43 @@ def test_the_schema_in_the_docs_is_the_one_of_the_types(name: str) -> None:
     assert schema_file(name, DOCS).read_text(encoding="utf-8") == schema_text(name), (
         "python -m strata.dashboards.schemas docs/schemas"
     )
+
+
+def in_docs(name: str) -> Draft202012Validator:
+    return Draft202012Validator(json.loads(schema_file(name, DOCS).read_text(encoding="utf-8")))
+
+
+SHIPPED = sorted((ROOT / "experiments/items/mappings").glob("*.toml"))
+
+
+@pytest.mark.parametrize("mapping", SHIPPED, ids=lambda file: file.stem)
+def test_every_shipped_mapping_is_what_its_schema_asks_for(mapping: Path) -> None:
+    written = tomllib.loads(mapping.read_text(encoding="utf-8"))
+    in_docs("mapping").validate(written)
+    assert not in_docs("mapping").is_valid(written | {"iten": {}})
+    assert not in_docs("mapping").is_valid({**written, "item": {**written["item"], "hops": -1}})
+
+
+LINE = {"id": "a", "kind": "knowledge", "family": "f", "prompt": "A is", "answer": " b"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"foil": None, "domain": None, "spans": None, "hops": None}, {"mine": [1]}, {"spans": {"subject": [0, 1]}}, {"choices": [" b", " c"]}],
+)  # fmt: skip
+def test_a_line_of_items_that_is_read_is_what_its_schema_asks_for(more: dict[str, object]) -> None:
+    assert item_from_dict({**LINE, **more}, "here").id == "a"
+    in_docs("item").validate({**LINE, **more})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"id": None}, {"kind": "other"}, {"hops": -1}, {"hops": "2"}, {"spans": {"subject": [0]}}, {"choices": " b"}],
+)
+def test_a_line_of_items_that_is_refused_is_refused_by_its_schema(wrong: dict[str, object]) -> None:
+    with pytest.raises(StrataError):
+        item_from_dict({**LINE, **wrong}, "here")
+    assert not in_docs("item").is_valid({**LINE, **wrong})
 
 
 def test_the_docs_hold_and_list_the_schemas_and_nothing_else() -> None:

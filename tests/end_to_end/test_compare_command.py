@@ -17,6 +17,8 @@ from strata.dashboards.cli import verb_compare
 from strata.dashboards.cli.display import Display
 from strata.dashboards.cli.main import main
 from strata.dashboards.page import pages_of_run
+from strata.dashboards.sentences.comparison_caveats import caveats
+from strata.dashboards.view.comparison.files import read_comparison
 from strata.experiments.run.files import manifest_sha256
 from strata.probes.checkpoints.open_spec import open_checkpoint
 
@@ -106,6 +108,8 @@ def test_a_second_call_measures_nothing_and_json_is_all_it_prints(
     assert captured.out.count("\n") == 1 and not captured.err
     comparison = json.loads(captured.out)
     assert comparison["schema"] == "strata.comparison/3" and set(comparison["models"]) == {"base", "distilled"}
+    read, codes = read_comparison(run), [caveat["code"] for caveat in comparison["found_caveats"]]
+    assert "no-control" in codes and len(codes) == len(caveats(read.comparison, read.failed_self_tests))
     assert comparison["run"] == str(run) and Path(comparison["report"]).stat().st_size > 100_000
     assert measured(run) == before
 

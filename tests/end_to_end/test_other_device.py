@@ -20,7 +20,7 @@ from strata.experiments.locate.config import LocateConfig
 from strata.experiments.locate.pipeline import locate
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.decoding.generate import generate
-from strata.probes.double_precision import exact
+from strata.probes.numerics.double_precision import exact
 
 
 def test_the_device_is_as_strict_as_a_gpu() -> None:

@@ -26,7 +26,7 @@ def fast_slow_views(thinking: Thinking, n_layers: int, rows: Sequence[BehaviourL
             for quantity, title in fast_slow.PANELS.items()
         ]
         shown = tuple(panel for panel in panels if panel is not None)
-        why = "" if shown else fast_slow.NONE_SOLVED
+        why = "" if shown else fast_slow.why_no_streams(measured)
         views.append(MeasureView(kind=kind, number=first, sentences=tuple(others), panels=shown, why_no_panels=why))
     return tuple(views)
 

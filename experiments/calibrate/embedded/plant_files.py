@@ -19,7 +19,7 @@ from strata.experiments.calibrate.embedded.training import Training
 from strata.experiments.results.json_file import JsonFile
 from strata.probes.checkpoints.embedded import NAMES
 from strata.probes.errors import StrataError
-from strata.probes.files import whole_file, write_whole
+from strata.probes.files.atomic_writes import whole_file, write_whole
 
 SHIPPED = Path(__file__).with_name("plants")
 

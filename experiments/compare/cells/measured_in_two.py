@@ -13,7 +13,7 @@ from strata.experiments.locate.causal.pair_selection import family_pairs
 from strata.experiments.locate.causal.pipeline import read_family
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.family_names import result_of
-from strata.probes.activation_store import ActivationStore
+from strata.probes.files.activation_store import ActivationStore
 
 FamilyName = tuple[Kind, str]
 

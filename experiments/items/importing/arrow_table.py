@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from strata.probes.errors import StrataError
-from strata.probes.foreign_files import refuse_irregular
+from strata.probes.files.foreign_files import refuse_irregular
 
 
 def parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:

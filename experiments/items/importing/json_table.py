@@ -9,7 +9,7 @@ from typing import Any
 
 from strata.experiments.items.importing.paths import AbsentError, look_up
 from strata.probes.errors import StrataError
-from strata.probes.foreign_files import UnreadableError, parse_json
+from strata.probes.files.foreign_files import UnreadableError, parse_json
 
 _SHOWN = 12
 Keyed = tuple[int, str | None, Mapping[str, Any]]

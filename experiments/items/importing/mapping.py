@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
 
 from strata.experiments.items.field_rules import MOST_HOPS
 from strata.experiments.items.importing.mapping_section import Section, Texts
@@ -22,6 +23,23 @@ def _counted(hops: int | Mapping[str, str]) -> int | Mapping[str, str]:
     if set(hops) in ways if isinstance(hops, Mapping) else 0 <= hops <= MOST_HOPS:
         return hops
     raise ValueError("neither a number of steps nor a way to count them")
+
+
+_HOPS: JsonSchemaValue = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0, "maximum": MOST_HOPS},
+        *(
+            {
+                "type": "object",
+                "properties": {key: {"type": "string"} for key in keys},
+                "required": list(keys),
+                "additionalProperties": False,
+            }
+            for keys in (("count", "in"), ("length_of",))
+        ),
+    ]
+}
+"""Of what `_counted` lets pass."""
 
 
 def _several(values: Any) -> Any:
@@ -47,7 +65,7 @@ class ItemSpec(Section):
     """Unique id; family, row and template when empty."""
     source: str = "{@file}"
     """Where the items come from."""
-    hops: Annotated[int | Mapping[str, str], AfterValidator(_counted)] = 1
+    hops: Annotated[int | Mapping[str, str], AfterValidator(_counted), WithJsonSchema(_HOPS)] = 1
     """Steps: a number, `{count = "<<", in = "answer"}` or `{length_of = "decomposition"}`."""
 
 
@@ -106,8 +124,15 @@ class FoilSpec(Section):
     """`choices` (another option), `rows` (another row of the family and template, as a pair) or `none`."""
 
 
+def _without_name(schema: JsonSchemaValue) -> None:
+    """A file doesn't hold its own name."""
+    del schema["properties"]["name"], schema["required"]
+
+
 class Mapped(Section):
     """A whole mapping file."""
+
+    model_config = ConfigDict(json_schema_extra=_without_name)
 
     name: str = Field(exclude=True)
     """The file, for messages."""
@@ -127,7 +152,7 @@ class Mapped(Section):
     """Where the steps to the answer are."""
     spans: Mapping[str, str] = {}
     """Span name to the field that fills it in the prompt."""
-    keep: Mapping[str, Annotated[tuple[Any, ...], BeforeValidator(_several)]] = {}
+    keep: Mapping[str, Annotated[tuple[Any, ...], BeforeValidator(_several, json_schema_input_type=JsonValue)]] = {}
     """Field to the values that a row must have one of."""
     extra: Mapping[str, str] = {}
     """Further keys of the item to texts with fields."""

@@ -16,7 +16,7 @@ from strata.experiments.items.importing.text_file import refuse_unknown_encoding
 from strata.experiments.items.importing.unknown_name import unknown
 from strata.experiments.items.schema import KINDS
 from strata.probes.errors import StrataError
-from strata.probes.foreign_files import UnreadableError, decoded, file_bytes, parse_toml
+from strata.probes.files.foreign_files import UnreadableError, decoded, file_bytes, parse_toml
 
 _FREE = ("spans", "keep", "extra")
 """Tables whose keys a mapping chooses."""

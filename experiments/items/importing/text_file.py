@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from strata.probes.errors import StrataError
-from strata.probes.foreign_files import file_bytes
+from strata.probes.files.foreign_files import file_bytes
 
 _MARKS = (
     # The longer marks first: that of UTF-32 begins with that of UTF-16.

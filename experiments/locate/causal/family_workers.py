@@ -12,7 +12,7 @@ import torch
 from strata.probes.backends.contract import Backend
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.shared_weights import with_shared_weights
-from strata.probes.memory import free_host_memory
+from strata.probes.numerics.free_memory import free_host_memory
 from strata.probes.rerun.why_whole import is_other
 
 _MOST = 4

@@ -23,8 +23,8 @@ from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.family_names import called
 from strata.experiments.results.kinds import Hypothesis, KindLocalisation, Localisation, Order
 from strata.experiments.results.reasons import WhyNotPlaced
+from strata.probes.numerics.threads import side_by_side
 from strata.probes.progress import Progress, silent
-from strata.probes.threads import side_by_side
 
 MATCHED: Mapping[str, str] = MappingProxyType({"knowledge": "K-C", "reasoning": "R-R0"})
 """Contrast of the control families that are matched to a kind."""

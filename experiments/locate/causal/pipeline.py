@@ -43,16 +43,16 @@ from strata.experiments.results.locate_summary import CausalSettings, Intermedia
 from strata.experiments.results.locate_tables import CurveRow, HeadRow, LocationRow, PlaceRow, WindowRow
 from strata.experiments.results.reasons import WhyNotLocated, WhyNotOrdered
 from strata.experiments.run.directory import RunDirectory
-from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.contract import Backend
 from strata.probes.backends.model_reader import ModelReader
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError, is_out_of_memory
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.interventions.activation_patching import BATCH_TOKENS
+from strata.probes.numerics.threads import side_by_side
 from strata.probes.prompts.batching import tokens_a_batch
 from strata.probes.rerun.shared_recordings import Runs
 from strata.probes.rerun.why_whole import is_other, why_whole
-from strata.probes.threads import side_by_side
 
 
 @dataclass(frozen=True)

@@ -21,16 +21,16 @@ from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.checkpoints.quiet_libraries import quietly
 from strata.probes.decoding.generate import generate
-from strata.probes.double_precision import exact
 from strata.probes.errors import StrataError
 from strata.probes.interventions.minimal_pairs import Pair
+from strata.probes.numerics.double_precision import exact
+from strata.probes.numerics.tolerance import differences, running_scale, tolerance_of
 from strata.probes.prompts.batching import Side, pad
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.edit_sweep import sweep
 from strata.probes.rerun.recording import record
 from strata.probes.rerun.run_edits import Replacement
 from strata.probes.rerun.why_whole import why_whole
-from strata.probes.tolerance import differences, running_scale, tolerance_of
 from strata.probes.verification.architectures.plain_forward import At, Paths, Plain, PlainModel, Terms
 from strata.probes.verification.architectures.tiny_config import TRAINED_LENGTH, VOCAB_SIZE
 from strata.probes.verification.before_measuring import admit

@@ -15,7 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from finished_runs import started_run, write_finished_run
-from open_pages import colliding_texts, violations
+from open_pages import COLOURS, colliding_texts, violations
 from synthetic_localisation import localisation
 from tiny_models import tiny_checkpoint
 
@@ -185,7 +185,7 @@ def test_a_prompt_is_read_and_a_pair_patched(tab: Any, served: int) -> None:
 
 
 PAIR = ("the p is in", " h", "the q is in", " d")
-"""Between the answers to which the made-up model tells the two prompts apart."""
+"""Two prompts that move the made-up model from one of the two answers towards the other."""
 
 
 @pytest.mark.browser
@@ -206,8 +206,6 @@ def test_a_pair_that_works_is_patched_and_drawn(tab: Any, served: int) -> None:
     assert drawn and set(drawn) == {tiny_checkpoint("llama").n_layers}
 
 
-COLOURS = ["color-contrast"]
-"""What a theme can break."""
 OF_DASH = (".dash-dropdown-focus-target",)
 """A hidden input that hands its focus on to the list that it belongs to at once."""
 

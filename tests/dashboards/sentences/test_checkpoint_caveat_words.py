@@ -122,7 +122,7 @@ def test_a_caveat_is_said_and_read_back_from_a_manifest(code: str) -> None:
     caveat, words = SAID[code]
     assert checkpoint_caveat(caveat).startswith(words)
     of_run = Caveat(code="opened", opened=caveat)
-    assert _READ(of_run.as_written()) == of_run
+    assert _READ(of_run.without_defaults()) == of_run
     assert Caveat.model_validate_json(of_run.model_dump_json()) == of_run
     assert caveat_sentence(of_run) == checkpoint_caveat(caveat)
 

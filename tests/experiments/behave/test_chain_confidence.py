@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from strata.dashboards.sentences.chain_confidence import chain_confidence_sentences
+from strata.dashboards.sentences.chain_confidence import options_not_read
 from strata.experiments.behave.chain_confidence import (
     ChainOptions,
     MeasuredChainConfidence,
@@ -43,7 +43,7 @@ def test_the_last_stream_is_the_model_behind_every_text(tiny_models: object, tmp
     checkpoint, frame = tiny_models("llama"), ThinkFrame(ThinkTags("x", "y"))
     chained = [*problems(9), replace(problems(1)[0], problem=replace(problems(1)[0].problem, id="bare", choices=()))]
     options = read_chain_options(ModelReader(checkpoint, TorchHooks(checkpoint)), frame, chained, tmp_path, "run")
-    assert options is not None and len(options.chained) == 9
+    assert len(options.chained) == 9 and options.not_read == {}
     for place, one in list(enumerate(options.chained))[::4]:
         for name, thought in (("none", ""), ("steps", one.chains[-1]), ("other_steps", one.controls["other_steps"])):
             text = f"{one.problem.question} x {thought} y" if thought else f"{one.problem.question} x y"
@@ -52,22 +52,20 @@ def test_the_last_stream_is_the_model_behind_every_text(tiny_models: object, tmp
             with torch.no_grad():
                 plain = checkpoint.model(ids).logits[0, -1].float()[tokens].softmax(-1)
             assert options.behind[name].probabilities[place, -1] == pytest.approx(plain.numpy(), abs=1e-4)
-    assert (
-        read_chain_options(ModelReader(checkpoint, TorchHooks(checkpoint)), frame, chained[-1:], tmp_path, "run")
-        is None
-    )
+    bare = read_chain_options(ModelReader(checkpoint, TorchHooks(checkpoint)), frame, chained[-1:], tmp_path, "run")
+    assert bare.chained == () and bare.not_read == {}
 
 
-def test_problems_too_long_with_their_steps_are_counted(tiny_models: object, tmp_path: Path) -> None:
+@pytest.mark.parametrize("n", [2, 12])
+def test_problems_too_long_with_their_steps_are_counted(tiny_models: object, tmp_path: Path, n: int) -> None:
     checkpoint, frame = tiny_models("llama"), ThinkFrame(ThinkTags("x", "y"))
     chained = problems(12)
     endless = "a b " * checkpoint.max_context
-    chained[:2] = [replace(one, chains=(*one.chains[:-1], endless)) for one in chained[:2]]
+    chained[:n] = [replace(one, chains=(*one.chains[:-1], endless)) for one in chained[:n]]
     options = read_chain_options(ModelReader(checkpoint, TorchHooks(checkpoint)), frame, chained, tmp_path, "run")
-    assert options is not None
-    found = measure_chain_confidence(options, "written", draws=100, null_draws=50, seed=0).kinds["reasoning"]
-    assert (found.problems, found.left_out) == (10, 2)
-    assert "2 more problems with options not read" in chain_confidence_sentences("written", "reasoning", found, 4)[0]
+    kinds = measure_chain_confidence(options, "written", draws=100, null_draws=50, seed=0).kinds
+    assert options.not_read == {"reasoning": n} and [found.problems for found in kinds.values()] == [12 - n] * (n < 12)
+    assert f"{n} reasoning problems without" in options_not_read("written", "reasoning", n)
 
 
 def judged(sure: float, right: np.ndarray, from_stream: int = 0) -> Judged:

@@ -14,7 +14,8 @@ from small_world import small_items
 from strata.experiments.behave.confidence import Judged, measure_confidence
 from strata.experiments.behave.option_readings import OptionReadings, asked_sets, option_sets, read_options
 from strata.experiments.items.alignment import encode_items
-from strata.experiments.items.jsonl import item_from_dict, read_items
+from strata.experiments.items.item_validation import item_from_dict
+from strata.experiments.items.jsonl import read_items
 from strata.experiments.items.schema import Item
 from strata.experiments.statistics.probability_calibration import option_probabilities
 from strata.probes.backends.batched_reads import BatchBudget

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from strata.dashboards.sentences.fast_slow import fast_slow_sentences
+from strata.dashboards.view.behave.thinking import fast_slow_views
 from strata.experiments.behave.config import BehaveConfig
 from strata.experiments.behave.fast_slow import measure_fast_slow
 from strata.experiments.behave.settling import Settled
@@ -16,7 +17,7 @@ from strata.experiments.generated_answers.extraction import TAGS, ThinkTags, ext
 from strata.experiments.items.builtin import build_items, chosen
 from strata.experiments.items.framing import REQUEST
 from strata.experiments.results.behaviour_tables import BehaviourAnswerRow
-from strata.experiments.results.thinking_summary import FastSlow
+from strata.experiments.results.thinking_summary import FastSlow, Thinking
 from strata.probes.errors import StrataError
 
 
@@ -89,14 +90,20 @@ def test_settling_is_told_of_those_that_only_slow_solves() -> None:
     curve = {(row.condition, row.stream): row.mean for row in found.layers}
     assert [curve["slow", stream] for stream in range(5)] == [0, 1, 1, 1, 1]
     assert curve["fast", 3] == 0 and curve["fast", 4] == 1
-    assert group.left_out == 0
+    assert group.not_read == 0
     few = measure_fast_slow(asked, answered(asked, fast, slow), without(settled, "p0", "p1"), draws=200, seed=0)
-    assert few.kinds["reasoning"].only_slow.left_out == 2
-    assert "2 problems that slow answers solve not read" in fast_slow_sentences("reasoning", few.kinds["reasoning"], 4)[-1]
+    assert few.kinds["reasoning"].only_slow.not_read == 2
+    assert (
+        "2 more that slow answers solve were not read"
+        in fast_slow_sentences("reasoning", few.kinds["reasoning"], 4)[-1]
+    )
     # Where nothing was read, nothing is drawn, and it isn't said that none is solved.
     unread = measure_fast_slow(asked, answered(asked, fast, slow), Settled({}), draws=200, seed=0)
     assert unread.layers == []
-    assert fast_slow_sentences("reasoning", unread.kinds["reasoning"], 4)[-1].startswith("By stream: nothing is said, 12 problems")
+    assert fast_slow_sentences("reasoning", unread.kinds["reasoning"], 4)[-1].startswith(
+        "By stream: nothing is said, 12 problems"
+    )
+    assert "12 problems" in fast_slow_views(Thinking(fast_slow=unread.kinds), 4, [])[0].why_no_panels
     none = measure_fast_slow(asked, answered(asked, fast, fast), Settled({}), draws=200, seed=0)
     assert "slow answers solve none" in fast_slow_sentences("reasoning", none.kinds["reasoning"], 4)[-1]
 

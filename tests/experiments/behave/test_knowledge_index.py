@@ -84,15 +84,25 @@ def test_the_result_of_a_true_step_is_read_where_it_was_written(tiny_models: obj
     assert curve[-1] == pytest.approx(sum(one.own[-1] for one in results.values()) / len(asked), abs=1e-9)
 
 
-def test_chains_that_do_not_fit_the_context_up_to_a_result_are_counted(tiny_models: object, tmp_path: Path) -> None:
+@pytest.mark.parametrize("n", [3, 12])
+def test_chains_that_do_not_fit_the_context_up_to_a_result_are_counted(
+    tiny_models: object, tmp_path: Path, n: int
+) -> None:
     checkpoint, frame = tiny_models("llama"), ThinkFrame(ThinkTags("x", "y"))
-    asked = sums(12)
+    asked = [
+        ThinkingProblem(
+            f"p{one}{other}", "reasoning", "addition", f"c{one}{other}", f"{one} + {other} =", str(one + other)
+        )
+        for one in range(1, 5)
+        for other in range(1, 4)
+    ]
     endless = ", ".join(["a b c"] * checkpoint.max_context)
-    rows = [slow(one, f"{endless if at < 3 else 'a'}, {one.question} {one.answer}, so") for at, one in enumerate(asked)]
+    rows = [slow(one, f"{endless if at < n else 'a'}, {one.question} {one.answer}, so") for at, one in enumerate(asked)]
     judged = judged_chains(asked, rows, "comma")
     results = read_results(ModelReader(checkpoint, TorchHooks(checkpoint)), frame, judged, tmp_path, "run")
-    assert [results[one.id] is None for one in asked] == [True] * 3 + [False] * 9
+    assert [results[one.id] is None for one in asked] == [True] * n + [False] * (12 - n)
     index = measure_index(judged, results, draws=200, seed=0).kinds["reasoning"]
-    assert index.results_left_out == 3 and index.problems == 12 and index.shows is not None
-    assert "3 chains not read by stream" in index_sentences("reasoning", index, checkpoint.n_layers)[-1]
-    assert "not read" not in index_sentences("reasoning", index.model_copy(update={"results_left_out": 0}), 4)[-1]
+    assert index.results_not_read == n and index.problems == 12 and (index.shows is None) == (n == 12)
+    said = index_sentences("reasoning", index, checkpoint.n_layers)[-1]
+    assert f"{n} chains were not read" in said and "no other problem" not in said
+    assert "not read" not in index_sentences("reasoning", index.model_copy(update={"results_not_read": 0}), 4)[-1]

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from strata.experiments.behave.prefills import PREFILLS, Pressed, pressed_items
 from strata.experiments.behave.pressed_cells import SPAN, PressedPairs, pressed_pairs
 from strata.experiments.items.alignment import encode_items
-from strata.experiments.items.jsonl import item_from_dict
+from strata.experiments.items.item_validation import item_from_dict
 from strata.experiments.locate.causal.measure_family import Effort, measure_family
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import checkpoint_from

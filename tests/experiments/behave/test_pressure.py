@@ -12,7 +12,7 @@ from small_world import small_items
 from strata.experiments.behave.prefills import PREFILLS, Prefill, Pressed, prefilled, pressed_items
 from strata.experiments.behave.pressure import measure_pressure, pressure_store, read_margins
 from strata.experiments.items.alignment import EncodedItem, encode_items
-from strata.experiments.items.jsonl import item_from_dict
+from strata.experiments.items.item_validation import item_from_dict
 from strata.experiments.items.schema import Item
 from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks

@@ -24,7 +24,7 @@ from strata.experiments.behave.thinking_problems import ThinkingProblem
 from strata.experiments.generated_answers.extraction import ThinkTags
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.chain_steps import ends_of
-from strata.experiments.items.jsonl import item_from_dict
+from strata.experiments.items.item_validation import item_from_dict
 from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
@@ -52,7 +52,6 @@ def of_steps(checkpoint: Checkpoint, folder: Path) -> Iterator[tuple[str, int | 
     assert shows.kinds["reasoning"].shows is not None
     yield "information gain", shows.kinds["reasoning"].shows.stream
     options = read_chain_options(reader, FRAME, chained, folder / "options", "run")
-    assert options is not None
     sure = measure_chain_confidence(options, "written", null_draws=100, **DRAWN).kinds["reasoning"]
     yield "confidence behind steps", None if sure.rises is None else sure.rises.stream
     chains = [

@@ -18,8 +18,8 @@ from strata.experiments.items.schema import Item
 from strata.experiments.locate.config import LocateConfig
 from strata.experiments.results.comparison import HalvedBy, Halves
 from strata.experiments.results.comparison_reasons import WhyNoHalf
-from strata.probes.activation_store import ActivationStore
 from strata.probes.errors import StrataError
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.prompts.prompt import Prompt
 
 N_LAYERS = 4

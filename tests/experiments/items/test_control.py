@@ -11,7 +11,8 @@ from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.control import FAMILIES, matched_items
 from strata.experiments.items.family import Family
 from strata.experiments.items.format_check import format_report
-from strata.experiments.items.jsonl import item_from_dict, item_to_dict
+from strata.experiments.items.item_validation import item_from_dict
+from strata.experiments.items.jsonl import item_to_dict
 from strata.experiments.items.knowledge.tables import facts
 from strata.experiments.items.schema import Item
 

@@ -12,15 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strata.experiments.items.field_rules import LONGEST_ID, LONGEST_NAME, RESERVED_SPANS
-from strata.experiments.items.item_validation import FIELDS
-from strata.experiments.items.jsonl import (
-    item_from_dict,
-    item_to_dict,
-    items_sha256,
-    read_items,
-    scan_items,
-    write_items,
-)
+from strata.experiments.items.item_validation import FIELDS, item_from_dict
+from strata.experiments.items.jsonl import item_to_dict, items_sha256, read_items, scan_items, write_items
 from strata.experiments.items.schema import KINDS, Item
 from strata.probes.errors import StrataError
 

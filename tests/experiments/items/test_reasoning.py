@@ -16,7 +16,8 @@ from toy_encoders import PieceEncoder
 
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.family import Family
-from strata.experiments.items.jsonl import item_from_dict, item_to_dict
+from strata.experiments.items.item_validation import item_from_dict
+from strata.experiments.items.jsonl import item_to_dict
 from strata.experiments.items.reasoning import FAMILIES
 from strata.experiments.items.reasoning.frame import equal_length
 from strata.experiments.items.reasoning.text_with_spans import fill, joined, mark

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from strata.experiments.items.jsonl import item_from_dict, item_to_dict
+from strata.experiments.items.item_validation import item_from_dict
+from strata.experiments.items.jsonl import item_to_dict
 from strata.experiments.items.reasoning_gym import from_reasoning_gym
 from strata.probes.errors import StrataError
 

@@ -16,10 +16,10 @@ from strata.experiments.locate.lens_tables import above_elsewhere, lens_values
 from strata.experiments.locate.null_answers import unrelated_ids
 from strata.experiments.locate.null_prompts import other_prompts
 from strata.experiments.questions import Questions, questions_for
-from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.model_reader import ModelReader
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.lens.lenses import LogitLens
 
 

@@ -16,7 +16,7 @@ from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.files import manifest_sha256, read_manifest
 from strata.experiments.run.summary_file import comparison_result_of, sweep_result_of
 from strata.probes.errors import DamagedError, DoesNotFitError, StrataError
-from strata.probes.files import remove_unfinished, whole_file, write_whole
+from strata.probes.files.atomic_writes import remove_unfinished, whole_file, write_whole
 
 IDENTITY = {"seed": 0, "families": ("capital",), "items_sha256": "abc"}
 

@@ -80,7 +80,7 @@ def test_caveats_are_kept_as_codes_and_those_of_an_earlier_version_as_their_text
     assert "caveat" in repr(captured) and "adapter-of-other-base: adapter='lora'" in repr(captured)
     file = tmp_path / "capture.json"
     description = json.loads(file.read_text())
-    assert description["model"]["caveats"] == [caveat.as_written()]
+    assert description["model"]["caveats"] == [caveat.without_defaults()]
     description["model"]["caveats"] = ["The adapter lora names another base"]
     file.write_text(json.dumps(description))
     assert strata.load_captured(tmp_path).model.caveats == (

@@ -13,11 +13,11 @@ import pytest
 import torch
 from saved import logits_of, save_gguf
 
-from strata.probes.cache import cache_directory
 from strata.probes.checkpoints import embedded
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import DoesNotFitError, StrataError
+from strata.probes.files.user_cache import cache_directory
 from strata.probes.progress import Progress
 
 IDS = (4, 9, 30, 12, 7)

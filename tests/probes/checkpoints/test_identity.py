@@ -19,7 +19,7 @@ from tiny_models import tiny_model
 from strata.probes.checkpoints import identity
 from strata.probes.checkpoints.open_spec import open_checkpoint, open_on_meta
 from strata.probes.errors import StrataError
-from strata.probes.file_state import is_settled
+from strata.probes.files.file_state import is_settled
 
 
 @pytest.fixture(autouse=True)

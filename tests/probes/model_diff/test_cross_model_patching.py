@@ -17,10 +17,10 @@ from torch import Tensor
 
 from strata.experiments.items.alignment import encode_items
 from strata.experiments.items.jsonl import read_items
-from strata.probes.activation_store import ActivationStore
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import StrataError
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.interventions.intervention import CrossPatching
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.interventions.noise import unit_vectors

@@ -24,9 +24,9 @@ from strata.experiments.run.directory import RunDirectory
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import DoesNotFitError
 from strata.probes.interventions.minimal_pairs import Pair
+from strata.probes.numerics.threads import side_by_side
 from strata.probes.prompts.prompt import Prompt
 from strata.probes.rerun.recording import Recording, record_each
-from strata.probes.threads import side_by_side
 
 PAIRS, LENGTH, DIFFERS = 12, 9, 4
 CONFIG = LocateConfig(pairs=PAIRS)

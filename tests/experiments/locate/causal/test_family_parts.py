@@ -12,7 +12,7 @@ from strata.experiments.items.schema import Item
 from strata.experiments.locate.causal.family_measurements import FamilyMeasurements, WindowShifts
 from strata.experiments.locate.causal.pair_selection import replaced_span
 from strata.experiments.locate.causal.third_answers import donors_of
-from strata.probes.activation_store import ActivationStore
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.prompts.prompt import Prompt
 

@@ -24,8 +24,8 @@ from strata.experiments.locate.causal.pair_selection import SelectedFamily, _why
 from strata.experiments.locate.causal.pipeline import kept_family
 from strata.experiments.results.item_exclusions import WhyExcluded
 from strata.experiments.results.locate_tables import BehaviourRow
-from strata.probes.activation_store import ActivationStore
 from strata.probes.backends.model_reader import ModelReader
+from strata.probes.files.activation_store import ActivationStore
 from strata.probes.interventions.cells import CELLS
 from strata.probes.interventions.minimal_pairs import Pair
 from strata.probes.prompts.prompt import Prompt

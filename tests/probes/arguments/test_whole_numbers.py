@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import strata
+from strata.probes.arguments.whole_numbers import whole_number, whole_numbers
 from strata.probes.errors import StrataError
-from strata.probes.whole_numbers import whole_number, whole_numbers
 
 NOT_WHOLE = (1.0, "1", True, np.float64(1), float("nan"), torch.tensor(1.0))
 PAIR = ("a b c", " d", "a e c", " f")

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from strata.probes.activation_store import ActivationStore
 from strata.probes.errors import StrataError
+from strata.probes.files.activation_store import ActivationStore
 
 SIGNATURE = {"model": "m", "positions": ["last"]}
 

@@ -6,9 +6,9 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from strata.probes.arguments.whole_numbers import as_whole_number, whole_numbers
 from strata.probes.backends.contract import SITE_NAMES, Site, streams_of
 from strata.probes.errors import StrataError
-from strata.probes.whole_numbers import as_whole_number, whole_numbers
 
 STREAMS = "streams"
 SiteGiven = str | tuple[str, int] | Site

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from strata.probes.double_precision import exact
+from strata.probes.numerics.double_precision import exact
 
 
 @dataclass(frozen=True)

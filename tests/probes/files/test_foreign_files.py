@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strata.probes.errors import DamagedError, StrataError
-from strata.probes.foreign_files import (
+from strata.probes.files.foreign_files import (
     MOST_LEVELS,
     UnreadableError,
     file_bytes,

@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from strata.probes.threads import side_by_side
+from strata.probes.numerics.threads import side_by_side
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -14,10 +14,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from strata.probes.checkpoints.identity import hash_state
 from strata.probes.errors import DamagedError, StrataError
-from strata.probes.file_state import file_state
-from strata.probes.files import whole_file, write_whole
+from strata.probes.files.atomic_writes import whole_file, write_whole
+from strata.probes.files.file_state import file_state
+from strata.probes.files.tensor_hash import hash_state
 
 _SCHEMA = "strata.activations/2"
 
