@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from strata.dashboards.number_formats import count, interval, number, p_words
-from strata.dashboards.sentences.family_places import family_places
+from strata.dashboards.sentences.family_places import family_places, parts_and_families
 from strata.dashboards.sentences.places import (
     CONTROL_OF,
     CONTROL_WORDS,
@@ -71,7 +71,11 @@ def kind_sentence(kind: str, of_kind: KindLocalisation, families: Mapping[str, F
         reason = "no reason is recorded" if why is None else why_not_located(why)
         sought = why is None or why.code not in ("no-interventions", "not-asked")
         places = family_places(kind, families) if why is not None and why.code == "families-disagree" else ""
-        return Sentence(kind, _not_located(kind, sought), f": {reason}{f': {places}' if places else ''}.")
+        if why is not None and places:
+            parts = parts_and_families(kind, families, why.families or 0)
+            needed = f"; {why.needed} by one part are needed" if why.needed else ""
+            return Sentence(kind, f"{_not_located(kind, sought)}: {parts}", f"{needed}: {places}.")
+        return Sentence(kind, _not_located(kind, sought), f": {reason}.")
     span = span_words(family.span for family in families.values() if family.kind == kind)
     head = f"{kind.capitalize()} answers are made by {located_words(located, span)}"
     if kind in CONTROL_OF and located.shared_with_control == "shared":

@@ -126,6 +126,23 @@ def test_a_kind_without_a_place_is_undetermined_and_one_nobody_looked_for_is_not
     ]
 
 
+def test_families_that_no_part_makes_together_are_counted_by_part_in_what_is_stated() -> None:
+    families = {name: placed_family("knowledge", 30) for name in ("a", "b", "c")}
+    assert families["a"].place is not None
+    other = families["a"].place.model_copy(update={"cell": "enrich", "support": 0.6})
+    families["c"] = families["c"].model_copy(update={"place": other})
+    why = WhyNotLocated(code="families-disagree", placed=2, families=4, needed=3)
+    alone = kind_localisation("knowledge", families, 30).model_copy(update={"located": None, "why_not_located": why})
+    told = kind_sentence("knowledge", alone, families)
+    assert told.head == (
+        "Where knowledge answers are made is undetermined: attention at the last token in 2 of 4 families, MLP at the subject in 1"
+    )
+    assert told.rest == (
+        "; 3 by one part are needed: a and b by attention at the last token (move, at least 97 % of draws), "
+        "c by MLP at the subject (enrich, 60 % of draws)."
+    )
+
+
 @pytest.mark.parametrize("verdict", get_args(Verdict))
 def test_an_order_names_both_cells_and_its_numbers_unless_it_is_undetermined(verdict: Verdict) -> None:
     numbers: dict[str, Any] = {
