@@ -30,7 +30,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return made
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", ["behave", pytest.param("sweep", marks=pytest.mark.thorough)])
 def test_axe_finds_nothing_in_light_and_dark(browser: Any, pages: dict[str, Path], name: str) -> None:
     with opened(browser, pages[name], "theme=light", bypass_csp=True) as tab:
         tab.locator("#main [aria-expanded]").first.click()

@@ -102,7 +102,7 @@ def test_the_numbers_can_be_taken_as_a_table(tab: Any) -> None:
     tools.get_by_text("Hide table").click()
 
 
-@pytest.mark.parametrize("page", ["report", "comparison"])
+@pytest.mark.parametrize("page", ["report", pytest.param("comparison", marks=pytest.mark.thorough)])
 def test_no_text_of_the_map_runs_into_another_or_off_the_figure(
     browser: Any, request: pytest.FixtureRequest, page: str
 ) -> None:

@@ -15,7 +15,7 @@ from strata.dashboards.sentences.glossary import GLOSSARY
 pytestmark = pytest.mark.browser
 
 
-PAGES = ("locate", "compare", "probe")
+PAGES = ("locate", pytest.param("compare", marks=pytest.mark.thorough), "probe")
 
 
 @pytest.fixture(params=PAGES)

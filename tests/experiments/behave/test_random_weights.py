@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from small_world import small_items
 from tiny_models import tiny_checkpoint
 
@@ -80,6 +81,7 @@ def of_items(checkpoint: Checkpoint, folder: Path) -> Iterator[tuple[str, int | 
         yield f"pressure overtakes, {kind}", None if layers is None else layers.overtakes.stream
 
 
+@pytest.mark.thorough
 def test_no_onset_of_any_measure_is_told_in_more_than_two_of_forty(tmp_path: Path) -> None:
     silent, asked = Counter[str](), Counter[str]()
     for seed in range(SEEDS):
