@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from strata.dashboards.figures.figure_values import PlotlyObject
 from strata.dashboards.figures.palette import Palette, clipped, plain
@@ -11,9 +11,11 @@ from strata.dashboards.figures.row_heights import BOTTOM, CELL, HANDOVER, LABEL,
 from strata.dashboards.number_formats import interval, number
 from strata.dashboards.sentences.figures.layers import BLOCK, at_layer
 from strata.dashboards.sentences.figures.stages import (
+    ALWAYS_WHOLE,
     NO_BLOCKS,
     NO_INTERVAL,
     NOT_MEASURED,
+    WHOLE_ROW,
     gained_words,
     handover_words,
     measured_words,
@@ -47,6 +49,8 @@ _ORDER: tuple[Role, ...] = ("makes", "in-part", "prepares", "relays", "open")
 _ALWAYS_WHOLE: Cell = "move"
 """Only attention brings anything to the last token, so this row's effect is 1 in every model: nothing to stand out."""
 _LONGEST_FAMILY = 18
+_NAMES = 0.6
+"""Share of a panel's width that the names of families in one row may take."""
 NAME, QUIET_NAME = "place", "families-place"
 """How plotly's annotations are called that name the place of a kind, and those of its families."""
 
@@ -89,6 +93,9 @@ def row_marks(
                  "textfont": {"size": 13, "color": palette.text}, "hoverinfo": "skip"}
             )  # fmt: skip
         marks.annotations.extend(_effect(panel, cell, known, n_layers, (low + high) / 2, palette))
+    marks.annotations.append(
+        {"x": n_layers - 0.5, "y": 0.0, "xanchor": "left", "yanchor": "top", "xshift": 6, "text": WHOLE_ROW, "font": {"size": 11, "color": palette.muted}}
+    )  # fmt: skip
     heat: PlotlyObject = {
         "type": "heatmap", "x": [b - 0.5 for b in range(n_layers + 1)], "y": edges, "z": colours, "text": says,
         "hovertemplate": "%{text}<extra></extra>", "hoverongaps": False, "coloraxis": "coloraxis", "customdata": shown,
@@ -136,6 +143,8 @@ def _effect(
     effect = found.effect
     ends = NO_INTERVAL if effect.interval is None else interval(*effect.interval)
     found_out = found.counts and cell != _ALWAYS_WHOLE
+    if cell == _ALWAYS_WHOLE:
+        ends = ALWAYS_WHOLE
     value = f"<b>{number(effect.value)}</b>" if found_out else number(effect.value)
     colour = palette.text if found_out else palette.muted
     return [{**common, "text": f"{value}<br>{ends if known else NO_BLOCKS}", "font": {"size": 11, "color": colour}}]
@@ -169,15 +178,28 @@ def outline_marks(marks: Marks, panel: Panel, n_layers: int, letters: int, palet
             _whisker(marks, outline, palette)
     for outline in sorted((o for o in panel.outlines if o.label), key=lambda o: (not o.strong, _ORDER.index(o.role))):
         _name(marks, outline, outline.label, n_layers, at_block, palette, taken)
-    for outline in panel.outlines:
-        if outline.families:
-            _name(marks, outline, _families_name(outline.families), n_layers, at_block, palette, taken)
+    for cell in ROWS:
+        of_cell = [outline for outline in panel.outlines if outline.families and outline.cell == cell]
+        if of_cell:
+            # Their boxes lie within each other more often than not, so that one name beside one box would be taken for all of them.
+            families = [name for outline in of_cell for name in outline.families]
+            together = replace(
+                of_cell[0],
+                first=min(o.first for o in of_cell),
+                last=max(o.last for o in of_cell),
+                families=tuple(families),
+            )
+            _name(marks, together, _families_name(families, int(_NAMES * letters)), n_layers, at_block, palette, taken)
 
 
-def _families_name(families: Sequence[str]) -> str:
-    """What stands beside a thin box: its first family, and how many more."""
-    more = f" +{len(families) - 1}" if len(families) > 1 else ""
-    return f"{clipped(visible(families[0]), _LONGEST_FAMILY)}{more}"
+def _families_name(families: Sequence[str], most: int) -> str:
+    """What stands beside the thin boxes of a row: their families as far as `most` letters reach, and how many more."""
+    names = [clipped(visible(name), _LONGEST_FAMILY) for name in families]
+    for n in range(len(names), 0, -1):
+        text = ", ".join(names[:n]) + (f" +{len(names) - n}" if n < len(names) else "")
+        if len(text) <= most or n == 1:
+            return text
+    return ""
 
 
 def _name(

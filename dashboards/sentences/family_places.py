@@ -20,25 +20,27 @@ def family_places(kind: str, families: Mapping[str, FamilyResult], except_by: Ce
     The share is that of the draws of clusters in which this part makes the answer, the lowest of several families.
     `except_by`: the part that the kind's own sentence names already.
     """
-    placed = _by_size(kind, families)
+    placed = _by_size({name: family for name, family in families.items() if family.kind == kind})
     return ", ".join(_of_cell(cell, members) for cell, members in placed if cell != except_by)
 
 
-def parts_and_families(kind: str, families: Mapping[str, FamilyResult], of: int) -> str:
-    """`MLP at the subject in 3 of 6 families, attention at the last token in 2`; empty where no family is placed. `of`: that could have been."""
-    placed = _by_size(kind, families)
+def parts_and_families(families: Mapping[str, FamilyResult], of: int) -> str:
+    """`MLP at the subject in 3 of 6 families, attention at the last token in 2`; empty where none is placed. `of`: that could have been."""
+    placed = _by_size(families)
     parts = [
         (cell_label(cell, span_words(one.span for one in members.values())), len(members)) for cell, members in placed
     ]
     first = [f"{label} in {n} of {count(of, 'family', 'families')}" for label, n in parts[:1]]
-    return ", ".join([*first, *(f"{label} in {n}" for label, n in parts[1:])])
+    nowhere = of - sum(n for _, n in parts)
+    none = [f"none is shown in {nowhere}"] if parts and nowhere > 0 else []
+    return ", ".join([*first, *(f"{label} in {n}" for label, n in parts[1:]), *none])
 
 
-def _by_size(kind: str, families: Mapping[str, FamilyResult]) -> list[tuple[Cell, dict[str, FamilyResult]]]:
+def _by_size(families: Mapping[str, FamilyResult]) -> list[tuple[Cell, dict[str, FamilyResult]]]:
     """Placed families by the part that makes their answers, the part of most families first."""
     placed: dict[Cell, dict[str, FamilyResult]] = defaultdict(dict)
     for name, family in families.items():
-        if family.kind == kind and family.place is not None:
+        if family.place is not None:
             placed[family.place.cell][name] = family
     return sorted(placed.items(), key=lambda of_cell: -len(of_cell[1]))
 

@@ -72,7 +72,7 @@ def kind_sentence(kind: str, of_kind: KindLocalisation, families: Mapping[str, F
         sought = why is None or why.code not in ("no-interventions", "not-asked")
         places = family_places(kind, families) if why is not None and why.code == "families-disagree" else ""
         if why is not None and places:
-            parts = parts_and_families(kind, families, why.families or 0)
+            parts = parts_and_families({name: f for name, f in families.items() if f.kind == kind}, why.families or 0)
             needed = f"; {why.needed} by one part are needed" if why.needed else ""
             return Sentence(kind, f"{_not_located(kind, sought)}: {parts}", f"{needed}: {places}.")
         return Sentence(kind, _not_located(kind, sought), f": {reason}.")

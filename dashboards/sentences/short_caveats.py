@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from strata.dashboards.number_formats import count
-
 _SHORT = {
     "quick": "quick run: wide intervals",
     "limited": "limited run: not all items",
     "self_test": "a self-test failed",
-    "unanswered": "families the model doesn't answer",
+    "unanswered": "unanswered families",
     "contradiction": "probe and lens contradict each other",
-    "format": "form alone tells kinds apart, or wasn't checked",
+    "format": "form alone tells kinds apart",
+    "format_unchecked": "form wasn't checked",
     "warning": "on items or measures",
 }
 _OTHER = "on items or measures"
@@ -22,6 +21,4 @@ _OTHER = "on items or measures"
 def short_caveats(codes: Iterable[str]) -> list[tuple[str, str]]:
     """Every code once, in their order: the code, and what it is about; with how many there are where that is more than one."""
     found = Counter(codes)
-    return [
-        (code, _SHORT.get(code, _OTHER) + (f" ({count(n, 'caveat')})" if n > 1 else "")) for code, n in found.items()
-    ]
+    return [(code, _SHORT.get(code, _OTHER) + (f" ({n})" if n > 1 else "")) for code, n in found.items()]

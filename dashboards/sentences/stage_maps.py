@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 
 from strata.dashboards.number_formats import count
+from strata.dashboards.sentences.family_places import parts_and_families
 from strata.dashboards.sentences.places import (
     CONTROL_WORDS,
     READINGS,
@@ -47,10 +48,10 @@ def kind_says(of_kind: KindLocalisation, span: str | None) -> str:
     return "undetermined" if why is None else f"undetermined: {why_not_located(why)}"
 
 
-def control_says(cells: Collection[str], n_placed: int, n_families: int, *, same: SharedWithControl | None) -> str:
-    """Where a kind's controls are made: by which cells; `same`: whether through the kind's blocks, None where the kind has none."""
-    said = f"in {n_placed} of {count(n_families, 'family', 'families')}"
-    said = f"made by {' or by '.join(sorted(cells))} {said}" if cells else f"placed {said}"
+def control_says(controls: Mapping[str, FamilyResult], same: SharedWithControl | None) -> str:
+    """Where a kind's controls are made, family by family; `same`: whether through the kind's blocks, None where the kind has none."""
+    parts = parts_and_families(controls, len(controls))
+    said = f"by family: {parts}" if parts else f"placed in 0 of {count(len(controls), 'family', 'families')}"
     return said if same is None else f"{said}; {_SHARED[same]}"
 
 

@@ -57,6 +57,7 @@ SOURCES: Mapping[str, str] = {
     "verdict.sentences": "summary.json kinds.*.located, why_not_located, order, hypothesis; kinds.*.instruments",
     "verdict.kinds[].place, located, why": "summary.json kinds.*.located, why_not_located",
     "verdict.headline": "summary.json kinds.*.located, why_not_located, order",
+    "verdict.evidence": "summary.json families.*.place, kinds.*.located, kinds.*.cells",
     "verdict.short_caveats": "verdict.caveats",
     "look_next[]": "profiles.parquet value of activation patching, measure gained; summary.json kinds.*.located, families.*.place",
     "localisation": "summary.json families.*, kinds.*.cells, located, handover",

@@ -94,6 +94,8 @@ class VerdictView(Record):
     word: Verdict
     headline: str
     """What is said of the kinds, and of their order where there is one, without how sure that is."""
+    evidence: tuple[str, ...]
+    """A line a kind: how sure that is, what its controls say, and by how much."""
     sentences: tuple[SentenceView, ...]
     intermediates: str
     general: bool

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from strata.dashboards.sentences.places import CONTROL_OF, ROLES, cell_label, control_of, span_words
+from strata.dashboards.sentences.places import CONTROL_OF, ROLES, control_of, span_words
 from strata.dashboards.sentences.stage_maps import (
     NO_CONTROL,
     NO_PAIR,
@@ -149,18 +149,12 @@ def _control_of_kind(kind: str, localisation: Localisation) -> Panel:
         for cell in CELLS
         if cell in of_kind.cells and of_kind.cells[cell].control is not None
     }
-    says = _control_says(members, of_kind) if members else ""
+    same = None if of_kind.located is None else of_kind.located.shared_with_control
+    says = control_says(members, same) if members else ""
     return Panel(
         control_of_kind_title(kind), says, span_words(f.span for f in members.values()), cells,
         tuple(_places(members)), None, "" if cells else NO_CONTROL, {"kind": "control"},
     )  # fmt: skip
-
-
-def _control_says(members: Mapping[str, FamilyResult], of_kind: KindLocalisation) -> str:
-    placed = [family for family in members.values() if family.place is not None]
-    where = {cell_label(family.place.cell, family.span) for family in placed if family.place is not None}
-    same = None if of_kind.located is None else of_kind.located.shared_with_control
-    return control_says(where, len(placed), len(members), same=same)
 
 
 def _cell_of_kind(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from strata.dashboards.number_formats import significant
 from strata.dashboards.sentences import what_would_change
+from strata.dashboards.sentences.first_evidence import evidence_lines
 from strata.dashboards.sentences.instruments import instrument_label
 from strata.dashboards.sentences.intermediates import intermediates_words
 from strata.dashboards.sentences.onset_sentence import readings_sentence
@@ -39,6 +40,7 @@ def build_verdict(run: RunTables, behaviour: Sequence[FamilyAnswers]) -> Verdict
         state=state,
         word=order.verdict,
         headline=headline(told, ordered=order.verdict != "undetermined"),
+        evidence=() if summary.withdrawn else tuple(evidence_lines(summary.localisation)),
         sentences=tuple(SentenceView(about=s.about, head=s.head, rest=s.rest) for s in told),
         intermediates=intermediates_words(summary.intermediates) if "composite" in names else "",
         general=not summary.withdrawn and (order.general or order.verdict == "undetermined"),

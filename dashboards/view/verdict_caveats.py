@@ -18,7 +18,7 @@ _EVIDENCE: Mapping[CaveatCode, str] = {
     "decodable-at-input": "contradiction",
     "readable-before-decodable": "contradiction",
     "controls-keep-up": "contradiction",
-    "no-form-check": "format",
+    "no-form-check": "format_unchecked",
     "form-tells-apart": "format",
 }
 """By which a page finds what a caveat rests on; any other stands by itself."""

@@ -10,6 +10,10 @@ from strata.experiments.results.record import Measured
 
 NOTE = "One colour scale for all maps of this run; its steps are square roots."
 HINT = "Point at a block for its numbers; drag over blocks, or choose one, to rank the items below by what they gain there."
+WHOLE_ROW = "whole row"
+"""Above the numbers behind the rows of a panel."""
+ALWAYS_WHOLE = "in any model"
+"""Beside the effect of the row that is 1 by construction."""
 SCALE = "effect gained at a block (1: the whole answer), one scale"
 EFFECT_AT_A_BLOCK = "effect gained at a block"
 SCALE_WITH_CHANGE = "effect gained at a block (1: the whole answer), and its change, one scale"

@@ -135,7 +135,7 @@ def test_families_that_no_part_makes_together_are_counted_by_part_in_what_is_sta
     alone = kind_localisation("knowledge", families, 30).model_copy(update={"located": None, "why_not_located": why})
     told = kind_sentence("knowledge", alone, families)
     assert told.head == (
-        "Where knowledge answers are made is undetermined: attention at the last token in 2 of 4 families, MLP at the subject in 1"
+        "Where knowledge answers are made is undetermined: attention at the last token in 2 of 4 families, MLP at the subject in 1, none is shown in 1"
     )
     assert told.rest == (
         "; 3 by one part are needed: a and b by attention at the last token (move, at least 97 % of draws), "

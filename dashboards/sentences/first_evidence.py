@@ -1,0 +1,86 @@
+"""How sure is what is stated first of a kind, by how much, and what do its controls say? One line each, above the map."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from strata.dashboards.number_formats import count, number
+from strata.dashboards.sentences.places import cell_label, control_of, ends_words, span_words
+from strata.dashboards.sentences.signed_numbers import signed, signed_interval
+from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
+from strata.experiments.results.families import FamilyResult
+from strata.experiments.results.kinds import KindLocalisation, Localisation
+from strata.experiments.results.record import Measured
+from strata.probes.interventions.cells import CELLS, Cell
+
+_ALWAYS_WHOLE: Cell = "move"
+"""Its effect is 1 in every model, so it says nothing of how much."""
+
+
+def evidence_lines(localisation: Localisation) -> list[str]:
+    """`Knowledge: families' places hold in 49–100 % of draws; 2 of 4 controls made by the same part; …`; none of a kind without a place."""
+    controls = [(n, f.contrast) for n, f in localisation.families.items() if f.kind == "control"]
+    lines = []
+    for kind in KNOWLEDGE_AND_REASONING:
+        members = {n: f for n, f in localisation.families.items() if f.kind == kind and f.place is not None}
+        if kind in localisation.kinds and members:
+            of_kind = localisation.kinds[kind]
+            parts = [
+                _sure(of_kind, members),
+                _controls(members, localisation.families, controls),
+                _much(of_kind, members),
+            ]
+            lines.append(f"{kind.capitalize()}: {'; '.join(part for part in parts if part)}")
+    return lines
+
+
+def _sure(of_kind: KindLocalisation, members: Mapping[str, FamilyResult]) -> str:
+    located = of_kind.located
+    if located is not None:
+        return f"95 % interval {ends_words(located.interval)}"
+    shares = [f"{100 * family.place.support:.0f}" for family in members.values() if family.place is not None]
+    low, high = min(shares, key=float), max(shares, key=float)
+    return f"families' places hold in {low if low == high else f'{low}–{high}'} % of draws"
+
+
+def _controls(
+    members: Mapping[str, FamilyResult], families: Mapping[str, FamilyResult], controls: list[tuple[str, str | None]]
+) -> str:
+    placed = same = 0
+    for name, family in members.items():
+        found = control_of(name, controls)
+        other = None if found is None else families[found].place
+        if other is not None and family.place is not None:
+            placed += 1
+            same += other.cell == family.place.cell
+    return f"{same} of {count(placed, 'control')} made by the same part" if placed else "no control has a place"
+
+
+def _much(of_kind: KindLocalisation, members: Mapping[str, FamilyResult]) -> str:
+    """Of the kind's blocks, or of the part that makes most of its families."""
+    located = of_kind.located
+    if located is not None:
+        if located.gained is None:
+            return ""
+        return _beside(f"{_value(located.gained)} of the answer gained there", located.excess)
+    made = Counter(family.place.cell for family in members.values() if family.place is not None)
+    cells = [cell for cell in sorted(CELLS, key=lambda cell: -made[cell]) if made[cell] and cell != _ALWAYS_WHOLE]
+    found = next((of_kind.cells[cell] for cell in cells if cell in of_kind.cells), None)
+    if found is None or found.effect is None:
+        return ""
+    label = cell_label(cells[0], span_words(family.span for family in members.values()))
+    return _beside(f"{label} does {_value(found.effect)} of the answer", found.excess)
+
+
+def _beside(what: str, excess: Measured | None) -> str:
+    if excess is None:
+        return what
+    ends = signed_interval(*excess.interval) if excess.interval is not None else ""
+    return f"{what}, {signed(excess.value)}{ends} over the control's"
+
+
+def _value(measured: Measured) -> str:
+    if measured.interval is None:
+        return number(measured.value)
+    return f"{number(measured.value)} [{number(measured.interval[0])}, {number(measured.interval[1])}]"
