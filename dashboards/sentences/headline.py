@@ -68,12 +68,15 @@ def headline_sentence(comparison: Comparison) -> str:
 def _changed(number: HeadlineNumber, what: str, rises: str, falls: str) -> str:
     """`generated answers rise (…), and nothing is shown beyond the control (…)`."""
     if number.change is None or number.change.value is None:
-        return f"no change of {what} was measured"
+        return f"{what}: not measured"
     moves = f"{what} {rises if number.change.value > 0 else falls} ({_value(number)})"
     if number.claim:
         return moves if number.beyond is None else f"{moves}, and beyond the control ({points(number.beyond)})"
     if number.why == "nothing-beyond-control" and number.beyond is not None:
         return f"{moves}, but nothing is shown beyond the control ({points(number.beyond)})"
+    if number.why == "too-few-clusters":
+        # Without an interval the number is no finding.
+        return f"nothing can be said of {what} ({_bare(number)}; {_too_few(number)})"
     if number.why == "nothing-shown":
         return f"no change of {what} is shown ({_value(number)})"
     return f"no change of {what} is claimed ({_value(number)}): {NO_CLAIM[number.why or 'not-measured']}"
@@ -125,9 +128,27 @@ def _told(number: HeadlineNumber, limit: float) -> ToldNumber:
         why = "the control's halves differ the same way"
     elif number.about == "where":
         notes.append("of the change from the base, whatever the control's is")
+    if number.why == "too-few-clusters":
+        why = _too_few(number)
     notes.append("shown" if number.claim else why)
-    said = LABELS[number.about], _value(number), "; ".join(notes)
+    bounded = number.change is not None and number.change.low is not None
+    said = LABELS[number.about], _value(number) if bounded else _bare(number), "; ".join(notes)
     return ToldNumber(number.about, *said, bool(number.claim), number.change, number.beyond, limit)
+
+
+def _too_few(number: HeadlineNumber) -> str:
+    """How few clusters, where that is known."""
+    n = 0 if number.change is None else number.change.n_clusters
+    return f"{NO_CLAIM['too-few-clusters']}{f': {n}' if n else ''}"
+
+
+def _bare(number: HeadlineNumber) -> str:
+    """Without an interval, or why there is none."""
+    if number.change is None or number.change.value is None:
+        return "–"
+    if number.about == "where":
+        return signed(number.change.value)
+    return f"{signed(100 * number.change.value, 1)} points"
 
 
 def _value(number: HeadlineNumber) -> str:

@@ -13,6 +13,9 @@ _SHORT = {
     "contradiction": "probe and lens contradict each other",
     "format": "form alone tells kinds apart",
     "format_unchecked": "form wasn't checked",
+    "pair": "base not shown to be its base",
+    "control": "no control model",
+    "incomparable": "not all was compared",
     "warning": "on items or measures",
 }
 _OTHER = "on items or measures"

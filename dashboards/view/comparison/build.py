@@ -50,6 +50,7 @@ from strata.experiments.results.roles import Role
 SOURCES = {
     "verdict.headline, numbers, seeds": "comparison.json headline, seeds",
     "verdict.sentences, word, reason": "comparison.json kinds, generated, verdict",
+    "verdict.short_caveats": "verdict.caveats",
     "verdict.caveats": "comparison.json caveats, warnings, not_comparable, pair_check; manifest.json self_tests of every model",
     "run.asked": "manifest.json config.locate.framing",
     "pair_check": "comparison.json pair_check; pair_check.json",

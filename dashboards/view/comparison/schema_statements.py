@@ -8,6 +8,7 @@ from typing import Literal
 from strata.dashboards.sentences.comparison_caveats import Caveat
 from strata.dashboards.sentences.headline import ToldNumber
 from strata.dashboards.view.comparison.schema_part import ViewPart
+from strata.dashboards.view.schema_parts import Coded
 from strata.experiments.results.roles import Contrast, Role
 
 
@@ -25,6 +26,8 @@ class VerdictView(ViewPart):
     quick: bool
     limited: bool
     caveats: tuple[Caveat, ...]
+    short_caveats: tuple[Coded, ...]
+    """Each code once, in a few words."""
     calibration: str
     """How often the rule that places kinds is right, wrong and silent."""
     would_change: str

@@ -9,8 +9,10 @@ from strata.dashboards.sentences.comparison import hypothesis_reason, verdict_se
 from strata.dashboards.sentences.comparison_caveats import caveats, label_of
 from strata.dashboards.sentences.comparison_reasons import PARTS, why_not_compared
 from strata.dashboards.sentences.headline import headline_numbers, headline_sentence, seeds_sentence
+from strata.dashboards.sentences.short_caveats import short_caveats
 from strata.dashboards.view.comparison.files import ComparisonRun
 from strata.dashboards.view.comparison.schema_statements import NotComparableView, PairCheckView, VerdictView
+from strata.dashboards.view.schema_parts import Coded
 from strata.dashboards.visible_text import path_free
 from strata.experiments.calibrate.shipped_record import shipped_record
 from strata.experiments.results.roles import BASE
@@ -18,7 +20,7 @@ from strata.experiments.results.roles import BASE
 
 def build_verdict(run: ComparisonRun) -> VerdictView:
     """Sentences, the word on the layer-split hypothesis with its reason, and every caveat."""
-    comparison = run.comparison
+    comparison, told = run.comparison, caveats(run.comparison, run.failed_self_tests)
     return VerdictView(
         word=comparison.verdict.hypothesis,
         reason=path_free(hypothesis_reason(comparison)),
@@ -28,7 +30,8 @@ def build_verdict(run: ComparisonRun) -> VerdictView:
         sentences=tuple(path_free(sentence) for sentence in verdict_sentences(comparison)),
         quick=comparison.quick,
         limited=comparison.limited,
-        caveats=tuple(caveats(comparison, run.failed_self_tests)),
+        caveats=tuple(told),
+        short_caveats=tuple(Coded(code=code, text=text) for code, text in short_caveats(one.code for one in told)),
         calibration=kept_sentence(shipped_record()),
         would_change=what_would_change.COMPARISON,
     )

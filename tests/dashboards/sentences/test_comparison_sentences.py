@@ -285,9 +285,12 @@ def test_the_headline_says_no_more_than_its_numbers_claim() -> None:
     assert nothing.endswith("which blocks bring the change is open.")
     assert seeds_sentence(comparison_of(reasoning, kind_of(NONE))) == ""
     absent = headline_sentence(comparison_of(None, None))
-    assert absent.startswith(
-        "No change of generated answers was measured; no change of knowledge beyond the format was measured; "
-    )
+    assert absent.startswith("Generated answers: not measured; knowledge beyond the format: not measured; ")
+    few = comparison_of(reasoning, kind_of(FEW), contrasted(FEW))
+    said = headline_sentence(few)
+    assert said.startswith("Nothing can be said of generated answers (+20.0 points; too few clusters for an interval);")
+    number = headline_numbers(few)[0]
+    assert number.value == "+20.0 points" and number.note == "too few clusters for an interval"
     as_much = headline_sentence(comparison_of(reasoning, kind_of(DOWN), contrasted(UP, NONE)))
     assert (
         "generated answers rise (+20.0 points [+10.0, +30.0]), but nothing is shown beyond the control"
