@@ -71,6 +71,18 @@ function asManyAsFit(top, letters) {
   return text;
 }
 
+/** Names above columns, raised where they would run into the one before. */
+function staggered(names) {
+  const ends = [];
+  return names.map((name) => {
+    const half = (name.text.length + 2) * 3.6;
+    let level = ends.findIndex((end) => end <= name.middle - half);
+    if (level < 0) level = ends.length;
+    ends[level] = name.middle + half + 4;
+    return { ...name, lift: 15 * level };
+  });
+}
+
 /** The figure's frame, which Python made, with the numbers and tokens of what is looked at. */
 function lensFigure(open, host) {
   const { entry, metric } = open;
@@ -119,9 +131,11 @@ function fillLens(frame, open, width) {
   const atToken = new Map();
   for (const [name, t] of Object.entries(entry.positions)) if (t >= from && t <= to) atToken.set(t, [...(atToken.get(t) || []), name]);
   const [mark] = layout.annotations;
-  layout.annotations = [...atToken].map(([x, names]) => ({ ...mark, x, text: `${plotText(names.join(', '))} ▾` }));
-  const where = entry.part ? say('lens_read_axis', { n: tokens.length }) : `token position${step > 1 ? `, every ${step}th labelled` : ''}${from > 0 || to < entry.n_tokens - 1 ? ` (${from}–${to} of 0–${entry.n_tokens - 1})` : ''}`;
-  Object.assign(layout, { height: top + streams.length * rowHeight + bottom, margin: { ...layout.margin, b: bottom } });
+  const named = staggered([...atToken].sort(([a], [b]) => a - b).map(([x, names]) => ({ x, text: names.join(', '), middle: (x - from + 0.5) * cell })));
+  layout.annotations = named.map(({ x, text, lift }) => ({ ...mark, x, text: `${plotText(text)} ▾`, yshift: (mark.yshift || 0) + lift }));
+  const lifted = Math.max(0, ...named.map(({ lift }) => lift));
+  const where = entry.part ? say('lens_read_axis', { n: tokens.length }) : `token position${step > 1 ? `, 1 in ${step} labelled` : ''}${from > 0 || to < entry.n_tokens - 1 ? ` (${from}–${to} of 0–${entry.n_tokens - 1})` : ''}`;
+  Object.assign(layout, { height: top + lifted + streams.length * rowHeight + bottom, margin: { ...layout.margin, t: top + lifted, b: bottom } });
   if (entry.part) Object.assign(heat.colorbar, { x: domain + 0.02 });
   Object.assign(layout.xaxis, { domain: [0, domain], title: { ...layout.xaxis.title, text: where }, tickvals: ticks, ticktext: labels, tickangle: flat ? 0 : -60, range: [from - 0.5, to + 0.5] });
   if (state.axis !== 'depth') layout.yaxis.dtick = Math.max(1, Math.ceil(streams.length / Math.max(4, Math.floor((streams.length * rowHeight) / 22))));
