@@ -76,7 +76,7 @@ def _row(name: str, family: FamilyResult, localisation: Localisation) -> FamilyR
         kind=family.kind,
         place="" if place is None else place_words(place, family.span),
         interval="" if place is None else ends_words(place.interval),
-        roles=tuple(locus_words(locus, family.span) for locus in family.loci),
+        roles=tuple(locus_words(family.as_placed(locus), family.span) for locus in family.loci),
         control=_control(name, localisation),
         why=_why(family) if place is None else "",
         note="; ".join(notes),

@@ -193,14 +193,11 @@ def family_panel(name: str, family: FamilyResult, title: str) -> Panel:
 
 
 def _loci(family: FamilyResult) -> Iterator[Outline]:
-    place = family.place
-    for locus in family.loci:
-        is_place = place is not None and locus.role == "makes" and (locus.cell == place.cell)
-        first, last = (place.first, place.last) if is_place and place is not None else (locus.first, locus.last)
-        says = locus_says(locus, first, last, family.span)
-        yield Outline(
-            locus.cell, first, last, says, locus.role, ROLES[locus.role], place.interval if is_place and place is not None else None, is_place
-        )  # fmt: skip
+    for found in family.loci:
+        locus, is_place = family.as_placed(found), family.is_place(found)
+        interval = family.place.interval if is_place and family.place is not None else None
+        says = locus_says(locus, locus.first, locus.last, family.span)
+        yield Outline(locus.cell, locus.first, locus.last, says, locus.role, ROLES[locus.role], interval, is_place)
 
 
 def _cell_of_family(cell: CellResult) -> PanelCell:

@@ -166,3 +166,13 @@ class FamilyResult(Record):
     """Rank correlation over blocks of the direct logit attribution of a cell with its effect."""
     looks: int = 1
     """How often pairs were added before the hull of the place was narrow enough, or none were left."""
+
+    def is_place(self, locus: Locus) -> bool:
+        """Whether it is the locus that the place is of."""
+        return self.place is not None and locus.role == "makes" and locus.cell == self.place.cell
+
+    def as_placed(self, locus: Locus) -> Locus:
+        """With the blocks of the place where it is the place's own."""
+        if self.place is None or not self.is_place(locus):
+            return locus
+        return locus.model_copy(update={"first": self.place.first, "last": self.place.last})
