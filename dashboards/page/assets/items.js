@@ -52,14 +52,14 @@ function emergenceText(e) {
 
 function yesNo(right) { return right === null ? '–' : (right ? 'yes' : 'no'); }
 
-function itemRow(i) {
+function itemRow(i, excludes) {
   const id = C.item[i];
   const mark = C.map[i] ? (VIEW.lens_index.find((e) => e.key === C.map[i]).embedded ? '◆ ' : '◇ ') : C.read[i] !== null ? '▮ ' : '';
   const row = h('tr', { tabindex: 0, class: C.reason[i] ? 'excluded' : null, 'aria-selected': state.item === id ? 'true' : 'false' },
     h('td', { title: visible(id) }, mark, h('bdi', {}, visible(id))), h('td', {}, h('bdi', {}, visible(C.family[i]))), h('td', {}, C.kind[i]),
     h('td', {}, tokenElement(C.answer[i])), h('td', {}, tokenElement(C.foil[i])),
     h('td', { class: 'num', hidden: !brushed() }, brushed() ? num(effectThere(GAINED, i)) : ''), h('td', { class: 'num' }, num(C.logit_difference[i])), h('td', { class: 'num' }, C.rank[i] === null ? '–' : num(C.rank[i], 0)),
-    h('td', {}, yesNo(C.correct_by_choice[i])), h('td', {}, yesNo(C.correct[i])), h('td', {}, emergenceText(C.emergence[i])), h('td', {}, visible(C.reason[i]) === '∅' ? '' : visible(C.reason[i])));
+    h('td', {}, yesNo(C.correct_by_choice[i])), h('td', {}, yesNo(C.correct[i])), h('td', {}, emergenceText(C.emergence[i])), h('td', { hidden: !excludes }, visible(C.reason[i]) === '∅' ? '' : visible(C.reason[i])));
   row.dataset.index = String(i);
   return row;
 }
@@ -80,11 +80,14 @@ function renderItems() {
   const shown = rows.slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS);
   const body = $('item-table').tBodies[0];
   const focused = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.index : undefined;
-  if (shown.length) body.replaceChildren(...shown.map(itemRow));
+  // A column that says nothing of any row takes the room that the others need.
+  const excludes = shown.some((i) => C.reason[i]);
+  if (shown.length) body.replaceChildren(...shown.map((i) => itemRow(i, excludes)));
   else body.replaceChildren(h('tr', {}, h('td', { colspan: 12 }, stateBox('empty', say('no_item'), say('of_items', { items: C.item.length }), clear()))));
   for (const th of $('item-table').tHead.rows[0].cells) {
     const key = th.dataset.sort;
     if (key === 'effect') th.hidden = !brushed();
+    if (key === 'reason') th.hidden = !excludes;
     th.removeAttribute('aria-sort');
     if (sorting() === key) th.setAttribute('aria-sort', 'ascending');
     if (sorting() === `-${key}`) th.setAttribute('aria-sort', 'descending');
