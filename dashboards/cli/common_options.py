@@ -11,7 +11,7 @@ from strata.dashboards.cli.options import DataclassInstance, option, values_of
 from strata.dashboards.cli.terminal import warn
 from strata.dashboards.option_values import manifest_options
 from strata.experiments.declared_setting import positive
-from strata.probes.backends.backend_choice import BACKENDS, OWN, BackendChoice
+from strata.probes.backend_choice import BACKENDS, OWN, BackendChoice
 
 if TYPE_CHECKING:
     from strata.experiments.run.controls import RunControls

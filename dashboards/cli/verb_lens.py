@@ -32,7 +32,7 @@ from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:
     from strata.experiments.lens.prompt_map import PromptMap
-    from strata.probes.backends.backend_choice import BackendChoice
+    from strata.probes.backend_choice import BackendChoice
     from strata.probes.checkpoints.checkpoint import Checkpoint
 
 

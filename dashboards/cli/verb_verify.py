@@ -32,7 +32,7 @@ from strata.dashboards.cli.display import Display, only_results_on_stdout
 from strata.dashboards.cli.options import add_options, chosen_options, option, options_of
 from strata.dashboards.cli.terminal import PlainConsole, say, write_json
 from strata.experiments.declared_setting import whole
-from strata.probes.backends.backend_choice import BACKENDS
+from strata.probes.backend_choice import BACKENDS
 from strata.probes.errors import StrataError
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ from strata.experiments.locate.pipeline import locate as locate_into
 from strata.experiments.questions import Source
 from strata.experiments.results.roles import BASE, CONTROL, DISTILLED, Role
 from strata.experiments.run.controls import RunControls
-from strata.probes.backends.backend_choice import OWN, BackendChoice
+from strata.probes.backend_choice import OWN, BackendChoice
 from strata.probes.backends.remote_checkpoint import open_remote
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_model import Model, open_checkpoint

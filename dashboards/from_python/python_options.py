@@ -11,7 +11,7 @@ from strata.experiments.generated_answers.problems import Split
 from strata.experiments.generated_answers.prompting import Prompting
 from strata.experiments.items.framing import Framing
 from strata.experiments.results.causal_map import CausalMap
-from strata.probes.backends.backend_choice import Remote
+from strata.probes.backend_choice import Remote
 from strata.probes.errors import StrataError
 from strata.probes.prompts.batching import require_batch_tokens
 

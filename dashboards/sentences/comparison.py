@@ -29,7 +29,7 @@ from strata.experiments.results.comparison import (
     Halves,
 )
 from strata.experiments.results.comparison_reasons import HypothesisReason
-from strata.experiments.results.estimates import Contrasted
+from strata.experiments.results.estimates import Contrasted, Estimated
 from strata.experiments.results.roles import CONTROL, DISTILLED, Role
 
 HYPOTHESIS = (
@@ -182,11 +182,20 @@ def _shared_out(halved: Halves | None) -> list[str]:
         why = "no reason is recorded" if halved.why is None else why_no_half(halved.why)
         return [f"Which half of the blocks brings the change of the generated answers is undetermined{way}: {why}."]
     unsure = "" if apart.excludes_zero else ", which doesn't say which half brings more"
+    parts = [_recovered("upper half", halved.upper, halved.cut), _recovered("lower half", halved.lower, None)]
+    alone = f" Of that the base recovers {' and '.join(part for part in parts if part)}." if all(parts) else ""
     return [
-        f"Base and distilled model{way} differ by {points(halved.whole)} in generated answers; the share of it that comes with the "
-        f"upper half of the blocks (from block {halved.cut}) less the share that comes with the lower half: "
-        f"{signed(apart.value or 0.0)}{signed_interval(apart.low, apart.high)}{unsure}."
+        f"Base and distilled model{way} differ by {points(halved.whole)} in generated answers.{alone} Upper half of the blocks less lower "
+        f"half: {signed(apart.value or 0.0)}{signed_interval(apart.low, apart.high)}{unsure}."
     ]
+
+
+def _recovered(half: str, share: Estimated | None, cut: int | None) -> str:
+    """`−0.30 [−0.74, −0.06] with the upper half of the distilled model's blocks alone (from block 15)`."""
+    if share is None or share.value is None:
+        return ""
+    begins = "" if cut is None else f" (from block {cut})"
+    return f"{signed(share.value)}{signed_interval(share.low, share.high)} with the {half} of the distilled model's blocks alone{begins}"
 
 
 def _changed(kind: Kind, of_kind: ComparedKind) -> str:

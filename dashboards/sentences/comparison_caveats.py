@@ -15,7 +15,7 @@ from strata.experiments.compare.found_caveats import FailedSelfTests, FoundCavea
 from strata.experiments.results.comparison import Comparison, ComparisonCaveat, Warned
 from strata.experiments.results.roles import BASE, DISTILLED, Role
 
-Code = Literal["quick", "limited", "self_test", "pair", "control", "incomparable", "warning"]
+Code = Literal["quick", "limited", "self_test", "pair", "control", "seed", "incomparable", "warning"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ _CODES: Mapping[FoundCode, Code] = {
     "self-tests-failed": "self_test",
     "not-its-base": "pair",
     "no-control": "control",
+    "one-seed": "seed",
     "not-comparable": "incomparable",
     "own": "warning",
     "warned": "warning",
@@ -61,6 +62,11 @@ def _sentence(comparison: Comparison, caveat: FoundCaveat) -> str:
             )
         case "no-control":
             return "No control model was given: what reasoning training did can't be told from what any training does."
+        case "one-seed":
+            return (
+                "One training of each model: intervals are over items and problems, and don't say what another seed of the same training would "
+                "have changed."
+            )
         case "not-comparable":
             assert caveat.excluded is not None
             return path_free(exclusion_sentence(caveat.excluded))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from strata.dashboards.number_formats import listed
 from strata.dashboards.sentences.answer_changes import bearers, label_of
 from strata.dashboards.sentences.changes_and_intervals import NEITHER, agreement_clauses, too, with_control
 from strata.experiments.items.schema import Kind
@@ -54,16 +55,19 @@ def format_instead(of_kind: ComparedKind) -> str:
 
 def shares_of_format(apart: FormatApart) -> str:
     """`format explains 85 % [60 %, 110 %] of the fall of accuracy by choice; of accuracy by likelihood no drop is shown`."""
-    told = []
+    told, larger = [], []
     for name, measure in apart.measures.items():
         share = measure.format.share
         # The accuracy that decides is one of the others where that alone decided.
         if name != "accuracy" and label_of(apart.best, "accuracy") == label_of(apart.best, name):
             continue
-        if share is not None:
+        if share is not None and (share.value or 0.0) < 0:
+            larger.append(label_of(apart.best, name))
+        elif share is not None:
             told.append(f"{percent(share)} of the fall of {label_of(apart.best, name)}")
-    if told:
-        return f"Format explains {', '.join(told)}"
+    none = f"none of the fall of {listed(larger)}, which is larger in the best ways than as asked" if larger else ""
+    if told or none:
+        return f"Format explains {', '.join([*told, *([none] if none else [])])}"
     codes = [measure.format.why.code for measure in apart.measures.values() if measure.format.why is not None]
     if "no-better-way" in codes:
         return f"That format explains any of the fall is not shown: {NO_SHARE['no-better-way']}"

@@ -15,6 +15,7 @@ _SHORT = {
     "format_unchecked": "form wasn't checked",
     "pair": "base not shown to be its base",
     "control": "no control model",
+    "seed": "one training seed",
     "incomparable": "not all was compared",
     "warning": "on items or measures",
 }

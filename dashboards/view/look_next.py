@@ -53,7 +53,7 @@ def _of_kind(
     where = {"lo": place.first, "hi": place.last, "cell": place.cell}
     span = next(iter(placed.values())).span if name is None else placed[name].span
     yield LookNext(
-        where=look_at(name or kind, place, span),
+        where=look_at(kind, name, place, span),
         items=tuple(
             ItemToLookAt(item=item, says=says(gained[item]), link=f"#{urlencode({'item': item, **where})}")
             for item, says in ((most, gains_most), (least, gains_least))

@@ -16,6 +16,7 @@ FoundCode = Literal[
     "self-tests-failed",  # model (None: the comparison itself), tests
     "not-its-base",  # model: its pair check isn't ok
     "no-control",
+    "one-seed",  # one training of each model
     "not-comparable",  # excluded
     "own",  # own: found while comparing
     "warned",  # warned: of a model's run or the comparison's
@@ -56,6 +57,8 @@ def _all(comparison: Comparison, failed_self_tests: FailedSelfTests) -> Iterator
             yield FoundCaveat(code="not-its-base", model=role)
     if CONTROL not in comparison.models:
         yield FoundCaveat(code="no-control")
+    if len(comparison.seeds) < 2:
+        yield FoundCaveat(code="one-seed")
     for excluded in comparison.not_comparable:
         yield FoundCaveat(code="not-comparable", excluded=excluded)
     for own in comparison.caveats:

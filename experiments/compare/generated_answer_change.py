@@ -116,19 +116,20 @@ def summarised(
     A model in `fixed` is scored in that way. Every other one is asked in every way of asking, and its best way counts, so that a base is not charged for not knowing a
     format. The best of several noisy counts is too high, and more so for the model whose ways are closer together. So
     the ways are chosen across: each half of the problems, cut between clusters, is scored in the way that did best on the
-    other half. A problem's value is the share of its draws that are right. Intervals resample families and clusters.
+    other half, over all splits together: of the few problems of one split the worse way would often be chosen. A problem's value is the share of its draws that are right. Intervals resample families and clusters.
 
     `no_answer` counts, by reason, the texts in which no answer was found; they are not right. Where that is more than half
     of a model's texts, its accuracy would say how it writes and not what it knows: it is None, and `unmeasured` counts its texts.
     """
     fixed = fixed or {}
     splits = [split for split in SPLITS[1:] if any(row["split"] == split for table in rows.values() for row in table)]
-    scored = {split: {role: _scored(table, split, fixed.get(role)) for role, table in rows.items()} for split in splits}
+    ways = {role: _ways_by_half(table, fixed.get(role)) for role, table in rows.items()}
+    scored = {split: {role: _scored(table, split, ways[role]) for role, table in rows.items()} for split in splits}
     by_split: dict[str, GeneratedSplit] = {
         split: _of_problems(of_split, draws, seed) for split, of_split in scored.items()
     }
     together: dict[Role, _Scored] = {
-        role: _Scored([row for split in splits for row in scored[split][role].rows], None) for role in rows
+        role: _Scored([row for split in splits for row in scored[split][role].rows], ways[role]) for role in rows
     }
     overall = _of_problems(together, draws, seed) if len(splits) > 1 else None
     return Generated(splits=by_split, overall=overall, families=tuple(_by_family(together)), fixed=dict(fixed))
@@ -139,20 +140,18 @@ class _Scored:
     """The rows of one model that count."""
 
     rows: Sequence[Row]
-    ways: tuple[Prompting, Prompting] | None
-    """By half of the problems; None: they differ from split to split."""
+    ways: tuple[Prompting, Prompting]
+    """By half of the problems."""
 
 
-def _scored(table: Sequence[Row], split: Split, fixed: Prompting | None) -> _Scored:
-    of_split = [row for row in table if row["split"] == split]
-    ways = _ways_by_half(of_split) if fixed is None else (fixed, fixed)
-    return _Scored(_in_its_ways(of_split, ways), ways)
+def _scored(table: Sequence[Row], split: Split, ways: tuple[Prompting, Prompting]) -> _Scored:
+    return _Scored(_in_its_ways([row for row in table if row["split"] == split], ways), ways)
 
 
 def _marked(rows: Sequence[Row], fixed: Prompting | None) -> list[Row]:
     """Whether each row counts, for whoever shows the texts."""
-    splits = [split for split in SPLITS[1:] if any(row["split"] == split for row in rows)]
-    counting = {id(row) for split in splits for row in _scored(rows, split, fixed).rows}
+    ways = _ways_by_half(rows, fixed)
+    counting = {id(row) for split in SPLITS[1:] for row in _scored(rows, split, ways).rows}
     return [{**row, "counts": id(row) in counting} for row in rows]
 
 
@@ -168,7 +167,7 @@ def _of_problems(scored: Mapping[Role, _Scored], draws: int, seed: int) -> Gener
     clusters, families = ([text(row, column) for row in problems.values()] for column in ("cluster", "family"))
     return GeneratedSplit(
         accuracy=paired(values, clusters, draws=draws, seed=seed, shares=True, families=families),
-        prompt={role: of_role.ways for role, of_role in scored.items() if of_role.ways is not None},
+        prompt={role: of_role.ways for role, of_role in scored.items()},
         no_answer=no_answer,
         unmeasured=unmeasured,
     )
@@ -195,10 +194,16 @@ def answers_table(role: str) -> str:
     return f"answers_{role}"
 
 
-def _ways_by_half(rows: Sequence[Row]) -> tuple[Prompting, Prompting]:
+def _ways_by_half(table: Sequence[Row], fixed: Prompting | None) -> tuple[Prompting, Prompting]:
     """In which way each half of the problems is scored: the best one of the other half, the first where that is empty."""
-    halves = _halves(rows)
-    parts = [[row for row in rows if halves[text(row, "cluster")] == half] for half in (0, 1)]
+    if fixed is not None:
+        return fixed, fixed
+    parts: tuple[list[Row], list[Row]] = ([], [])
+    for split in SPLITS[1:]:
+        of_split = [row for row in table if row["split"] == split]
+        halves = _halves(of_split)
+        for row in of_split:
+            parts[halves[text(row, "cluster")]].append(row)
     return best_way(parts[1]), best_way(parts[0])
 
 

@@ -102,7 +102,7 @@ class _Asked:
         parts = inner_layer_swaps(n_layers, self.config.generated_swap_parts)
         asked = {"split": self.split, "prompt": self.way}
         if why is not None or not parts:
-            nothing = Halves(cut=None, whole=change, upper_minus_lower=None, why=why, **asked)
+            nothing = Halves(cut=None, whole=change, upper_minus_lower=None, why=why).model_copy(update=asked)
             return (None if why is None else nothing), []
         lessons = evaluation_lessons(self.split, seed=self.seed, per_family=self.config.generated)
         answers = [self._ask(lessons, swap) for swap in parts]

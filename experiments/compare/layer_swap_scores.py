@@ -131,12 +131,16 @@ def halves(
     why = nothing_to_explain(change, least)
     if why is None and abs(2 * middle - n_layers) > max(1.0, _OFF_THE_MIDDLE * n_layers):
         why = WhyNoHalf(code="off-the-middle", blocks=n_layers, nearest=middle)
-    apart = None
-    if why is None:
-        upper, lower = places["suffix", middle], places["prefix", middle - 1]
-        whole = (values[:, places["everything", None]] - values[:, places["nothing", None]])[:, None]
-        apart = Estimated.of(bootstrap((values[:, upper] - values[:, lower])[:, None], whole, clusters, config)[0])
-    return Halves(cut=middle, whole=change, upper_minus_lower=apart, why=why)
+    if why is not None:
+        return Halves(cut=middle, whole=change, upper_minus_lower=None, why=why)
+    nothing = values[:, places["nothing", None]]
+    upper, lower = values[:, places["suffix", middle]], values[:, places["prefix", middle - 1]]
+    whole = (values[:, places["everything", None]] - nothing)[:, None]
+    apart, above, below = (
+        Estimated.of(bootstrap(part[:, None], whole, clusters, config)[0])
+        for part in (upper - lower, upper - nothing, lower - nothing)
+    )
+    return Halves(cut=middle, whole=change, upper_minus_lower=apart, upper=above, lower=below)
 
 
 def bootstrap(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from strata.probes.backends.backend_choice import BackendChoice
+from strata.probes.backend_choice import BackendChoice
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.errors import StrataError
 from strata.probes.files.foreign_files import refuse_irregular

@@ -25,7 +25,7 @@ from strata.experiments.run.controls import DEFAULT_CONTROLS, RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import ItemsRecord, JsonObject
 from strata.experiments.run.summary_file import summary_of
-from strata.probes.backends.backend_choice import OWN, BackendChoice
+from strata.probes.backend_choice import OWN, BackendChoice
 from strata.probes.checkpoints.checkpoint import Checkpoint
 
 RESULTS = (

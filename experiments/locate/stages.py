@@ -50,8 +50,8 @@ from strata.experiments.run.controls import RunControls
 from strata.experiments.run.directory import RunDirectory
 from strata.experiments.run.manifest import BatchRecord
 from strata.experiments.run.self_test_record import note_tests, record_tests
+from strata.probes.backend_choice import OWN, BackendChoice
 from strata.probes.backends import open_chosen
-from strata.probes.backends.backend_choice import OWN, BackendChoice
 from strata.probes.backends.batched_reads import BatchBudget
 from strata.probes.backends.contract import Backend
 from strata.probes.backends.model_reader import ModelReader

@@ -153,6 +153,9 @@ class Halves(Record):
     whole: Estimated
     """The change that is shared out."""
     upper_minus_lower: Estimated | None
+    upper: Estimated | None = None
+    """Recovery by the upper half alone; below 0 it does harm."""
+    lower: Estimated | None = None
     why: WhyNoHalf | None = None
     split: str | None = None
     """Of problems with generated answers."""

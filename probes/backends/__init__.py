@@ -10,7 +10,7 @@ streams = backend.read(batch, streams_of(checkpoint.n_layers), where).stack(stre
 
 from __future__ import annotations
 
-from strata.probes.backends.backend_choice import BACKENDS, BackendChoice, Remote
+from strata.probes.backend_choice import BACKENDS, BackendChoice, Remote
 from strata.probes.backends.contract import (
     EDITABLE,
     SITE_NAMES,

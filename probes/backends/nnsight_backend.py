@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from strata.probes.backends.backend_choice import Remote
+from strata.probes.backend_choice import Remote
 from strata.probes.backends.contract import Activations, OneRun, Site, SiteEdit
 from strata.probes.backends.foreign_failures import failures_named
 from strata.probes.backends.ndif_requests import MOST_BYTES, MOST_TOKENS, pieces, require_key, sent

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from strata.probes.backend_choice import BACKENDS, Remote
 from strata.probes.backends import open_backend
-from strata.probes.backends.backend_choice import BACKENDS, Remote
 from strata.probes.backends.contract import EDITABLE, SITE_NAMES, Backend, Site, SiteEdit
 from strata.probes.backends.torch_hooks import TorchHooks
 from strata.probes.checkpoints.checkpoint import Checkpoint

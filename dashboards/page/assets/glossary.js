@@ -27,8 +27,12 @@ function markTerms(section) {
       const places = terms.only.get(id);
       if (seen.has(id) || (places.length && !places.includes(section.id || 'verdict'))) continue;
       seen.add(id);
-      parts.push(node.data.slice(from, found.index), h('button', { type: 'button', class: 'term', 'data-term': id, 'aria-describedby': `term-${id}` }, found[0]));
-      from = found.index + found[0].length;
+      const end = found.index + found[0].length;
+      const mark = h('button', { type: 'button', class: 'term', 'data-term': id, 'aria-describedby': `term-${id}` }, found[0]);
+      // A line may break behind a button: what closes the word stays with it.
+      const [closing] = /^[,.;:)’]*/.exec(node.data.slice(end));
+      parts.push(node.data.slice(from, found.index), closing ? h('span', { class: 'nobreak' }, mark, closing) : mark);
+      from = end + closing.length;
     }
     if (parts.length) node.replaceWith(...parts, node.data.slice(from));
   }
