@@ -44,7 +44,7 @@ def test_an_open_one_is_neither_shared_nor_apart_in_words() -> None:
     clause = _control_clause("knowledge", located("open"), {})
     assert clause.startswith("whether its control") and "stays open" in clause
     assert "passes through the same blocks" in _control_clause("knowledge", located("shared"), {})
-    assert control_says((), 0, 1, same="open").endswith("stays open")
+    assert control_says({}, "open").endswith("stays open")
 
 
 def test_what_earlier_files_say_is_read() -> None:
