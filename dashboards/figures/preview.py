@@ -118,9 +118,17 @@ class _Pen:
         shown = written(text)
         while room is not None and size > _SMALLEST and self.length(shown, size) > room:
             size -= 1
-        while room is not None and len(shown) > 1 and self.length(shown, size) > room:
-            shown = f"{shown[: max(1, len(shown) * 9 // 10 - 1)].rstrip('.')}..."
+        if room is not None:
+            shown = self.cut(shown, size, room)
         self.draw.text(at, shown, ink, self.font(size))
+
+    def cut(self, text: str, size: float, room: float) -> str:
+        """With dots where it is longer than the room; one letter and the dots at least."""
+        kept, shown = len(text), text
+        while kept > 1 and self.length(shown, size) > room:
+            kept = min(kept - 1, kept * 9 // 10)
+            shown = f"{text[:kept].rstrip(' .')}..."
+        return shown
 
     def fitted(self, text: str, room: float, height: float) -> tuple[int, list[str]]:
         """Size of type and lines: as large as the whole text fits, cut only where it doesn't at the smallest."""

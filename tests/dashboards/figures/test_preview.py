@@ -81,3 +81,12 @@ def test_places_are_named_beside_their_boxes_and_the_colours_have_a_key() -> Non
     assert place.y < box.y + box.height and abs((place.x - box.x) - (box.width if place.leftwards else 0)) < 3
     foot = [(x, y) for x, y in coloured(drawn(WORDS), PALETTES["light"].diverging[4]) if y > HEIGHT - 45]
     assert foot and min(x for x, _ in foot) > WIDTH / 2
+
+
+@pytest.mark.parametrize("room", [0, 5, 60, 10_000])
+def test_words_of_any_length_are_cut_to_their_room_or_to_one_letter(room: int) -> None:
+    pen = _Pen(ImageDraw.Draw(Image.new("RGB", (10, 10))))
+    for length in range(1, 120):
+        cut = pen.cut("m" * length, 11, room)
+        assert cut == "m..." or cut == "m" * length or pen.length(cut, 11) <= room
+    assert pen.cut("blocks 16-19 (2 families)", 11, 10_000) == "blocks 16-19 (2 families)"
