@@ -68,7 +68,7 @@ def test_a_gain_in_generated_answers_is_told_with_the_half_that_brings_it() -> N
         "[+10.0, +30.0]; difference in differences" in first
     )
     assert "asked the question alone differ by +20.0 points" in second
-    assert "(from block 15) less the share" in second and second.endswith("+0.20 [+0.10, +0.30].")
+    assert "Upper half of the blocks less lower half" in second and second.endswith("+0.20 [+0.10, +0.30].")
     reasoning = with_generated_half(kind_of(NONE), half(NONE, split="test"))
     unsure = verdict_sentences(comparison_of(reasoning, kind_of(DOWN), contrasted(UP)))[2]
     assert "doesn't say which half" in unsure
