@@ -100,8 +100,7 @@ def located_says(located: Located) -> str:
 
 def located_label(located: Located) -> str:
     """Beside it."""
-    said = f"makes: {blocks_words(located.first, located.last)}"
-    return said if located.general else f"{said} ({count(located.families, 'family', 'families')})"
+    return f"makes: {blocks_words(located.first, located.last)}"
 
 
 def locus_says(locus: Locus, first: int, last: int, span: str | None) -> str:

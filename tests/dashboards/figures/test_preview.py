@@ -74,7 +74,7 @@ def test_what_was_not_measured_has_no_line_to_lie_on() -> None:
 def test_places_are_named_beside_their_boxes_and_the_colours_have_a_key() -> None:
     figure = stage_map_json(localisation(12))
     names = [name for area in map_areas(figure, 900, 300) for name in area.names]
-    assert "makes: blocks 5–7 (2 families)" in {name.text for name in names} and any(name.quiet for name in names)
+    assert "makes: blocks 5–7" in {name.text for name in names} and any(name.quiet for name in names)
     knowledge = map_areas(figure, 900, 300)[0]
     (place,) = (name for name in knowledge.names if not name.quiet)
     box = next(box for box in knowledge.boxes if box.stroke > 1 and box.line)
