@@ -11,7 +11,7 @@ from strata.dashboards.figures.row_heights import BOTTOM, CELL, HANDOVER, LABEL,
 from strata.dashboards.number_formats import interval, number
 from strata.dashboards.sentences.figures.layers import BLOCK, at_layer
 from strata.dashboards.sentences.figures.stages import (
-    ALWAYS_WHOLE,
+    IN_ANY_MODEL,
     NO_BLOCKS,
     NO_INTERVAL,
     NOT_MEASURED,
@@ -24,7 +24,7 @@ from strata.dashboards.sentences.places import cell_label
 from strata.dashboards.view.stage_panels import Outline, Panel
 from strata.dashboards.visible_text import visible
 from strata.experiments.results.families import Role
-from strata.probes.interventions.cells import Cell, at_span
+from strata.probes.interventions.cells import ALWAYS_WHOLE, Cell, at_span
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,6 @@ _DASHES: dict[Role, str] = {
 _WIDTHS: dict[Role, float] = {"makes": 2.0, "prepares": 1.6, "relays": 1.6, "in-part": 1.6, "open": 1.2}
 _ORDER: tuple[Role, ...] = ("makes", "in-part", "prepares", "relays", "open")
 """Whose name stays where two would run into each other."""
-_ALWAYS_WHOLE: Cell = "move"
-"""Only attention brings anything to the last token, so this row's effect is 1 in every model: nothing to stand out."""
 _LONGEST_FAMILY = 18
 _NAMES = 0.6
 """Share of a panel's width that the names of families in one row may take."""
@@ -142,9 +140,9 @@ def _effect(
         return [{**common, "text": NOT_MEASURED.replace(" ", "<br>"), "font": {"size": 11, "color": palette.muted}}]
     effect = found.effect
     ends = NO_INTERVAL if effect.interval is None else interval(*effect.interval)
-    found_out = found.counts and cell != _ALWAYS_WHOLE
-    if cell == _ALWAYS_WHOLE:
-        ends = ALWAYS_WHOLE
+    found_out = found.counts and cell != ALWAYS_WHOLE
+    if cell == ALWAYS_WHOLE:
+        ends = IN_ANY_MODEL
     value = f"<b>{number(effect.value)}</b>" if found_out else number(effect.value)
     colour = palette.text if found_out else palette.muted
     return [{**common, "text": f"{value}<br>{ends if known else NO_BLOCKS}", "font": {"size": 11, "color": colour}}]

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from strata.dashboards.number_formats import count, number
+from strata.dashboards.number_formats import count
+from strata.dashboards.sentences.figures.stages import measured_words
 from strata.dashboards.sentences.places import cell_label, control_of, ends_words, span_words
 from strata.dashboards.sentences.signed_numbers import signed, signed_interval
 from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.kinds import KindLocalisation, Localisation
 from strata.experiments.results.record import Measured
-from strata.probes.interventions.cells import CELLS, Cell
-
-_ALWAYS_WHOLE: Cell = "move"
-"""Its effect is 1 in every model, so it says nothing of how much."""
+from strata.probes.interventions.cells import ALWAYS_WHOLE, CELLS
 
 
 def evidence_lines(localisation: Localisation) -> list[str]:
@@ -63,14 +61,14 @@ def _much(of_kind: KindLocalisation, members: Mapping[str, FamilyResult]) -> str
     if located is not None:
         if located.gained is None:
             return ""
-        return _beside(f"{_value(located.gained)} of the answer gained there", located.excess)
+        return _beside(f"{measured_words(located.gained)} of the answer gained there", located.excess)
     made = Counter(family.place.cell for family in members.values() if family.place is not None)
-    cells = [cell for cell in sorted(CELLS, key=lambda cell: -made[cell]) if made[cell] and cell != _ALWAYS_WHOLE]
-    found = next((of_kind.cells[cell] for cell in cells if cell in of_kind.cells), None)
-    if found is None or found.effect is None:
+    by_size = sorted((cell for cell in CELLS if made[cell] and cell != ALWAYS_WHOLE), key=lambda cell: -made[cell])
+    cell = next((cell for cell in by_size if cell in of_kind.cells), None)
+    if cell is None or of_kind.cells[cell].effect is None:
         return ""
-    label = cell_label(cells[0], span_words(family.span for family in members.values()))
-    return _beside(f"{label} does {_value(found.effect)} of the answer", found.excess)
+    found, label = of_kind.cells[cell], cell_label(cell, span_words(family.span for family in members.values()))
+    return _beside(f"{label} does {measured_words(found.effect)} of the answer", found.excess)
 
 
 def _beside(what: str, excess: Measured | None) -> str:
@@ -78,9 +76,3 @@ def _beside(what: str, excess: Measured | None) -> str:
         return what
     ends = signed_interval(*excess.interval) if excess.interval is not None else ""
     return f"{what}, {signed(excess.value)}{ends} over the control's"
-
-
-def _value(measured: Measured) -> str:
-    if measured.interval is None:
-        return number(measured.value)
-    return f"{number(measured.value)} [{number(measured.interval[0])}, {number(measured.interval[1])}]"

@@ -72,8 +72,8 @@ def why_not_shown(why: WhyNotShown) -> str:
             return "there are fewer than eight clusters"
         case "no-other-problem":
             return "there is no other problem to be held against"
-        case "context-too-short":
-            return "nothing that could be read fits the model's context"
+        case "none-readable":
+            return "none fits the model's context and can be scored"
         case _:
             assert_never(why.code)
 

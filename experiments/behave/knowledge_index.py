@@ -54,7 +54,7 @@ def measure_index(
         curves = {"own": np.array([one.own for _, one in read]), "other": np.array([one.other for _, one in read])}
         shows, why = shown_from(curves["own"], curves["other"], clusters, SHOWS, draws=draws, seed=seed)
         if asked and not read:
-            why = WhyNotShown(code="context-too-short")
+            why = WhyNotShown(code="none-readable")
         by_stream = {"shows": shows, "why_no_layers": why, "results_not_read": len(asked) - len(read)}
         kinds[kind] = _result(members, draws, seed).model_copy(update=by_stream)
         for condition, values in curves.items() if read else ():

@@ -46,7 +46,7 @@ def read_results(
 ) -> Mapping[str, ResultReading | None]:
     """By problem: of the last true step of each chain, where another problem has one with another result.
 
-    None: up to that result the chain doesn't fit the model's context. What is in `folder` isn't run again.
+    None: up to that result the chain doesn't fit the model's context, or the result can't be scored. What is in `folder` isn't run again.
     """
     pairs = list(_pairs(chains))
     items = [

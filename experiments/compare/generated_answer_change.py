@@ -116,20 +116,22 @@ def summarised(
     A model in `fixed` is scored in that way. Every other one is asked in every way of asking, and its best way counts, so that a base is not charged for not knowing a
     format. The best of several noisy counts is too high, and more so for the model whose ways are closer together. So
     the ways are chosen across: each half of the problems, cut between clusters, is scored in the way that did best on the
-    other half, over all splits together: of the few problems of one split the worse way would often be chosen. A problem's value is the share of its draws that are right. Intervals resample families and clusters.
+    other half, over all splits together: of the few problems of one split the worse way would often be chosen. A problem's value is
+    the share of its draws that are right. Intervals resample families and clusters.
 
     `no_answer` counts, by reason, the texts in which no answer was found; they are not right. Where that is more than half
     of a model's texts, its accuracy would say how it writes and not what it knows: it is None, and `unmeasured` counts its texts.
     """
     fixed = fixed or {}
     splits = [split for split in SPLITS[1:] if any(row["split"] == split for table in rows.values() for row in table)]
-    ways = {role: _ways_by_half(table, fixed.get(role)) for role, table in rows.items()}
+    ways = {role: _ways(table, fixed.get(role)) for role, table in rows.items()}
     scored = {split: {role: _scored(table, split, ways[role]) for role, table in rows.items()} for split in splits}
     by_split: dict[str, GeneratedSplit] = {
         split: _of_problems(of_split, draws, seed) for split, of_split in scored.items()
     }
     together: dict[Role, _Scored] = {
-        role: _Scored([row for split in splits for row in scored[split][role].rows], ways[role]) for role in rows
+        role: _Scored([row for split in splits for row in scored[split][role].rows], ways[role].by_half)
+        for role in rows
     }
     overall = _of_problems(together, draws, seed) if len(splits) > 1 else None
     return Generated(splits=by_split, overall=overall, families=tuple(_by_family(together)), fixed=dict(fixed))
@@ -144,14 +146,13 @@ class _Scored:
     """By half of the problems."""
 
 
-def _scored(table: Sequence[Row], split: Split, ways: tuple[Prompting, Prompting]) -> _Scored:
-    return _Scored(_in_its_ways([row for row in table if row["split"] == split], ways), ways)
+def _scored(table: Sequence[Row], split: Split, ways: _Ways) -> _Scored:
+    return _Scored(ways.counting([row for row in table if row["split"] == split]), ways.by_half)
 
 
 def _marked(rows: Sequence[Row], fixed: Prompting | None) -> list[Row]:
     """Whether each row counts, for whoever shows the texts."""
-    ways = _ways_by_half(rows, fixed)
-    counting = {id(row) for split in SPLITS[1:] for row in _scored(rows, split, ways).rows}
+    counting = {id(row) for row in _ways(rows, fixed).counting([row for row in rows if row["split"] in SPLITS[1:]])}
     return [{**row, "counts": id(row) in counting} for row in rows]
 
 
@@ -194,27 +195,27 @@ def answers_table(role: str) -> str:
     return f"answers_{role}"
 
 
-def _ways_by_half(table: Sequence[Row], fixed: Prompting | None) -> tuple[Prompting, Prompting]:
-    """In which way each half of the problems is scored: the best one of the other half, the first where that is empty."""
+@dataclass(frozen=True)
+class _Ways:
+    """In which way a model is scored."""
+
+    by_half: tuple[Prompting, Prompting]
+    half: Mapping[str, int]
+    """Of every cluster; a cluster that stands in several splits is in one half."""
+
+    def counting(self, rows: Sequence[Row]) -> list[Row]:
+        return [row for row in rows if row["prompt"] == self.by_half[self.half[text(row, "cluster")]]]
+
+
+def _ways(table: Sequence[Row], fixed: Prompting | None) -> _Ways:
+    """Each half of the problems in the best way of the other half, the first where that is empty."""
+    rows = [row for row in table if row["split"] in SPLITS[1:]]
+    # By turns as they are asked, which shares families out and is the same for every model.
+    half = {name: place % 2 for place, name in enumerate(dict.fromkeys(text(row, "cluster") for row in rows))}
     if fixed is not None:
-        return fixed, fixed
-    parts: tuple[list[Row], list[Row]] = ([], [])
-    for split in SPLITS[1:]:
-        of_split = [row for row in table if row["split"] == split]
-        halves = _halves(of_split)
-        for row in of_split:
-            parts[halves[text(row, "cluster")]].append(row)
-    return best_way(parts[1]), best_way(parts[0])
-
-
-def _halves(rows: Sequence[Row]) -> dict[str, int]:
-    """Half of every cluster, by turns as they are asked, which shares families out and is the same for every model."""
-    return {name: place % 2 for place, name in enumerate(dict.fromkeys(text(row, "cluster") for row in rows))}
-
-
-def _in_its_ways(rows: Sequence[Row], ways: tuple[Prompting, Prompting]) -> list[Row]:
-    halves = _halves(rows)
-    return [row for row in rows if row["prompt"] == ways[halves[text(row, "cluster")]]]
+        return _Ways((fixed, fixed), half)
+    other = [[row for row in rows if half[text(row, "cluster")] != one] for one in (0, 1)]
+    return _Ways((best_way(other[0]), best_way(other[1])), half)
 
 
 def _shares(rows: Sequence[Row], items: Iterable[str]) -> Float[np.ndarray, " item"]:

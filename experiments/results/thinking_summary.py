@@ -104,7 +104,7 @@ class WhyNotShown(Record):
     code: Literal[
         "too-few-clusters",
         "no-other-problem",  # there is none to be held against
-        "context-too-short",  # none that could be read fits the model's context
+        "none-readable",  # none fits the model's context and can be scored
     ]
 
 

@@ -8,6 +8,9 @@ CellComponent = Literal["attn_out", "mlp_out"]
 Cell = Literal["enrich", "gather", "move", "work_out"]
 CELLS: tuple[Cell, ...] = get_args(Cell)
 
+ALWAYS_WHOLE: Cell = "move"
+"""Only attention brings anything to the last position, so this cell's whole effect is 1 in every model."""
+
 _COMPONENTS: dict[Cell, CellComponent] = {
     "enrich": "mlp_out",
     "gather": "attn_out",

@@ -12,7 +12,7 @@ from tiny_models import tiny_checkpoint
 
 from strata.experiments.compare.config import CompareConfig
 from strata.experiments.compare.fixed_prompting import fixed_prompting
-from strata.experiments.compare.generated_answer_change import asked_to_generate, generated_change, summarised
+from strata.experiments.compare.generated_answer_change import _ways, asked_to_generate, generated_change, summarised
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.models import Models
 from strata.experiments.generated_answers import extract_answer, is_right, leaves_open
@@ -122,6 +122,26 @@ def test_no_problem_is_scored_in_a_way_that_was_chosen_by_it() -> None:
     error = (chance * (1 - chance) / PROBLEMS / 300) ** 0.5
     assert abs(np.mean(across) - chance) < 4 * error
     assert np.mean(same) - chance > 8 * error
+
+
+def test_the_way_is_chosen_over_all_splits_and_a_cluster_is_in_one_half_of_them() -> None:
+    # Each split by itself would choose by chance; one way is right everywhere.
+    rows = [{**row, "right": row["prompt"] == PROMPTS[1]} for row in everywhere("8")]
+    found = summarised({"base": rows}, draws=2, seed=0)
+    assert len(found.splits) > 1 and {split.prompt["base"] for split in found.splits.values()} == {(PROMPTS[1],) * 2}
+    # The few problems of one split are right another way: what is right over all is taken there too.
+    last = list(found.splits)[-1]
+    odd = [
+        {**row, "right": row["prompt"] == PROMPTS[0]}
+        if row["split"] == last and row["family"] == rows[-1]["family"]
+        else row
+        for row in rows
+    ]
+    assert {split.prompt["base"] for split in summarised({"base": odd}, draws=2, seed=0).splits.values()} == {
+        (PROMPTS[1],) * 2
+    }
+    ways = _ways(rows, None)
+    assert len(ways.counting(rows)) * len(PROMPTS) == len([row for row in rows if row["split"] in found.splits])
 
 
 def test_each_half_is_scored_in_the_way_that_is_right_on_the_other() -> None:
