@@ -10,7 +10,7 @@ from strata.experiments.results.kinds import Located
 
 def look_at(kind: str, family: str | None, place: Place | Located, span: str | None) -> str:
     """`knowledge, attention at the last token, block 23`; of a kind without a place its family with the surest one."""
-    of = kind if family is None else f"{family} (the {kind} family with the surest place)"
+    of = kind if family is None else f"{family} (surest of {kind})"
     return f"{of}, {cell_label(place.cell, span)}, {blocks_words(place.first, place.last, place.extent)}"
 
 

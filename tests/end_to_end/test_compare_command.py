@@ -19,6 +19,7 @@ from strata.dashboards.cli.main import main
 from strata.dashboards.page import pages_of_run
 from strata.dashboards.sentences.comparison_caveats import caveats
 from strata.dashboards.view.comparison.files import read_comparison
+from strata.experiments.compare.found_caveats import found_caveats
 from strata.experiments.run.files import manifest_sha256
 from strata.probes.checkpoints.open_spec import open_checkpoint
 
@@ -109,7 +110,13 @@ def test_a_second_call_measures_nothing_and_json_is_all_it_prints(
     comparison = json.loads(captured.out)
     assert comparison["schema"] == "strata.comparison/3" and set(comparison["models"]) == {"base", "distilled"}
     read, codes = read_comparison(run), [caveat["code"] for caveat in comparison["found_caveats"]]
-    assert "no-control" in codes and len(codes) == len(caveats(read.comparison, read.failed_self_tests))
+    assert codes == ["no-control", "one-seed", *["warned"] * 4]
+    assert {caveat["warned"]["model"] for caveat in comparison["found_caveats"][2:]} <= {"base", "distilled"}
+    assert len(codes) == len(caveats(read.comparison, read.failed_self_tests))
+    failed = found_caveats(read.comparison, {"base": ["a test"]})
+    assert {"code": "self-tests-failed", "model": "base", "tests": ["a test"]} in [
+        one.without_defaults() for one in failed
+    ]
     assert comparison["run"] == str(run) and Path(comparison["report"]).stat().st_size > 100_000
     assert measured(run) == before
 
