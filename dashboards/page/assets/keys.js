@@ -20,14 +20,18 @@ function showHelp(rows) {
   $('keys').showModal();
 }
 
+/** Does a key go to what is focused? A box to tick takes no letters, and the sheet's keeps the focus for a moment after it closed. */
+function typing() {
+  return $('keys').open || document.activeElement.matches('select, textarea, input:not([type=checkbox], [type=radio], [type=button])');
+}
+
 /** keys: {key: what it does}; a link and this sheet have theirs on every page. */
 function attachKeys(keys, rows) {
   const told = [...rows, ['c', say('key_link')], ['?', 'this sheet']];
   const run = { c: copyLink, '?': () => showHelp(told), ...keys };
   $('help').addEventListener('click', () => showHelp(told));
   document.addEventListener('keydown', (event) => {
-    const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName) || $('keys').open;
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || !singleKeys() || !run[event.key]) return;
+    if (typing() || event.ctrlKey || event.metaKey || event.altKey || !singleKeys() || !run[event.key]) return;
     event.preventDefault();
     run[event.key]();
   });

@@ -86,9 +86,15 @@ function toggleTheme() {
   tell(new Set(['theme']));
 }
 
+/** Rejects where the browser neither writes nor refuses: a question for leave that nobody answers stays open for ever. */
+function writeClipboard(text) {
+  const unanswered = new Promise((_, reject) => { setTimeout(() => reject(new Error('no answer')), 1000); });
+  return Promise.race([navigator.clipboard.writeText(text), unanswered]);
+}
+
 async function copyText(text, said) {
   try {
-    await navigator.clipboard.writeText(text);
+    await writeClipboard(text);
   } catch {
     const area = h('textarea', { style: 'position:fixed;opacity:0' });
     area.value = text;
