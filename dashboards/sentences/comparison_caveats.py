@@ -106,6 +106,14 @@ def _own(comparison: Comparison, caveat: ComparisonCaveat) -> str:
             has = {"none": "has none", "another": "has another one"}
             others = ", ".join(f"{_spec(comparison, of)} {has[which]}" for of, which in caveat.templates.items())
             return f"All models are asked inside the chat template of {_spec(comparison, DISTILLED)}: {others}."
+        case "start-given":
+            most = max(caveat.given, key=lambda kind: caveat.given[kind])
+            (other,) = (kind for kind in caveat.given if kind != most)
+            return (
+                f"Answers of {most} are scored behind a start that they share with their foils ({100 * caveat.given[most]:.0f} % of items; "
+                f"{other} {100 * caveat.given[other]:.0f} %): a model that wants to begin otherwise, with a tag, loses log-probability on "
+                f"{other} and not on {most}."
+            )
         case _:
             assert_never(caveat.code)
 

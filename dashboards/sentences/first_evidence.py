@@ -17,7 +17,7 @@ from strata.probes.interventions.cells import ALWAYS_WHOLE, CELLS
 
 
 def evidence_lines(localisation: Localisation) -> list[str]:
-    """`Knowledge: families' places hold in 49–100 % of draws; 2 of 4 controls made by the same part; …`; none of a kind without a place."""
+    """`Knowledge: places hold in 49–100 % of draws; 2 of 4 controls made by the same part; …`; none of a kind without a place."""
     controls = [(n, f.contrast) for n, f in localisation.families.items() if f.kind == "control"]
     lines = []
     for kind in KNOWLEDGE_AND_REASONING:
@@ -39,7 +39,7 @@ def _sure(of_kind: KindLocalisation, members: Mapping[str, FamilyResult]) -> str
         return f"95 % interval {ends_words(located.interval)}"
     shares = [f"{100 * family.place.support:.0f}" for family in members.values() if family.place is not None]
     low, high = min(shares, key=float), max(shares, key=float)
-    return f"families' places hold in {low if low == high else f'{low}–{high}'} % of draws"
+    return f"places hold in {low if low == high else f'{low}–{high}'} % of draws"
 
 
 def _controls(
@@ -68,7 +68,7 @@ def _much(of_kind: KindLocalisation, members: Mapping[str, FamilyResult]) -> str
     if cell is None or of_kind.cells[cell].effect is None:
         return ""
     found, label = of_kind.cells[cell], cell_label(cell, span_words(family.span for family in members.values()))
-    return _beside(f"{label} does {measured_words(found.effect)} of the answer", found.excess)
+    return _beside(f"{label}: {measured_words(found.effect)} of the answer", found.excess)
 
 
 def _beside(what: str, excess: Measured | None) -> str:

@@ -16,7 +16,7 @@ def look_at(kind: str, family: str | None, place: Place | Located, span: str | N
 
 def gains_most(gained: float) -> str:
     """Of the item for which these blocks do most; `gained`: share of the answer."""
-    return f"gains most there ({number(gained)})"
+    return f"gains most ({number(gained)})"
 
 
 def gains_least(gained: float) -> str:

@@ -95,6 +95,7 @@ SENTENCES: Mapping[str, str] = {
         "the {read} others at the positions that the run read ({where}). Choose one in the item table."
     ),
     "lens_read": "at the read positions; --lens-maps N keeps more prompts whole",
+    "lens_looked_at": "outlined, before and after: {blocks}, where this item gains {gained} of its answer",
     "lens_read_axis": "read positions ({n} of the prompt's tokens)",
     "lens_read_aria": "Lens map of {item} at {where}: the likeliest tokens of every stream.",
     "lens_of_one": "Every cell: what this stream would say next if the output layer read it now. Click a cell, or use the arrow keys.",

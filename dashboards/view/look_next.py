@@ -50,7 +50,7 @@ def _of_kind(
         return
     order = np.argsort(list(gained.values()), kind="stable")
     most, least = (list(gained)[order[end]] for end in (-1, 0))
-    where = {"lo": place.first, "hi": place.last, "cell": place.cell}
+    where = {"metric": "rank", "stream": place.last + 1, "lo": place.first, "hi": place.last, "cell": place.cell}
     span = next(iter(placed.values())).span if name is None else placed[name].span
     yield LookNext(
         where=look_at(kind, name, place, span),

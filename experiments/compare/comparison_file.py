@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from strata.experiments.compare.caveats import comparison_caveats
 from strata.experiments.compare.config import CompareConfig
@@ -58,6 +58,8 @@ class Findings:
     """The base under what training changed in its streams."""
     seeds: Sequence[SeedChange] = ()
     """Each by itself, where there are several."""
+    given: Mapping[Kind, float] = field(default_factory=dict)
+    """Share of the items by kind that are scored behind a start that answer and foil share."""
 
 
 def comparison_of(
@@ -110,6 +112,6 @@ def comparison_of(
         seeds=tuple(found.seeds),
         verdict=hypothesis_of(kinds, found.generated, order),
         not_comparable=tuple(excluded),
-        caveats=comparison_caveats(models, found.checks, excluded, in_chat_template=in_chat_template),
+        caveats=comparison_caveats(models, found.checks, excluded, found.given, in_chat_template=in_chat_template),
         warnings=warnings_of(warnings, found.summaries),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from strata.experiments.compare.answers_by_way_of_asking import rows_in_ways
 from strata.experiments.compare.behaviour_change import answered_by_all, behaviour_change
+from strata.experiments.compare.caveats import given_starts
 from strata.experiments.compare.cells.stage import Located, compare_cells
 from strata.experiments.compare.changed_items import MAPS_A_DRAWN_ONE, answered_otherwise
 from strata.experiments.compare.comparability import shared_with_base
@@ -223,8 +224,10 @@ class _Stages:
         with run.stage("steering"):
             steered = self._steering()
         comparison = comparison_of(
-            Findings(checks, summaries, answers, formats, cells, halved, shares, generated, behaviour, steered, seeds), self.specs, self.models,
-            self.config,
+            Findings(
+                checks, summaries, answers, formats, cells, halved, shares, generated, behaviour, steered, seeds, given_starts(rows[BASE])
+            ),
+            self.specs, self.models, self.config,
             in_chat_template=self.in_template, excluded=excluded.entries, warnings=run.manifest.warnings,
         )  # fmt: skip
         run.write_json(COMPARISON_FILE, comparison)

@@ -262,8 +262,11 @@ class ComparisonCaveat(Record):
         "other-prefix",  # model: its tokenizer puts other tokens before a text than the base's
         "matched-by-text",  # model: its tokenizer cuts the questions into other tokens; read at the same places of the text
         "foreign-template",  # templates
+        "start-given",  # given: far more of one kind than of the other is scored behind a start that answer and foil share
     ]
     model: Role | None = None
+    given: Mapping[Kind, float] = Field(default_factory=dict)
+    """Share of the asked items by kind."""
     templates: Mapping[Role, Literal["none", "another"]] = Field(default_factory=dict)
     """Models whose chat template isn't the distilled one's, in which all are asked."""
 

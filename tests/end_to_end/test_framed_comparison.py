@@ -14,12 +14,13 @@ from small_world import small_items, write_items
 from tiny_models import tiny_model, tiny_tokenizer
 
 from strata.dashboards.sentences.comparison_caveats import caveats
-from strata.experiments.compare.caveats import comparison_caveats
+from strata.experiments.compare.caveats import comparison_caveats, given_starts
 from strata.experiments.compare.model_specs import Specs
 from strata.experiments.compare.models import Models
 from strata.experiments.compare.pipeline import compare
 from strata.experiments.compare.shared_prompt_prefix import shared_prompt_prefix
 from strata.experiments.items.framing import REQUEST
+from strata.experiments.items.schema import Kind
 from strata.experiments.locate.config import LocateConfig
 from strata.probes.checkpoints.checkpoint import Checkpoint
 from strata.probes.checkpoints.open_spec import checkpoint_from
@@ -60,6 +61,21 @@ def test_the_distilled_models_template_is_everybodys_and_foreigners_are_named() 
     assert prompt_prefix("chat", "typed ", base=None, distilled="a b ") == ("typed ", {})
     with pytest.raises(StrataError, match="the tokenizer of DIST has none"):
         prompt_prefix("chat", base="a b ", distilled=None)
+
+
+def test_one_kind_that_is_scored_behind_a_given_start_and_another_that_is_not_are_named() -> None:
+    knowledge = [{"kind": "knowledge", "n_fed": 0}] * 4
+    reasoning = [{"kind": "reasoning", "n_fed": fed} for fed in (1, 2, 1, 0)]
+    control = [{"kind": "control", "n_fed": 1}]
+    given = given_starts([*knowledge, *reasoning, *control])
+    assert given == {"knowledge": 0.0, "reasoning": 0.75} and given_starts(reasoning) == {"reasoning": 0.75}
+    opened = models(base=None, distilled=None)
+
+    def codes(shares: dict[Kind, float]) -> list[str]:
+        return [caveat.code for caveat in comparison_caveats(opened, {}, (), shares, in_chat_template=False)]
+
+    assert codes(given) == ["start-given"]
+    assert codes({"knowledge": 0.4, "reasoning": 0.75}) == codes({"reasoning": 1.0}) == codes({}) == []
 
 
 @pytest.mark.thorough

@@ -9,7 +9,7 @@ const MAX_TICKS = 90;
 const TEXT_CELLS = 2500;
 const PART_WIDTH = 360;
 const LENS_KEYS = [['PgUp PgDn', say('key_streams')], ['+ − 0', 'zoom the lens map']];
-let lens = null; // the open map: {entry, planes, box, reading, crossCell, window}
+let lens = null; // the open map: {entry, planes, looked, box, reading, crossCell, window}
 
 function lensValue(metric, s, t, open = lens) {
   const { entry, planes } = open;
@@ -138,8 +138,15 @@ function fillLens(frame, open, width) {
   Object.assign(layout, { height: top + lifted + streams.length * rowHeight + bottom, margin: { ...layout.margin, t: top + lifted, b: bottom } });
   if (entry.part) Object.assign(heat.colorbar, { x: domain + 0.02 });
   Object.assign(layout.xaxis, { domain: [0, domain], title: { ...layout.xaxis.title, text: where }, tickvals: ticks, ticktext: labels, tickangle: flat ? 0 : -60, range: [from - 0.5, to + 0.5] });
+  layout.shapes = open.looked ? outlined(open.looked.range, { from, to }) : [];
   if (state.axis !== 'depth') layout.yaxis.dtick = Math.max(1, Math.ceil(streams.length / Math.max(4, Math.floor((streams.length * rowHeight) / 22))));
   return { traces, layout, data: traces };
+}
+
+/** Around the streams that the first of the blocks reads and the last one writes. */
+function outlined([low, high], { from, to }) {
+  const box = { type: 'rect', layer: 'above', x0: from - 0.5, x1: to + 0.5, y0: low - 0.5, y1: high + 1.5 };
+  return [['#ffffff', 5], ['#d55e00', 2.5]].map(([color, width]) => ({ ...box, line: { color, width } }));
 }
 
 function lensTable(open) {
@@ -234,8 +241,8 @@ function attachLens(gd) {
   gd.on('plotly_click', (event) => { const c = cellOf(event.points[0]); update({ pos: c.t, stream: c.s }); });
 }
 
-/** Draws the map of `entry` into #lens-panel. */
-async function renderLens(entry) {
+/** Draws the map of `entry` into #lens-panel. looked: {range, words} of the blocks that are outlined there, or null. */
+async function renderLens(entry, looked = null) {
   const host = $('lens-panel');
   const metrics = metricsOf(entry);
   const metric = metrics.includes(state.metric) ? state.metric : metrics[0];
@@ -246,7 +253,7 @@ async function renderLens(entry) {
       if (!entry.embedded) drawState('lensmap', host, stateBox('empty', say('lens_loading'), `${entry.file}, ${Math.round(entry.bytes / 1024)} KiB`));
       planes = await lensPlanes(entry);
     } catch (error) {
-      const retry = h('button', { type: 'button', onclick: () => renderLens(entry) }, 'Try again');
+      const retry = h('button', { type: 'button', onclick: () => renderLens(entry, looked) }, 'Try again');
       drawState('lensmap', host, stateBox('not_run', say('lens_not_loaded'), error.message, retry));
       lens = null;
       return;
@@ -254,6 +261,7 @@ async function renderLens(entry) {
     lens = { entry, planes };
   }
   lens.metric = metric;
+  lens.looked = looked;
   lens.window = clampWindow(entry);
   if (!plots.get('lensmap') || !lens.reading || !host.contains(lens.reading)) {
     const map = h('div', { class: 'lensbox', tabindex: 0, role: 'application', 'aria-label': say('lens_keys'), onkeydown: lensKeys });
@@ -265,7 +273,7 @@ async function renderLens(entry) {
     lens.lines = lines;
   }
   const answer = entry.answer ? ['answer ', tokenElement(entry.answer), entry.foil ? ', foil ' : '', ...(entry.foil ? [tokenElement(entry.foil)] : [])] : [];
-  lens.meta.replaceChildren(h('b', {}, h('bdi', {}, visible(entry.item))), answer.length ? ' · ' : '', ...answer, entry.why ? ` · kept as: ${entry.why}` : '', entry.part ? ` · ${say('lens_read')}` : '');
+  lens.meta.replaceChildren(h('b', {}, h('bdi', {}, visible(entry.item))), answer.length ? ' · ' : '', ...answer, entry.why ? ` · kept as: ${entry.why}` : '', entry.part ? ` · ${say('lens_read')}` : '', looked ? ` · ${looked.words}` : '');
   const gd = await draw('lensmap', lens.map, { ...lensFigure(lens, host), attach: attachLens, ownKeys: true });
   lens.gd = gd;
   if (!lens.crossCell || !gd.contains(lens.crossCell)) {

@@ -12,6 +12,13 @@ async function lensEntry() {
   return lens && lens.entry.key === key ? lens.entry : readEntry(C.read[i], { answer: C.answer[i], foil: C.foil[i] });
 }
 
+/** Blocks that the reader looks at, and what they do for an item; null where no range is chosen, or the item was in no pair. */
+function lookedAt(item) {
+  const i = C.item.indexOf(item);
+  const gained = i >= 0 && brushed() ? effectThere(GAINED, i) : null;
+  return gained === null ? null : { range: brushed(), words: say('lens_looked_at', { blocks: brushWords(), gained: num(gained) }) };
+}
+
 async function renderLensView() {
   const host = $('lens-panel');
   const index = VIEW.lens_index;
@@ -35,7 +42,7 @@ async function renderLensView() {
   const options = index.map((e) => ({ value: e.item, text: `${e.embedded ? '◆' : '◇'} ${clip(visible(e.item), 34)} (${e.why})` }));
   if (!entry || entry.part) options.unshift({ value: entry ? entry.item : state.item, text: `${clip(visible(entry ? entry.item : state.item), 34)} (${entry ? 'read positions' : 'no map'})` });
   fillSelect($('lensitem'), options, entry ? entry.item : state.item);
-  if (entry) { await renderLens(entry); return; }
+  if (entry) { await renderLens(entry, lookedAt(entry.item)); return; }
   lens = null;
   const i = C.item.indexOf(state.item);
   const prompt = i >= 0 && C.prompt[i] ? h('p', { class: 'prompt' }, h('bdi', { class: 'token' }, visible(C.prompt[i]))) : null;
@@ -50,7 +57,7 @@ const RENDER = {
   map: { keys: ['map', 'family', 'axis', 'theme', 'width'], run: renderMap },
   emergence: { keys: ['axis', 'theme', 'width'], run: renderEmergence },
   items: { keys: ['family', 'ikind', 'settled', 'q', 'lo', 'hi', 'cell', 'sort', 'item'], run: renderItems },
-  lens: { keys: ['item', 'metric', 'pos', 'stream', 'x0', 'x1', 'tok', 'axis', 'theme', 'width'], run: renderLensView },
+  lens: { keys: ['item', 'metric', 'pos', 'stream', 'x0', 'x1', 'tok', 'lo', 'hi', 'cell', 'axis', 'theme', 'width'], run: renderLensView },
   causal: { keys: ['cgroup', 'cmeasure', 'csite', 'axis', 'theme', 'width'], run: renderCausal },
 };
 redrawOnChange(RENDER);

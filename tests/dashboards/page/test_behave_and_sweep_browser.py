@@ -81,10 +81,14 @@ def test_keys_are_told_and_answer(browser: Any, pages: dict[str, Path], name: st
         tab.locator("#notice").wait_for(state="visible")
 
 
-def test_a_key_answers_while_a_box_has_the_focus_and_where_the_clipboard_never_answers(browser: Any, pages: dict[str, Path]) -> None:
+def test_a_key_answers_while_a_box_has_the_focus_and_where_the_clipboard_never_answers(
+    browser: Any, pages: dict[str, Path]
+) -> None:
     with opened(browser, pages["sweep"]) as tab:
         tab.evaluate("() => { navigator.clipboard.writeText = () => new Promise(() => {}); }")
-        tab.evaluate("const box = document.createElement('input'); box.type = 'checkbox'; document.body.append(box); box.focus()")
+        tab.evaluate(
+            "const box = document.createElement('input'); box.type = 'checkbox'; document.body.append(box); box.focus()"
+        )
         tab.keyboard.press("c")
         tab.locator("#notice").wait_for(state="visible", timeout=5_000)
 

@@ -57,6 +57,13 @@ def test_the_first_screen_says_what_is_found_what_stands_against_it_and_where_to
         settled(page)
         asked = parse_qs(page.evaluate("location.hash.slice(1)"))
         assert asked["item"] == [item] and {"lo", "hi"} <= set(asked)
+        assert ", where this item gains " in page.locator(".lensmeta").inner_text(), "it says why it is looked at"
+        rows = page.evaluate(
+            "(({y0, y1}) => [y0, y1])(document.querySelector('#lens-panel .plot').layout.shapes.at(-1))"
+        )
+        assert rows == [int(asked["lo"][0]) - 0.5, int(asked["hi"][0]) + 1.5], (
+            "outlined from what is read to what is written"
+        )
         page.wait_for_function("Math.abs(document.getElementById('lens').getBoundingClientRect().top) < 200")
 
 

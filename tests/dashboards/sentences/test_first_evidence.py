@@ -35,9 +35,9 @@ def test_of_an_undetermined_kind_how_often_its_families_places_hold_and_what_the
     of_kind = kind_localisation("reasoning", families, 30).model_copy(update={"located": None, "why_not_located": why})
     made = localisation(30, families).model_copy(update={"kinds": {"reasoning": of_kind}})
     (told,) = evidence_lines(made)
-    assert "families' places hold in 49–97 % of draws" in told and "no control has a place" in told
+    assert "places hold in 49–97 % of draws" in told and "no control has a place" in told
     effect = of_kind.cells["work_out"].effect
-    assert effect is not None and f"MLP at the last token does {effect.value:.2f} [" in told
+    assert effect is not None and f"MLP at the last token: {effect.value:.2f} [" in told
 
 
 def test_of_what_has_no_place_nothing() -> None:
