@@ -93,11 +93,12 @@ class _Asked:
         )
 
     def swapped(self) -> tuple[Halves | None, list[Row]]:
-        clusters = list({text(row, "item"): text(row, "cluster") for row in self.nothing}.values())
+        problems = {text(row, "item"): row for row in self.nothing}.values()
+        clusters, families = ([text(row, column) for row in problems] for column in ("cluster", "family"))
         n_layers = self.models.about(BASE).n_layers
         ends = layer_swaps_of(n_layers, ("nothing", "everything"))
         whole = np.stack([_right(self.nothing), _right(self.everything)], 1)
-        change = whole_change(whole, clusters, ends, self.config)
+        change = whole_change(whole, clusters, ends, self.config, families)
         why = nothing_to_explain(change, LEAST_ACCURACY)
         parts = inner_layer_swaps(n_layers, self.config.generated_swap_parts)
         asked = {"split": self.split, "prompt": self.way}
@@ -109,8 +110,8 @@ class _Asked:
         values = np.concatenate([whole, np.stack([_right(rows) for rows in answers], 1)], 1)
         layer_swaps = (*ends, *parts)
         names = {"contrast": self.role, "direction": direction_into(BASE), "kind": "reasoning", "measure": MEASURE}
-        rows = list(swap_rows(values, clusters, layer_swaps, LEAST_ACCURACY, names, self.config))
-        halved = halves(values, clusters, layer_swaps, n_layers, LEAST_ACCURACY, self.config)
+        rows = list(swap_rows(values, clusters, layer_swaps, LEAST_ACCURACY, names, self.config, families))
+        halved = halves(values, clusters, layer_swaps, n_layers, LEAST_ACCURACY, self.config, families)
         return (None if halved is None else halved.model_copy(update=asked)), rows
 
     def _ask(self, lessons: Sequence[Lesson], swap: LayerSwap) -> list[Row]:

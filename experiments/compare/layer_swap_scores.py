@@ -15,6 +15,10 @@ from strata.experiments.results.comparison_reasons import WhyNoHalf, WhyNoValue
 from strata.experiments.results.estimates import Estimated
 from strata.experiments.results.rows import Row
 from strata.experiments.results.table import Value
+from strata.experiments.statistics.families_and_clusters import (
+    family_and_cluster_bootstrap,
+    family_and_cluster_bootstrap_ratio,
+)
 from strata.probes.files.activation_store import ActivationStore
 from strata.probes.model_diff.layer_swaps import LayerSwap
 from strata.probes.statistics.bootstrap import Estimate, cluster_bootstrap, cluster_bootstrap_ratio
@@ -48,8 +52,10 @@ def swap_rows(
     least: float,
     names: Mapping[str, str | None],
     config: CompareConfig,
+    families: Sequence[str] | None = None,
 ) -> Iterator[Row]:
     """Rows of the `layer_swaps` table for one measure. `names`: its columns `contrast`, `direction`, `kind` and `measure`.
+    `families`: of each item its family, where families are resampled too.
 
     `recovery` is the share of the difference between the two models that a layer swap brings over, formed over the sums of a
     resampled set of clusters; null with the `reason` where the models hardly differ (by less than `least`) or may not differ
@@ -58,12 +64,12 @@ def swap_rows(
     index = {swap.sweep: column for column, swap in enumerate(layer_swaps)}
     nothing = values[:, index["nothing"]]
     everything = values[:, index["everything"]] if "everything" in index else None
-    means = bootstrap(values, np.ones_like(values), clusters, config)
+    means = bootstrap(values, np.ones_like(values), clusters, config, families)
     recovered: list[Estimate] | None = None
     why = WhyNoValue(code="no-model-of-its-own")
     if everything is not None:
         whole = everything - nothing
-        change = whole_change(values, clusters, layer_swaps, config)
+        change = whole_change(values, clusters, layer_swaps, config, families)
         why = WhyNoValue(code="hardly-differ", value=change.value, least=least)
         if change.low is None:
             why = WhyNoValue(code="too-few-clusters", clusters=change.n_clusters)
@@ -71,7 +77,7 @@ def swap_rows(
             why = WhyNoValue(code="may-not-differ", value=change.value, low=change.low, high=change.high)
         elif _size(change) >= least:
             recovered = bootstrap(
-                values - nothing[:, None], np.repeat(whole[:, None], values.shape[1], 1), clusters, config
+                values - nothing[:, None], np.repeat(whole[:, None], values.shape[1], 1), clusters, config, families
             )
     for column, swap in enumerate(layer_swaps):
         share = recovered[column] if recovered is not None else None
@@ -83,12 +89,19 @@ def swap_rows(
 
 
 def whole_change(
-    values: Scores, clusters: Sequence[str], layer_swaps: Sequence[LayerSwap], config: CompareConfig
+    values: Scores,
+    clusters: Sequence[str],
+    layer_swaps: Sequence[LayerSwap],
+    config: CompareConfig,
+    families: Sequence[str] | None = None,
 ) -> Estimated:
-    """What changes when everything is taken from the donor, with its interval."""
+    """What changes when everything is taken from the donor, with its interval. `families`: as for `swap_rows`."""
     index = {swap.sweep: column for column, swap in enumerate(layer_swaps)}
     change = (values[:, index["everything"]] - values[:, index["nothing"]])[:, None]
-    return Estimated.of(cluster_bootstrap(change, clusters, draws=config.locate.draws, seed=config.locate.seed)[0])
+    draws, seed = config.locate.draws, config.locate.seed
+    if families is not None:
+        return Estimated.of(family_and_cluster_bootstrap(change, clusters, families, draws=draws, seed=seed)[0])
+    return Estimated.of(cluster_bootstrap(change, clusters, draws=draws, seed=seed)[0])
 
 
 def _size(change: Estimated) -> float:
@@ -111,12 +124,13 @@ def halves(
     n_layers: int,
     least: float,
     config: CompareConfig,
+    families: Sequence[str] | None = None,
 ) -> Halves | None:
     """Recovery by the upper half of the donor's blocks minus recovery by its lower half; None without such layer_swaps.
 
     The layer-split hypothesis in one number: 1 where the upper half brings the whole change and the lower none of it, −1 the other
     way round. Nothing is called a half where no layer swap ends near the middle. `cut` is the first block of the upper half. `whole` is the change itself, of which an interval that covers 0
-    leaves nothing to explain.
+    leaves nothing to explain. `families`: as for `swap_rows`.
     """
     places = {(swap.sweep, swap.layer): column for column, swap in enumerate(layer_swaps)}
     cuts = [
@@ -127,7 +141,7 @@ def halves(
     if not cuts:
         return None
     middle = min(cuts, key=lambda cut: abs(2 * cut - n_layers))
-    change = whole_change(values, clusters, layer_swaps, config)
+    change = whole_change(values, clusters, layer_swaps, config, families)
     why = nothing_to_explain(change, least)
     if why is None and abs(2 * middle - n_layers) > max(1.0, _OFF_THE_MIDDLE * n_layers):
         why = WhyNoHalf(code="off-the-middle", blocks=n_layers, nearest=middle)
@@ -137,23 +151,32 @@ def halves(
     upper, lower = values[:, places["suffix", middle]], values[:, places["prefix", middle - 1]]
     whole = (values[:, places["everything", None]] - nothing)[:, None]
     apart, above, below = (
-        Estimated.of(bootstrap(part[:, None], whole, clusters, config)[0])
+        Estimated.of(bootstrap(part[:, None], whole, clusters, config, families)[0])
         for part in (upper - lower, upper - nothing, lower - nothing)
     )
     return Halves(cut=middle, whole=change, upper_minus_lower=apart, upper=above, lower=below)
 
 
+# `counted` and `families` are never asked for together: a share over families is one of problems, all of which have a value.
 def bootstrap(
-    top: Scores, bottom: Scores, clusters: Sequence[str], config: CompareConfig, *, counted: np.ndarray | None = None
+    top: Scores,
+    bottom: Scores,
+    clusters: Sequence[str],
+    config: CompareConfig,
+    families: Sequence[str] | None = None,
+    *,
+    counted: np.ndarray | None = None,
 ) -> list[Estimate]:
     """Ratio of sums, column by column, with cluster-bootstrap intervals; `counted`: which items have a value at all.
 
     Without it all have: one on which two models agree has a denominator of 0 and counts, since a layer swap may move it.
+    `families`: as for `swap_rows`.
     """
+    draws, seed = config.locate.draws, config.locate.seed
+    if families is not None:
+        return family_and_cluster_bootstrap_ratio(top, bottom, clusters, families, draws=draws, seed=seed)
     counted = np.ones(top.shape, dtype=bool) if counted is None else counted
-    return cluster_bootstrap_ratio(
-        top, bottom, clusters, counted=counted, draws=config.locate.draws, seed=config.locate.seed
-    )
+    return cluster_bootstrap_ratio(top, bottom, clusters, counted=counted, draws=draws, seed=seed)
 
 
 def value_columns(estimate: Estimate | None, name: str = "value") -> dict[str, Value]:

@@ -27,18 +27,37 @@ def family_and_cluster_bootstrap(
     `values` have no gaps. A cluster lies in one family. With fewer than three families only clusters are resampled, and what is said
     is of these families; of few families the interval is stretched (`stretch`). With fewer than eight clusters there is none.
     """
+    return family_and_cluster_bootstrap_ratio(values, np.ones_like(values), clusters, families, draws=draws, seed=seed)
+
+
+def family_and_cluster_bootstrap_ratio(
+    numerator: Float[np.ndarray, "item column"],
+    denominator: Float[np.ndarray, "item column"],
+    clusters: Sequence[str],
+    families: Sequence[str],
+    *,
+    draws: int,
+    seed: int,
+) -> list[Estimate]:
+    """`Σ numerator / Σ denominator` of each column, with the interval of `family_and_cluster_bootstrap`.
+
+    A draw whose denominators sum to 0 is in no percentile.
+    """
     code = cluster_codes(clusters)
-    sums = np.concatenate([per_cluster(values, code), per_cluster(np.ones((len(values), 1)), code)], axis=1)
+    n_columns = numerator.shape[1]
+    sums = per_cluster(np.concatenate([numerator, denominator], axis=1), code)
     family_of = np.empty(len(sums), dtype=np.int64)
     family_of[code] = cluster_codes(families)
     n_families, n_clusters = int(family_of.max()) + 1, len(sums)
-    value = sums[:, :-1].sum(0) / len(values)
-    bounds: np.ndarray | None = None
-    if n_clusters >= MIN_CLUSTERS:
-        drawn = np.concatenate([weights @ sums for weights in _weights(family_of, draws, seed)])
-        means = drawn[:, :-1] / drawn[:, -1:]
-        wider = stretch(n_families) if n_families >= FAMILIES_AS_UNITS else 1.0
-        bounds = np.quantile(value + wider * (means - value), (0.025, 0.975), axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = sums[:, :n_columns].sum(0) / sums[:, n_columns:].sum(0)
+        bounds: np.ndarray | None = None
+        if n_clusters >= MIN_CLUSTERS:
+            drawn = np.concatenate([weights @ sums for weights in _weights(family_of, draws, seed)])
+            ratios = drawn[:, :n_columns] / drawn[:, n_columns:]
+            wider = stretch(n_families) if n_families >= FAMILIES_AS_UNITS else 1.0
+            moved = np.where(np.isfinite(ratios), value + wider * (ratios - value), np.nan)
+            bounds = np.nanquantile(moved, (0.025, 0.975), axis=0)
     method = (
         f"points only: fewer than {MIN_CLUSTERS} clusters" if bounds is None
         else f"bootstrap of {n_families} families and their clusters, percentile, {draws} draws, 95%" if n_families >= FAMILIES_AS_UNITS
@@ -47,9 +66,9 @@ def family_and_cluster_bootstrap(
     return [
         Estimate(
             float(value[column]), None if bounds is None else float(bounds[0, column]),
-            None if bounds is None else float(bounds[1, column]), len(values), n_clusters, method,
+            None if bounds is None else float(bounds[1, column]), len(numerator), n_clusters, method,
         )
-        for column in range(values.shape[1])
+        for column in range(n_columns)
     ]  # fmt: skip
 
 

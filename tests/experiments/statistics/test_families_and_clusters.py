@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from strata.experiments.statistics.families_and_clusters import family_and_cluster_bootstrap
+from strata.experiments.statistics.families_and_clusters import (
+    family_and_cluster_bootstrap,
+    family_and_cluster_bootstrap_ratio,
+)
 from strata.probes.statistics.bootstrap import cluster_bootstrap
 
 
@@ -49,3 +52,31 @@ def test_of_two_families_it_speaks_of_these_only_and_of_few_clusters_not_at_all(
     assert two.high - two.low < 3, "families far apart don't widen it"
     (few,) = family_and_cluster_bootstrap(values[:6], clusters[:6], families[:6], draws=200, seed=0)
     assert few.low is None and "fewer than 8" in few.method
+
+
+def test_a_share_of_sums_is_the_same_in_every_draw_where_every_family_has_it() -> None:
+    whole, clusters, families = drawn(np.random.default_rng(3), 6, 4, 1.0)
+    whole = np.abs(whole)
+    (share,) = family_and_cluster_bootstrap_ratio(0.4 * whole, whole, clusters, families, draws=200, seed=0)
+    assert (share.value, share.low, share.high) == pytest.approx((0.4, 0.4, 0.4))
+
+
+def test_a_share_that_families_differ_in_is_as_wide_as_they_differ() -> None:
+    rng = np.random.default_rng(4)
+    whole, clusters, families = drawn(rng, 10, 5, 0.0)
+    whole = np.abs(whole)
+    of_family = dict(zip(sorted(set(families)), rng.uniform(0, 1, 10), strict=True))
+    part = whole * np.array([[of_family[family]] for family in families])
+    (wide,) = family_and_cluster_bootstrap_ratio(part, whole, clusters, families, draws=500, seed=0)
+    (narrow,) = family_and_cluster_bootstrap_ratio(part, whole, clusters, ["one"] * len(clusters), draws=500, seed=0)
+    assert wide.value == narrow.value == pytest.approx(float(part.sum() / whole.sum()))
+    assert wide.low is not None and wide.high is not None and narrow.low is not None and narrow.high is not None
+    assert wide.high - wide.low > 1.2 * (narrow.high - narrow.low)
+
+
+def test_a_draw_in_which_nothing_changes_is_in_no_percentile() -> None:
+    whole = np.zeros((12, 1))
+    whole[0] = 1.0
+    clusters = [str(row) for row in range(12)]
+    (share,) = family_and_cluster_bootstrap_ratio(whole / 2, whole, clusters, ["one"] * 12, draws=200, seed=0)
+    assert (share.value, share.low, share.high) == (0.5, 0.5, 0.5)
