@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import Any
+from unicodedata import category
 
 _ABSOLUTE_PATH = re.compile(r"(?<![\w:/.…~])(?!(?<=<)/\w+>)(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\'\",:;=]+)+[/\\]?")
 """A slash after `<` that only closes a tag, as in `</think>`, begins none."""
@@ -16,7 +17,8 @@ _BIDI = {chr(c) for c in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066,
 def visible(text: str) -> str:
     r"""Text in which nothing is invisible: line ends and tabs as ⏎ and ⇥, controls as \x00, leading and trailing blanks as ␣, ∅ when empty.
 
-    Text-direction marks become ⟨U+202E⟩, since they would reorder what stands beside them.
+    Text-direction marks become ⟨U+202E⟩, since they would reorder what stands beside them. Other blanks (no-break, zero width, …) stay
+    within a text, where they are seen as a gap, and become ⟨U+00A0⟩ where they are all there is.
     """
     if text == "":
         return "∅"
@@ -24,7 +26,10 @@ def visible(text: str) -> str:
     lead = len(text) - len(text.lstrip(" "))
     if inner == "":
         return "␣" * len(text)
-    body = inner if inner.isascii() and inner.isprintable() else "".join(map(_visible_char, inner))
+    if all(c.isspace() or category(c) == "Cf" for c in inner):
+        body = "".join(map(_named_blank, inner))
+    else:
+        body = inner if inner.isascii() and inner.isprintable() else "".join(map(_visible_char, inner))
     return "␣" * lead + body + "␣" * (len(text) - lead - len(inner))
 
 
@@ -37,6 +42,11 @@ def _visible_char(c: str) -> str:
     if c in _BIDI or code in (0x200B, 0xFEFF, 0xFFFE, 0xFFFF) or 0xD800 <= code < 0xE000:
         return f"⟨U+{code:04X}⟩"
     return c
+
+
+def _named_blank(c: str) -> str:
+    shown = "␣" if c == " " else _visible_char(c)
+    return f"⟨U+{ord(c):04X}⟩" if shown == c else shown
 
 
 def without_paths(value: Any) -> Any:

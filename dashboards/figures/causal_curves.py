@@ -148,7 +148,7 @@ class _Figure:
         self.used.append(main)
         self.aria.append(main.aria)
         self.canvas.data += band_trace(curve_of(main), palette.accent_shade, panel)
-        name = pairs_counted(group.label, main.n_items, main.n_clusters)
+        name = pairs_counted(group.label, main.n_items, main.n_clusters, of_kind=group.family is None)
         style = KIND_STYLES.get(group.kind, KIND_STYLES["control"])
         more: PlotlyObject = {"legendgroup": group.label, "showlegend": group.label not in self.named}
         self.canvas.data.append(line_trace(curve_of(main), name, style, panel, palette, **more))

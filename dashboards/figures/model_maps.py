@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from strata.dashboards.figures.figure_values import Drawn, Width
+from strata.dashboards.figures.map_key import AGAINST
 from strata.dashboards.figures.palette import Theme
-from strata.dashboards.figures.panel_grid import AGAINST, Scale, beside, grid_json, grid_table
+from strata.dashboards.figures.panel_grid import Scale, beside, grid_json, grid_table
 from strata.dashboards.sentences.figures.stages import (
-    FAMILY_LINES,
     HINT,
-    KIND_LINES,
     NOT_ASKED,
     NOTE,
     SCALE_WITH_CHANGE,
@@ -42,15 +41,10 @@ def model_maps(
     Wide: all panels of a row beside each other; narrow: two, on a phone one. All figures of a comparison have one colour scale, that of the
     largest gain in any model, or change of one. Raises KeyError for a family without a panel of changes.
     """
-    if family is None:
-        rows = model_panels(maps)
-        lines = KIND_LINES
-    else:
-        rows = [[*_family(maps, family), maps.differences[of_family(family)]]]
-        lines = FAMILY_LINES
+    rows = model_panels(maps) if family is None else [[*_family(maps, family), maps.differences[of_family(family)]]]
     columns = {"wide": max(map(len, rows)), "narrow": 2, "phone": 1}[width]
     rows = [row[start : start + columns] for row in rows for start in range(0, len(row), columns)]
-    figure = grid_json(rows, beside(columns, width), maps.n_layers, _scale(maps), lines, theme)
+    figure = grid_json(rows, beside(columns, width), maps.n_layers, _scale(maps), theme)
     return Drawn(figure["data"], figure["layout"], maps_title(name), aria, NOTE, grid_table(figure), hint=HINT)
 
 

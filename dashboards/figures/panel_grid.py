@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from strata.dashboards.figures.figure_values import NARROW_FROM, WIDE_FROM, WIDTHS, Block, PlotlyObject, Table, Width
+from strata.dashboards.figures.map_key import AGAINST, key_of
 from strata.dashboards.figures.marks import (
     Marks,
     empty_marks,
@@ -18,7 +19,7 @@ from strata.dashboards.figures.marks import (
 from strata.dashboards.figures.palette import FONT, PALETTES, Palette, Theme, plain
 from strata.dashboards.figures.row_heights import BOTTOM, CELL, ROWS, TOPS
 from strata.dashboards.sentences.figures.layers import BLOCK
-from strata.dashboards.sentences.figures.stages import ENDS_KEY, HEAD, PATTERNS_KEY, SCALE
+from strata.dashboards.sentences.figures.stages import HEAD, SCALE
 from strata.dashboards.sentences.places import cell_parts
 from strata.dashboards.view.stage_panels import Panel
 from strata.probes.interventions.cells import Cell
@@ -34,8 +35,6 @@ _LETTER, _TITLE_LETTER, _NAME_LETTER, _KEY_LETTER = 6.2, 7.8, 6.6, 5.5
 _MOST_TITLE_LINES, _MOST_LINES = 2, 5
 _NARROWEST: dict[Width, int] = {"wide": WIDE_FROM, "narrow": NARROW_FROM, "phone": WIDTHS["phone"] - 20}
 """Pixels of a figure in which a layout has to have room."""
-AGAINST = -0.02
-"""Gains below this are marked as working against the answer."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +68,11 @@ class Scale:
     title: str = SCALE
 
 
-def grid_json(
-    panels: Sequence[Sequence[Panel]], grid: Grid, n_layers: int, scale: Scale, lines: str, theme: Theme
-) -> PlotlyObject:
-    """`{"data": […], "layout": {…}}`. `lines`: what the boxes of these panels mean."""
+def grid_json(panels: Sequence[Sequence[Panel]], grid: Grid, n_layers: int, scale: Scale, theme: Theme) -> PlotlyObject:
+    """`{"data": […], "layout": {…}}`."""
     palette = PALETTES[theme]
     heads = [_Heads.of(row, grid) for row in panels]
-    key = [part for line in (f"{lines}; {ENDS_KEY}", PATTERNS_KEY) for part in _lines(line, grid.across / _KEY_LETTER)]
+    key = _lines("; ".join(key_of([panel for row in panels for panel in row])), grid.across / _KEY_LETTER)
     scale_title = _lines(scale.title, grid.across / _LETTER)
     foot = _FOOT + _KEY_LINE * (len(key) - 2) + _LINE * (len(scale_title) - 1)
     height = sum(head.height + _PANEL + _UNDER for head in heads) + foot

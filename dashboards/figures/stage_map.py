@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from strata.dashboards.figures.figure_values import Drawn, PlotlyObject, Width
+from strata.dashboards.figures.map_key import AGAINST
 from strata.dashboards.figures.palette import Theme
-from strata.dashboards.figures.panel_grid import AGAINST, Scale, beside, grid_json, grid_table
-from strata.dashboards.sentences.figures.stages import FAMILY_LINES, HINT, KIND_LINES, NOTE, map_title
+from strata.dashboards.figures.panel_grid import Scale, beside, grid_json, grid_table
+from strata.dashboards.sentences.figures.stages import HINT, NOTE, map_title
 from strata.dashboards.view.stage_panels import family_panels, kind_panels, profiles
 from strata.experiments.results.kinds import Localisation
 
@@ -45,12 +46,11 @@ def stage_map_json(
 ) -> PlotlyObject:
     """The same as plain values: `{"data": […], "layout": {…}}`, what a page embeds."""
     panels = kind_panels(localisation) if family is None else family_panels(localisation, family)
-    lines = KIND_LINES if family is None else FAMILY_LINES
     limit, signed = colour_limits(localisation)
     if width == "phone":
         panels = [[panel] for beside_each_other in panels for panel in beside_each_other]
     grid = beside(1 if width == "phone" else 2, width)
-    return grid_json(panels, grid, localisation.n_layers, Scale(limit, signed), lines, theme)
+    return grid_json(panels, grid, localisation.n_layers, Scale(limit, signed), theme)
 
 
 def drawn_stage_map(

@@ -69,7 +69,7 @@ def family_rows(localisation: Localisation) -> list[FamilyRow]:
 def _row(name: str, family: FamilyResult, localisation: Localisation) -> FamilyRow:
     place, part = family.place, family.place_in_part
     notes = [] if part is None else [f"if carrying it in part is enough: {place_words(part, family.span)}"]
-    if place is not None and not place.sure_of_cell:
+    if place is not None:
         notes.insert(0, f"in {number(100 * place.support, 0)} % of draws of entities")
     return FamilyRow(
         family=name,
@@ -108,7 +108,7 @@ def _control(name: str, localisation: Localisation) -> str:
         return ""
     found = control_of(name, _controls(localisation))
     if found is None:
-        return ""
+        return "no control was asked"
     control = localisation.families[found]
     if control.place is not None:
         return f"{place_words(control.place, control.span)} {ends_words(control.place.interval)}"

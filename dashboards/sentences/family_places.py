@@ -51,5 +51,11 @@ def _of_cell(cell: Cell, members: Mapping[str, FamilyResult]) -> str:
         names = [*names[:_MOST_NAMED], count(len(names) - _MOST_NAMED, "more family", "more families")]
     support = min(family.place.support for family in members.values() if family.place is not None)
     label = cell_label(cell, span_words(family.span for family in members.values()))
-    least = "at least " if len(members) > 1 else ""
-    return f"{listed(names)} by {label} ({cell}, {least}{100 * support:.0f} % of draws)"
+    share = draws_share(support)
+    least = "at least " if len(members) > 1 and share != draws_share(1.0) else ""
+    return f"{listed(names)} by {label} ({cell}, {least}{share} of draws)"
+
+
+def draws_share(support: float) -> str:
+    """In which share of the draws of entities a family has the same place: `49 %`."""
+    return f"{100 * support:.0f} %"

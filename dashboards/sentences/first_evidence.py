@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 
 from strata.dashboards.number_formats import count
+from strata.dashboards.sentences.family_places import draws_share
 from strata.dashboards.sentences.figures.stages import measured_words
 from strata.dashboards.sentences.places import cell_label, control_of, ends_words, span_words
 from strata.dashboards.sentences.signed_numbers import signed, signed_interval
+from strata.dashboards.visible_text import visible
 from strata.experiments.items.schema import KNOWLEDGE_AND_REASONING
 from strata.experiments.results.families import FamilyResult
 from strata.experiments.results.kinds import KindLocalisation, Localisation
@@ -17,7 +19,7 @@ from strata.probes.interventions.cells import ALWAYS_WHOLE, CELLS
 
 
 def evidence_lines(localisation: Localisation) -> list[str]:
-    """`Knowledge: places hold in 49–100 % of draws; 2 of 4 controls made by the same part; …`; none of a kind without a place."""
+    """`Knowledge: places hold in 49 % (animal_class) to 96 % of draws; 2 of 4 controls made by the part of their own family; …`; none of a kind without a place."""
     controls = [(n, f.contrast) for n, f in localisation.families.items() if f.kind == "control"]
     lines = []
     for kind in KNOWLEDGE_AND_REASONING:
@@ -37,9 +39,12 @@ def _sure(of_kind: KindLocalisation, members: Mapping[str, FamilyResult]) -> str
     located = of_kind.located
     if located is not None:
         return f"95 % interval {ends_words(located.interval)}"
-    shares = [f"{100 * family.place.support:.0f}" for family in members.values() if family.place is not None]
-    low, high = min(shares, key=float), max(shares, key=float)
-    return f"places hold in {low if low == high else f'{low}–{high}'} % of draws"
+    supports = {name: family.place.support for name, family in members.items() if family.place is not None}
+    unsure = min(supports, key=lambda name: supports[name])
+    low, high = draws_share(supports[unsure]), draws_share(max(supports.values()))
+    if low == high:
+        return f"places hold in {low} of draws"
+    return f"places hold in {low} ({visible(unsure)}) to {high} of draws"
 
 
 def _controls(
@@ -52,7 +57,11 @@ def _controls(
         if other is not None and family.place is not None:
             placed += 1
             same += other.cell == family.place.cell
-    return f"{same} of {count(placed, 'control')} made by the same part" if placed else "no control has a place"
+    return (
+        f"{same} of {count(placed, 'control')} made by the part of their own family"
+        if placed
+        else "no control has a place"
+    )
 
 
 def _much(of_kind: KindLocalisation, members: Mapping[str, FamilyResult]) -> str:
@@ -75,4 +84,6 @@ def _beside(what: str, excess: Measured | None) -> str:
     if excess is None:
         return what
     ends = signed_interval(*excess.interval) if excess.interval is not None else ""
+    if excess.interval is None or excess.interval[0] <= 0 <= excess.interval[1]:
+        return f"{what}, not shown to differ from the control's ({signed(excess.value)}{ends})"
     return f"{what}, {signed(excess.value)}{ends} over the control's"

@@ -49,7 +49,7 @@ SENTENCES: Mapping[str, str] = {
         "{instrument} — {says}. Each mark is a mean over items, the band its 95 % interval; "
         "thin grey lines are baselines, the mark on them tells the kind."
     ),
-    "curves_by_block": "{instrument} — {says}. Each mark is a mean over pairs, the band its 95 % interval (none under 8 clusters).{more}",
+    "curves_by_block": "{instrument} — {says}. Each mark is a mean over pairs, the band its 95 % interval (none under 8 entities, nor of a kind: its marks are means over families).{more}",
     "of_patching": " Block 0 at a replaced token is token identity and is not counted.",
     "of_ablation": (
         " Beneath: what the same ablation does to neutral text; a drop where the damage is large says little about this kind. "
@@ -95,7 +95,11 @@ SENTENCES: Mapping[str, str] = {
         "the {read} others at the positions that the run read ({where}). Choose one in the item table."
     ),
     "lens_read": "at the read positions; --lens-maps N keeps more prompts whole",
-    "lens_looked_at": "outlined, before and after: {blocks}, where this item gains {gained} of its answer",
+    "lens_looked_at": (
+        "Outlined, before and after: {blocks}. Patched in there, this item's activations bring {gained} of the logit difference between answer and "
+        "foil. The lens reads the whole vocabulary, so it may show nothing of that."
+    ),
+    "lens_prompt": "Prompt: ",
     "lens_read_axis": "read positions ({n} of the prompt's tokens)",
     "lens_read_aria": "Lens map of {item} at {where}: the likeliest tokens of every stream.",
     "lens_of_one": "Every cell: what this stream would say next if the output layer read it now. Click a cell, or use the arrow keys.",

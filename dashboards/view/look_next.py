@@ -50,7 +50,15 @@ def _of_kind(
         return
     order = np.argsort(list(gained.values()), kind="stable")
     most, least = (list(gained)[order[end]] for end in (-1, 0))
-    where = {"metric": "rank", "stream": place.last + 1, "lo": place.first, "hi": place.last, "cell": place.cell}
+    among = {"family": name} if name is not None else {"ikind": kind}
+    where = {
+        **among,
+        "metric": "rank",
+        "stream": place.last + 1,
+        "lo": place.first,
+        "hi": place.last,
+        "cell": place.cell,
+    }
     span = next(iter(placed.values())).span if name is None else placed[name].span
     yield LookNext(
         where=look_at(kind, name, place, span),

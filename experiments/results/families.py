@@ -55,10 +55,6 @@ class Locus(Record):
     role: Role
 
 
-SURE_OF_A_CELL = 0.95
-"""Share of draws that have to agree on the cell of a place for it to be sure."""
-
-
 class Place(Record):
     """Where the answer of a family is made."""
 
@@ -73,11 +69,6 @@ class Place(Record):
     support: float
     """Share of draws in which this cell makes the answer."""
     reading: Reading | None = None
-
-    @property
-    def sure_of_cell(self) -> bool:
-        """Whether the same cell makes the answer in nearly all draws."""
-        return self.support >= SURE_OF_A_CELL
 
 
 class CellResult(Record):

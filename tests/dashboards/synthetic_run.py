@@ -26,7 +26,7 @@ HOSTILE = [
     (" a\x00b\tc\nd", " `${window.pwned=1}`"),
 ]
 HOSTILE_TOKENS = [
-    "<s>", "<think>", " the", " the", " ", "  ", "\n", "\t", "", "</s>", "<b>", "&amp;", "\x00", " \"q\"",
+    "<s>", "<think>", " the", " the", " ", "\u00a0 ", "\n", "\t", "", "</s>", "<b>", "&amp;", "\x00", " \"q\"",
     "</script>", f"{RLO}x", " the",
 ]  # fmt: skip
 

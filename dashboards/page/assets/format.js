@@ -23,6 +23,8 @@ function prob(p) {
 const SYMBOLS = { '\n': '⏎', '\t': '⇥' };
 const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]/u;
 
+const BLANK = /^[\s\x1c-\x1f\x85\p{Cf}]+$/u;
+
 /** Text with nothing invisible in it: same rules as `visible` in dashboards/visible_text.py. */
 function visible(text) {
   if (text === '') return '∅';
@@ -30,8 +32,10 @@ function visible(text) {
   if (inner === '') return '␣'.repeat(text.length);
   const lead = text.length - text.replace(/^ +/, '').length;
   const tail = text.length - text.replace(/ +$/, '').length;
+  const blank = BLANK.test(inner);
   const body = Array.from(inner, (c) => {
-    if (!HIDDEN.test(c)) return c;
+    if (blank && c === ' ') return '␣';
+    if (!blank && !HIDDEN.test(c)) return c;
     const code = c.codePointAt(0);
     if (SYMBOLS[c]) return SYMBOLS[c];
     const hex = code.toString(16).toUpperCase();

@@ -9,7 +9,7 @@ const MAX_TICKS = 90;
 const TEXT_CELLS = 2500;
 const PART_WIDTH = 360;
 const LENS_KEYS = [['PgUp PgDn', say('key_streams')], ['+ − 0', 'zoom the lens map']];
-let lens = null; // the open map: {entry, planes, looked, box, reading, crossCell, window}
+let lens = null; // the open map: {entry, planes, looked, told, reading, crossCell, window}
 
 function lensValue(metric, s, t, open = lens) {
   const { entry, planes } = open;
@@ -138,15 +138,24 @@ function fillLens(frame, open, width) {
   Object.assign(layout, { height: top + lifted + streams.length * rowHeight + bottom, margin: { ...layout.margin, t: top + lifted, b: bottom } });
   if (entry.part) Object.assign(heat.colorbar, { x: domain + 0.02 });
   Object.assign(layout.xaxis, { domain: [0, domain], title: { ...layout.xaxis.title, text: where }, tickvals: ticks, ticktext: labels, tickangle: flat ? 0 : -60, range: [from - 0.5, to + 0.5] });
-  layout.shapes = open.looked ? outlined(open.looked.range, { from, to }) : [];
+  layout.shapes = open.looked ? outlined(open, [from, to]) : [];
   if (state.axis !== 'depth') layout.yaxis.dtick = Math.max(1, Math.ceil(streams.length / Math.max(4, Math.floor((streams.length * rowHeight) / 22))));
   return { traces, layout, data: traces };
 }
 
-/** Around the streams that the first of the blocks reads and the last one writes. */
-function outlined([low, high], { from, to }) {
-  const box = { type: 'rect', layer: 'above', x0: from - 0.5, x1: to + 0.5, y0: low - 0.5, y1: high + 1.5 };
-  return [['#ffffff', 5], ['#d55e00', 2.5]].map(([color, width]) => ({ ...box, line: { color, width } }));
+/** Columns at which the part of the model that is looked at acts; empty where the map doesn't name them. */
+function lookedColumns({ entry, looked }) {
+  if (!looked) return [];
+  return Object.entries(entry.positions).filter(([name]) => (name !== 'last') === looked.atSpan).map(([, t]) => t);
+}
+
+/** Around the streams that the first of the blocks reads and the last one writes, where they act. */
+function outlined(open, [from, to]) {
+  const [low, high] = open.looked.range;
+  const columns = lookedColumns(open);
+  const ends = columns.length ? columns.filter((t) => t >= from && t <= to).map((t) => [t, t]) : [[from, to]];
+  return ends.flatMap(([first, last]) => [['#ffffff', 5], ['#d55e00', 2.5]].map(([color, width]) => (
+    { type: 'rect', layer: 'above', x0: first - 0.5, x1: last + 0.5, y0: low - 0.5, y1: high + 1.5, line: { color, width } })));
 }
 
 function lensTable(open) {
@@ -164,7 +173,9 @@ function lensTable(open) {
 
 function crossPosition(open) {
   const { entry } = open;
-  const fallback = entry.positions.last === undefined ? entry.n_tokens - 1 : entry.positions.last;
+  const [looked] = lookedColumns(open);
+  const last = entry.positions.last === undefined ? entry.n_tokens - 1 : entry.positions.last;
+  const fallback = looked === undefined ? last : looked;
   return Math.max(0, Math.min(entry.n_tokens - 1, state.pos === null ? fallback : state.pos));
 }
 function crossStream(open) { return Math.max(0, Math.min(open.entry.n_streams - 1, state.stream === null ? open.entry.n_streams - 1 : state.stream)); }
@@ -241,8 +252,8 @@ function attachLens(gd) {
   gd.on('plotly_click', (event) => { const c = cellOf(event.points[0]); update({ pos: c.t, stream: c.s }); });
 }
 
-/** Draws the map of `entry` into #lens-panel. looked: {range, words} of the blocks that are outlined there, or null. */
-async function renderLens(entry, looked = null) {
+/** Draws the map of `entry` into #lens-panel. looked: {range, atSpan, words} of the blocks that are outlined there, or null. */
+async function renderLens(entry, { looked = null, prompt = '' } = {}) {
   const host = $('lens-panel');
   const metrics = metricsOf(entry);
   const metric = metrics.includes(state.metric) ? state.metric : metrics[0];
@@ -253,7 +264,7 @@ async function renderLens(entry, looked = null) {
       if (!entry.embedded) drawState('lensmap', host, stateBox('empty', say('lens_loading'), `${entry.file}, ${Math.round(entry.bytes / 1024)} KiB`));
       planes = await lensPlanes(entry);
     } catch (error) {
-      const retry = h('button', { type: 'button', onclick: () => renderLens(entry, looked) }, 'Try again');
+      const retry = h('button', { type: 'button', onclick: () => renderLens(entry, { looked, prompt }) }, 'Try again');
       drawState('lensmap', host, stateBox('not_run', say('lens_not_loaded'), error.message, retry));
       lens = null;
       return;
@@ -268,12 +279,14 @@ async function renderLens(entry, looked = null) {
     const lines = h('div', { id: 'lines-panel' });
     lens.reading = h('div', { class: 'reading', role: 'status', 'aria-live': 'polite' });
     lens.meta = h('p', { class: 'lensmeta' });
-    drawState('lensmap', host, h('div', {}, lens.meta, map, lens.reading, h('h3', {}, say('tokens_here')), lines));
+    lens.told = h('p', { class: 'lensmeta' });
+    drawState('lensmap', host, h('div', {}, lens.meta, lens.told, map, lens.reading, h('h3', {}, say('tokens_here')), lines));
     lens.map = map;
     lens.lines = lines;
   }
   const answer = entry.answer ? ['answer ', tokenElement(entry.answer), entry.foil ? ', foil ' : '', ...(entry.foil ? [tokenElement(entry.foil)] : [])] : [];
-  lens.meta.replaceChildren(h('b', {}, h('bdi', {}, visible(entry.item))), answer.length ? ' · ' : '', ...answer, entry.why ? ` · kept as: ${entry.why}` : '', entry.part ? ` · ${say('lens_read')}` : '', looked ? ` · ${looked.words}` : '');
+  lens.meta.replaceChildren(h('b', {}, h('bdi', {}, visible(entry.item))), answer.length ? ' · ' : '', ...answer, entry.why ? ` · kept as: ${entry.why}` : '', entry.part ? ` · ${say('lens_read')}` : '');
+  lens.told.replaceChildren(...(prompt ? [say('lens_prompt'), h('bdi', { class: 'token' }, visible(prompt))] : []), ...(looked ? [h('span', { class: 'looked' }, looked.words)] : []));
   const gd = await draw('lensmap', lens.map, { ...lensFigure(lens, host), attach: attachLens, ownKeys: true });
   lens.gd = gd;
   if (!lens.crossCell || !gd.contains(lens.crossCell)) {

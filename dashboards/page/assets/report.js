@@ -12,11 +12,15 @@ async function lensEntry() {
   return lens && lens.entry.key === key ? lens.entry : readEntry(C.read[i], { answer: C.answer[i], foil: C.foil[i] });
 }
 
-/** Blocks that the reader looks at, and what they do for an item; null where no range is chosen, or the item was in no pair. */
-function lookedAt(item) {
+/** Of an item's map: its prompt, and the blocks that the reader looks at with what they do for it (null without a range, or in no pair). */
+function aboutMap({ item }) {
   const i = C.item.indexOf(item);
-  const gained = i >= 0 && brushed() ? effectThere(GAINED, i) : null;
-  return gained === null ? null : { range: brushed(), words: say('lens_looked_at', { blocks: brushWords(), gained: num(gained) }) };
+  if (i < 0) return {};
+  const gained = brushed() ? effectThere(GAINED, i) : null;
+  // Only what is replaced at a named span doesn't count from block 0.
+  const looked = gained === null ? null : { range: brushed(), atSpan: VIEW.effects.cells[partLooked()].counts_from > 0,
+    words: say('lens_looked_at', { blocks: brushWords(), gained: num(gained) }) };
+  return { looked, prompt: C.prompt[i] };
 }
 
 async function renderLensView() {
@@ -42,7 +46,7 @@ async function renderLensView() {
   const options = index.map((e) => ({ value: e.item, text: `${e.embedded ? '◆' : '◇'} ${clip(visible(e.item), 34)} (${e.why})` }));
   if (!entry || entry.part) options.unshift({ value: entry ? entry.item : state.item, text: `${clip(visible(entry ? entry.item : state.item), 34)} (${entry ? 'read positions' : 'no map'})` });
   fillSelect($('lensitem'), options, entry ? entry.item : state.item);
-  if (entry) { await renderLens(entry, lookedAt(entry.item)); return; }
+  if (entry) { await renderLens(entry, aboutMap(entry)); return; }
   lens = null;
   const i = C.item.indexOf(state.item);
   const prompt = i >= 0 && C.prompt[i] ? h('p', { class: 'prompt' }, h('bdi', { class: 'token' }, visible(C.prompt[i]))) : null;

@@ -30,9 +30,9 @@ def curves_title(instrument: str, measure: str, site: str, position: str) -> str
     return f"{instrument}: {measure}, {site}, {position_words(position)}"
 
 
-def pairs_counted(group: str, n_pairs: int, n_clusters: int) -> str:
-    """In a legend."""
-    return counted(group, n_pairs, n_clusters, "pairs")
+def pairs_counted(group: str, n_pairs: int, n_units: int, *, of_kind: bool) -> str:
+    """In a legend. `n_units`: families of a kind, entities of a family."""
+    return counted(group, n_pairs, n_units, "pairs", "families" if of_kind else "entities")
 
 
 def damage_name(n_texts: int) -> str:

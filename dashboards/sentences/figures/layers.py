@@ -27,9 +27,11 @@ def at_layer(axis: str, layer: int | str, depth: float | None = None) -> str:
     return f"{axis} {layer}" + ("" if depth is None else f", depth {number(depth)}")
 
 
-def counted(name: str, n_items: int | None, n_clusters: int | None, unit: str = "items") -> str:
+def counted(
+    name: str, n_items: int | None, n_clusters: int | None, items: str = "items", clusters: str = "clusters"
+) -> str:
     """`knowledge · n 48 items, 24 clusters`, in a legend."""
-    return f"{name} · n {n_items} {unit}, {n_clusters} clusters"
+    return f"{name} · n {n_items} {items}, {n_clusters} {clusters}"
 
 
 def with_n(name: str, *counts: int) -> str:

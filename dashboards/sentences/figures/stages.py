@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 from strata.dashboards.number_formats import interval, number
 from strata.dashboards.sentences.figures.layers import NOT_COUNTED
 from strata.dashboards.sentences.places import blocks_words, cell_label, ends_words, one_or_span
 from strata.experiments.results.kinds import Located
 from strata.experiments.results.record import Measured
 
-NOTE = "One colour scale for all maps of this run; its steps are square roots."
+NOTE = "One colour scale for all panels; its steps are square roots."
 HINT = "Point at a block for its numbers; drag over blocks, or choose one, to rank the items below by what they gain there."
 WHOLE_ROW = "whole row"
 """Above the numbers behind the rows of a panel."""
@@ -18,10 +21,24 @@ SCALE = "effect gained at a block (1: the whole answer), one scale"
 EFFECT_AT_A_BLOCK = "effect gained at a block"
 SCALE_WITH_CHANGE = "effect gained at a block (1: the whole answer), and its change, one scale"
 HEAD = ("panel", "part of the model", "block", "depth", "effect gained", "effect of the whole row")
-KIND_LINES = "thick box: where the kind is made; thin: one family"
-FAMILY_LINES = "solid box: made here; dash-dot: in part; dashed: prepares; dotted: relays"
-ENDS_KEY = "├──┤ 95 % interval of its ends"
-PATTERNS_KEY = "pale: doesn't count; crossed: token identity, not counted; hatched: not measured"
+Mark = Literal[
+    "thick", "thin", "makes", "in-part", "prepares", "relays", "ends", "handover", "against", "pale", "crossed", "hatched"
+]  # fmt: skip
+MARKS: Mapping[Mark, str] = {
+    "thick": "thick box: where the kind's answers are made",
+    "thin": "thin box: where those of a family, or of several, are",
+    "makes": "solid box: made here",
+    "in-part": "dash-dot box: made in part",
+    "prepares": "dashed box: prepares",
+    "relays": "dotted box: relays",
+    "ends": "├──┤ 95 % interval of its ends",
+    "handover": "▼ ▼ handover: there what counts goes over to the last token",
+    "against": "−: the answer is lost there",
+    "pale": "faded row: its effect doesn't count",
+    "crossed": "crossed: token identity, not counted",
+    "hatched": "hatched: not measured",
+}
+"""What each mark of a map means, as it stands beneath the map."""
 NOT_MEASURED, NOT_ASKED, UNDETERMINED = "not measured", "not asked", "undetermined"
 NO_INTERVAL, NO_BLOCKS = "no interval", "no blocks"
 NO_MAP = "no stage map"

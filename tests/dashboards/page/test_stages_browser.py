@@ -57,7 +57,8 @@ def test_the_first_screen_says_what_is_found_what_stands_against_it_and_where_to
         settled(page)
         asked = parse_qs(page.evaluate("location.hash.slice(1)"))
         assert asked["item"] == [item] and {"lo", "hi"} <= set(asked)
-        assert ", where this item gains " in page.locator(".lensmeta").inner_text(), "it says why it is looked at"
+        assert "this item's activations bring " in page.locator(".looked").inner_text(), "it says why it is looked at"
+        assert page.locator("#lens-panel .lensmeta", has_text="Prompt:").is_visible(), "its prompt stands there"
         rows = page.evaluate(
             "(({y0, y1}) => [y0, y1])(document.querySelector('#lens-panel .plot').layout.shapes.at(-1))"
         )

@@ -216,7 +216,7 @@ def test_every_family_has_a_row_that_says_its_place_or_why_there_is_none() -> No
     assert [words.split(":")[0] for words in capital.roles] == ["prepares", "makes", "relays"]
     assert capital.control == "attention at the last token, blocks 14–16 [13, 17]"
     assert rows["drug_class"].cells[1] == "not placed: it isn't answered above chance"
-    assert rows["currency"].control == "" and rows["copy"].control == ""
+    assert (rows["currency"].control, rows["copy"].control) == ("no control was asked", "")
     assert rows["chemical_symbol"].roles == (
         "open: MLP at the subject, blocks 1–15",
         "open: attention at the last token, block 21",

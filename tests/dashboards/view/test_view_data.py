@@ -9,6 +9,7 @@ import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -307,3 +308,9 @@ def test_nothing_invisible_is_left_in_a_token(text: str) -> None:
     assert shown != ""
     assert not any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or 0x202A <= ord(c) <= 0x202E for c in shown)
     assert not shown.startswith(" ") and not shown.endswith(" ")
+    assert not all(c.isspace() or category(c) == "Cf" for c in shown)
+
+
+def test_a_text_of_other_blanks_alone_is_named_and_within_a_text_they_stay() -> None:
+    assert [visible(text) for text in ("\u00a0", " \u2003\n", "\u200d \t")] == ["⟨U+00A0⟩", "␣⟨U+2003⟩⏎", "⟨U+200D⟩␣⇥"]
+    assert visible("10\u00a0000") == "10\u00a0000"
