@@ -118,7 +118,9 @@ def lens_map(shown: LensMap, axes: Axes, metric: str = "top1", theme: Theme = "l
     heat, over = (dict(trace) for trace in frame.data)
     if of.kind == "rank":
         values = np.log10(values + 1)
-    high = 1.0 if of.kind == "p" else max(1.0, float(np.ceil(values.max())))
+    most = max(1.0, float(values.max()))
+    # No rank is named that the vocabulary hasn't got.
+    high = 1.0 if of.kind == "p" else most if of.kind == "rank" else float(np.ceil(most))
     streams = list(range(values.shape[0]))
     heat |= {"x": places, "y": streams, "z": values.tolist(), "zmax": high}
     if of.kind == "rank":

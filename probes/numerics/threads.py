@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from threading import Event
 from typing import TypeVar
@@ -35,10 +35,12 @@ def side_by_side(
     *,
     threads: int = 1,
     stopping: Event | None = None,
+    cost: Callable[[_Given], float] | None = None,
 ) -> list[_Made]:
     """What `make` makes of each, in order, `workers` at a time, each by so many CPU threads; one worker leaves threads as they are.
 
-    `make` must change nothing that others read. `told` hears how many are done. After an error, or a stop from the keyboard, what
+    `make` must change nothing that others read. `told` hears how many are done. `cost`: what takes longest begins first, so that the workers
+    end together. After an error, or a stop from the keyboard, what
     was begun ends and nothing else begins; `stopping` is set then, so that a long `make` that looks there can end early.
     """
     made: list[_Made] = []
@@ -50,9 +52,12 @@ def side_by_side(
     before = torch.get_num_threads()
     pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads,))
     try:
-        for result in pool.map(make, given):
-            made.append(result)
-            told(len(made))
+        order = range(len(given)) if cost is None else sorted(range(len(given)), key=lambda at: -cost(given[at]))
+        begun = {at: pool.submit(make, given[at]) for at in order}
+        for done, future in enumerate(as_completed(begun.values()), 1):
+            future.result()  # raises what it raised
+            told(done)
+        made += [begun[at].result() for at in range(len(given))]
     except BaseException:
         if stopping is not None:
             stopping.set()

@@ -114,10 +114,11 @@ function fillLens(frame, open, width) {
   const flat = cell >= 56;
   const labels = ticks.map((t) => plotText(clip(visible(entry.tokens[t]), flat ? Math.max(3, Math.floor(cell / 8)) : 14)));
   const bottom = flat ? 56 : Math.min(150, 40 + Math.max(...labels.map((text) => text.length), 1) * 7);
-  const zmax = kind === 'p' ? 1 : Math.max(1, Math.ceil(Math.max(...z.flat())));
+  const most = Math.max(1, ...z.flat());
+  const zmax = kind === 'p' ? 1 : kind === 'rank' ? most : Math.ceil(most); // no rank is named that the vocabulary hasn't got
   Object.assign(heat, { x: tokens, y: streams, z, zmax });
   if (kind === 'rank') {
-    const steps = Array.from({ length: zmax + 1 }, (_, i) => i);
+    const steps = Array.from({ length: Math.floor(zmax) + 1 }, (_, i) => i);
     Object.assign(heat.colorbar, { tickvals: steps, ticktext: steps.map((i) => (i === 0 ? '0' : String(10 ** i - 1))) });
   }
   const traces = [heat];

@@ -100,6 +100,7 @@ def localise(
         of_family, selected, 1 if workers is None else workers.at_once,
         lambda done: progress("interventions", done, len(selected), "families"),
         threads=1 if workers is None else workers.threads, stopping=None if workers is None else workers.stopping,
+        cost=lambda family: expected_cost(family, most_pairs),
     )  # fmt: skip
     measurements = {
         (family.pairs.kind, family.pairs.name): measured
@@ -113,6 +114,14 @@ def effort_for(family: SelectedFamily, most_pairs: int, *, beside: bool) -> Effo
     """How much is measured of a family. `beside`: necessity, heads and knockout too."""
     beside_a_kind = family.pairs.kind in ("control", "composite")
     return Effort(min(most_pairs, MOST_BESIDE_A_KIND) if beside_a_kind else most_pairs, beside)
+
+
+def expected_cost(family: SelectedFamily, most_pairs: int) -> float:
+    """Tokens that are run anew for every window, at the most: what a family's time goes by."""
+    if why_not(family, most_pairs) is not None:
+        return 0.0
+    pairs = effort_for(family, most_pairs, beside=True).most_pairs
+    return float(sum(pair.reach for pair in family.pairs.pairs[:pairs]))
 
 
 def why_not(family: SelectedFamily, most_pairs: int) -> WhyNotPlaced | None:

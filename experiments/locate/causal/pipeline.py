@@ -30,6 +30,7 @@ from strata.experiments.locate.causal.localisation import (
     Localised,
     OnFamily,
     effort_for,
+    expected_cost,
     localise,
     why_not,
 )
@@ -154,7 +155,7 @@ def measure_shard(
     side_by_side(
         partial(_measured, run, workers, store, config), own, workers.at_once,
         lambda done: progress("interventions", done, len(own), "families"),
-        threads=workers.threads, stopping=workers.stopping,
+        threads=workers.threads, stopping=workers.stopping, cost=lambda family: expected_cost(family, config.pairs),
     )  # fmt: skip
 
 

@@ -114,7 +114,9 @@ def test_a_link_restores_filters_order_and_overlay(tab: Any, served: int) -> Non
     rows = tab.locator("table.runs tbody th").all_inner_texts()
     assert all(row.startswith(name) for row, name in zip(rows, [HOSTILE, "first", "second"], strict=True))
     assert tab.locator("th[aria-sort=ascending]").inner_text().startswith("run")
-    until(tab, "document.querySelectorAll('#chosen .js-plotly-plot').length === 4")  # plotly is fetched behind the tables
+    until(
+        tab, "document.querySelectorAll('#chosen .js-plotly-plot').length === 4"
+    )  # plotly is fetched behind the tables
     titles = tab.locator("#chosen .difference caption").all_inner_texts()
     assert titles[0] == "Configuration" and "Where answers are made" in titles
     assert "folds" in tab.locator("#chosen .difference").first.inner_text()

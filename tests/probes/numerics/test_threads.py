@@ -17,6 +17,20 @@ def test_results_come_in_order_and_are_told_one_by_one(workers: int) -> None:
     assert told == list(range(1, 21))
 
 
+def test_the_costliest_begin_first_and_results_stay_in_order() -> None:
+    begun: list[int] = []
+    gate = threading.Barrier(2)
+
+    def make(number: int) -> int:
+        begun.append(number)
+        if number >= 8:  # both workers have one before either takes another
+            gate.wait(timeout=10)
+        return -number
+
+    assert side_by_side(make, range(10), 2, cost=float) == [-number for number in range(10)]
+    assert set(begun[:2]) == {8, 9} and sorted(begun) == list(range(10))
+
+
 def test_each_piece_has_one_thread_and_the_rest_of_the_program_its_own() -> None:
     before = torch.get_num_threads()
     assert set(side_by_side(lambda _: torch.get_num_threads(), range(8), 2)) == {1}
