@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from strata.dashboards.cli.foreign_text import escaped
-from strata.dashboards.figures.panel_grid import AGAINST as WORKS_AGAINST
+from strata.dashboards.figures.map_key import AGAINST as WORKS_AGAINST
 from strata.dashboards.number_formats import number
 from strata.dashboards.sentences.terminal_maps import NOT_MEASURED, legend
 from strata.dashboards.view.stage_panels import Outline, Panel, PanelCell
