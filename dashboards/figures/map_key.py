@@ -20,27 +20,24 @@ def key_of(panels: Sequence[Panel]) -> list[str]:
 
 def _of_panel(panel: Panel) -> Iterator[Mark]:
     for outline in panel.outlines:
-        yield from _of_outline(outline, of_family="family" in panel.of)
+        yield "changed" if panel.of_change else _of_outline(outline, of_family="family" in panel.of)
+        if outline.interval is not None:
+            yield "ends"
     if panel.handover is not None and panel.cells:
         yield "handover"
     for cell, of_cell in panel.cells.items():
-        yield from _of_cell(cell, of_cell)
+        yield from _of_cell(cell, of_cell, of_change=panel.of_change)
     if len(panel.cells) < len(CELLS) and panel.cells:
         yield "hatched"
 
 
-def _of_outline(outline: Outline, *, of_family: bool) -> Iterator[Mark]:
-    if outline.interval is not None:
-        yield "ends"
+def _of_outline(outline: Outline, *, of_family: bool) -> Mark:
     if outline.families:
-        yield "thin"
-    elif not of_family:
-        yield "thick"
-    elif outline.role != "open":
-        yield outline.role
+        return "thin"
+    return outline.role if of_family else "thick"
 
 
-def _of_cell(cell: Cell, of_cell: PanelCell) -> Iterator[Mark]:
+def _of_cell(cell: Cell, of_cell: PanelCell, *, of_change: bool) -> Iterator[Mark]:
     if of_cell.effect is None or not of_cell.profile:
         yield "hatched"
         return
@@ -48,6 +45,6 @@ def _of_cell(cell: Cell, of_cell: PanelCell) -> Iterator[Mark]:
     if apart:
         yield "crossed"
     if not of_cell.counts:
-        yield "pale"
+        yield "unchanged" if of_change else "pale"
     if any(gain is not None and gain < AGAINST for gain in of_cell.profile[apart:]):
-        yield "against"
+        yield "less" if of_change else "against"

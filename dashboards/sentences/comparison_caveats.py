@@ -111,8 +111,8 @@ def _own(comparison: Comparison, caveat: ComparisonCaveat) -> str:
             (other,) = (kind for kind in caveat.given if kind != most)
             return (
                 f"Answers of {most} are scored behind a start that they share with their foils ({100 * caveat.given[most]:.0f} % of items; "
-                f"{other} {100 * caveat.given[other]:.0f} %): what a model loses by beginning otherwise, with a tag, counts in the "
-                f"log-probability of {other} only."
+                f"{other} {100 * caveat.given[other]:.0f} %). Where a model would rather begin in another way, as with <think>, that "
+                f"costs log-probability mostly on {other} items."
             )
         case _:
             assert_never(caveat.code)

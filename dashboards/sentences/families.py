@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from strata.dashboards.number_formats import number
+from strata.dashboards.sentences.family_places import draws_share
 from strata.dashboards.sentences.places import (
+    CONTROL_OF,
     ROLES,
     blocks_words,
     cell_label,
@@ -38,11 +39,11 @@ class FamilyRow:
     roles: tuple[str, ...]
     """Every locus in the order of processing: `prepares: MLP at the subject, blocks 1–11`, `makes: …`."""
     control: str
-    """Where the control that is matched to it is made, or why that is unknown; empty: it has none."""
+    """Where the control that is matched to it is made, or why that is unknown; empty: it can have none."""
     why: str
     """Why it isn't placed; empty where it is."""
     note: str
-    """In how many draws the place is in this cell, where not in nearly all, and what depends on the threshold for carrying the answer."""
+    """In how many draws the place is in this cell, and what depends on the threshold for carrying the answer."""
     pairs: int
     entities: int
 
@@ -70,7 +71,7 @@ def _row(name: str, family: FamilyResult, localisation: Localisation) -> FamilyR
     place, part = family.place, family.place_in_part
     notes = [] if part is None else [f"if carrying it in part is enough: {place_words(part, family.span)}"]
     if place is not None:
-        notes.insert(0, f"in {number(100 * place.support, 0)} % of draws of entities")
+        notes.insert(0, f"in {draws_share(place.support)} of draws of entities")
     return FamilyRow(
         family=name,
         kind=family.kind,
@@ -104,11 +105,12 @@ def locus_words(locus: Locus, span: str | None = None) -> str:
 
 
 def _control(name: str, localisation: Localisation) -> str:
-    if localisation.families[name].kind == "control":
+    kind = localisation.families[name].kind
+    if kind == "control":
         return ""
     found = control_of(name, _controls(localisation))
     if found is None:
-        return "no control was asked"
+        return "no control was asked" if kind in CONTROL_OF else ""
     control = localisation.families[found]
     if control.place is not None:
         return f"{place_words(control.place, control.span)} {ends_words(control.place.interval)}"

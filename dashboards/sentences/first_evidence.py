@@ -19,7 +19,7 @@ from strata.probes.interventions.cells import ALWAYS_WHOLE, CELLS
 
 
 def evidence_lines(localisation: Localisation) -> list[str]:
-    """`Knowledge: places hold in 49 % (animal_class) to 96 % of draws; 2 of 4 controls made by the part of their own family; …`; none of a kind without a place."""
+    """`Knowledge: families' places hold in 49 % (animal_class) to 96 % of draws of entities; 2 of 4 controls share their family's part; …`; none of a kind without a place."""
     controls = [(n, f.contrast) for n, f in localisation.families.items() if f.kind == "control"]
     lines = []
     for kind in KNOWLEDGE_AND_REASONING:
@@ -43,8 +43,8 @@ def _sure(of_kind: KindLocalisation, members: Mapping[str, FamilyResult]) -> str
     unsure = min(supports, key=lambda name: supports[name])
     low, high = draws_share(supports[unsure]), draws_share(max(supports.values()))
     if low == high:
-        return f"places hold in {low} of draws"
-    return f"places hold in {low} ({visible(unsure)}) to {high} of draws"
+        return f"families' places hold in {low} of draws of entities"
+    return f"families' places hold in {low} ({visible(unsure)}) to {high} of draws of entities"
 
 
 def _controls(
@@ -57,11 +57,9 @@ def _controls(
         if other is not None and family.place is not None:
             placed += 1
             same += other.cell == family.place.cell
-    return (
-        f"{same} of {count(placed, 'control')} made by the part of their own family"
-        if placed
-        else "no control has a place"
-    )
+    if not placed:
+        return "no control has a place"
+    return f"{same} of {count(placed, 'control')} {'shares its' if placed == 1 else 'share their'} family's part"
 
 
 def _much(of_kind: KindLocalisation, members: Mapping[str, FamilyResult]) -> str:
@@ -83,7 +81,9 @@ def _much(of_kind: KindLocalisation, members: Mapping[str, FamilyResult]) -> str
 def _beside(what: str, excess: Measured | None) -> str:
     if excess is None:
         return what
-    ends = signed_interval(*excess.interval) if excess.interval is not None else ""
-    if excess.interval is None or excess.interval[0] <= 0 <= excess.interval[1]:
+    if excess.interval is None:
+        return f"{what}, {signed(excess.value)} beside the control's, without an interval"
+    ends = signed_interval(*excess.interval)
+    if excess.interval[0] <= 0 <= excess.interval[1]:
         return f"{what}, not shown to differ from the control's ({signed(excess.value)}{ends})"
-    return f"{what}, {signed(excess.value)}{ends} over the control's"
+    return f"{what}, {'over' if excess.value > 0 else 'under'} the control's by {signed(excess.value)}{ends}"

@@ -21,6 +21,7 @@ SENTENCES: Mapping[str, str] = {
     "newer": "This page reads {reads}, the data is {schema}: rebuild the report.",
     "not_drawn": "This view could not be drawn: {error}",
     "link_copied": "Link copied: it restores this view.",
+    "not_copied": "The browser lets nothing be copied here.",
     "no_side_file": "{file} is not beside this page",
     # Where a part shows nothing.
     "not_run": "{what}: not run",
@@ -49,7 +50,7 @@ SENTENCES: Mapping[str, str] = {
         "{instrument} — {says}. Each mark is a mean over items, the band its 95 % interval; "
         "thin grey lines are baselines, the mark on them tells the kind."
     ),
-    "curves_by_block": "{instrument} — {says}. Each mark is a mean over pairs, the band its 95 % interval (none under 8 entities, nor of a kind: its marks are means over families).{more}",
+    "curves_by_block": "{instrument} — {says}. Of a family: means over pairs with a 95 % band (none under 8 entities). Of a kind: means over families, without a band.{more}",
     "of_patching": " Block 0 at a replaced token is token identity and is not counted.",
     "of_ablation": (
         " Beneath: what the same ablation does to neutral text; a drop where the damage is large says little about this kind. "
@@ -96,8 +97,8 @@ SENTENCES: Mapping[str, str] = {
     ),
     "lens_read": "at the read positions; --lens-maps N keeps more prompts whole",
     "lens_looked_at": (
-        "Outlined, before and after: {blocks}. Patched in there, this item's activations bring {gained} of the logit difference between answer and "
-        "foil. The lens reads the whole vocabulary, so it may show nothing of that."
+        "Outlined: what enters and leaves {blocks}. Patching this item's activations in, {gained} of the logit difference between answer and foil is "
+        "gained there. The lens reads the whole vocabulary, so it may show nothing of that."
     ),
     "lens_prompt": "Prompt: ",
     "lens_read_axis": "read positions ({n} of the prompt's tokens)",

@@ -107,7 +107,7 @@ def build_report(run_dir: Path) -> Report:
     blobs = {p.entry.key: p.blob for p in packed}
     if reads is not None:
         items, blobs[READ] = with_read_maps(items, reads.rows), reads.blob
-    effects = item_effects(run_dir, items.columns.item, run.n_layers)
+    effects = item_effects(run_dir, items.columns.item, run.n_layers, items.columns.family)
     localisation = None if run.summary.withdrawn else run.summary.localisation
     view = View(
         schema=SCHEMA_NAME,

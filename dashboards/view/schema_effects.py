@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from pydantic import Field
+
 from strata.dashboards.view.schema_parts import State
 from strata.experiments.results.record import Record
 from strata.probes.interventions.cells import Cell
@@ -27,3 +31,5 @@ class ItemEffects(Record):
     step: float
     """What one of the whole numbers is worth: a share of the answer."""
     cells: tuple[CellEffects, ...]
+    spans: Mapping[str, str] = Field(default_factory=dict)
+    """By family: the named position at which its tokens are replaced."""

@@ -78,6 +78,8 @@ class Panel:
     """What stands in place of cells where there are none."""
     of: Mapping[Literal["kind", "family"], str] = field(default_factory=dict)
     """Whose items it is about."""
+    of_change: bool = False
+    """Whether it shows what changed between two models: its boxes and colours are changes."""
 
 
 def kind_panels(localisation: Localisation) -> list[list[Panel]]:

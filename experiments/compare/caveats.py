@@ -54,5 +54,7 @@ def given_starts(rows: Sequence[Row]) -> dict[Kind, float]:
 
     `rows`: of a model's behaviour table. A kind that isn't asked has no share.
     """
-    fed = {kind: [bool(row["n_fed"]) for row in rows if row["kind"] == kind] for kind in KNOWLEDGE_AND_REASONING}
+    # An item that couldn't be asked is a row without numbers.
+    asked = [row for row in rows if row["n_fed"] is not None]
+    fed = {kind: [bool(row["n_fed"]) for row in asked if row["kind"] == kind] for kind in KNOWLEDGE_AND_REASONING}
     return {kind: sum(of_kind) / len(of_kind) for kind, of_kind in fed.items() if of_kind}

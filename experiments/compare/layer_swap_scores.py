@@ -157,7 +157,6 @@ def halves(
     return Halves(cut=middle, whole=change, upper_minus_lower=apart, upper=above, lower=below)
 
 
-# `counted` and `families` are never asked for together: a share over families is one of problems, all of which have a value.
 def bootstrap(
     top: Scores,
     bottom: Scores,
@@ -173,6 +172,8 @@ def bootstrap(
     `families`: as for `swap_rows`.
     """
     draws, seed = config.locate.draws, config.locate.seed
+    if families is not None and counted is not None:
+        raise ValueError("counted and families are not asked for together")
     if families is not None:
         return family_and_cluster_bootstrap_ratio(top, bottom, clusters, families, draws=draws, seed=seed)
     counted = np.ones(top.shape, dtype=bool) if counted is None else counted

@@ -57,7 +57,10 @@ def family_and_cluster_bootstrap_ratio(
             ratios = drawn[:, :n_columns] / drawn[:, n_columns:]
             wider = stretch(n_families) if n_families >= FAMILIES_AS_UNITS else 1.0
             moved = np.where(np.isfinite(ratios), value + wider * (ratios - value), np.nan)
-            bounds = np.nanquantile(moved, (0.025, 0.975), axis=0)
+            # A column without any draw has no interval; the quantile of a row of zeros keeps it from warning.
+            drawn_at_all = np.isfinite(moved).any(axis=0)
+            bounds = np.nanquantile(np.where(drawn_at_all, moved, 0.0), (0.025, 0.975), axis=0)
+            bounds = np.where(drawn_at_all, bounds, np.nan)
     method = (
         f"points only: fewer than {MIN_CLUSTERS} clusters" if bounds is None
         else f"bootstrap of {n_families} families and their clusters, percentile, {draws} draws, 95%" if n_families >= FAMILIES_AS_UNITS
@@ -65,11 +68,14 @@ def family_and_cluster_bootstrap_ratio(
     )  # fmt: skip
     return [
         Estimate(
-            float(value[column]), None if bounds is None else float(bounds[0, column]),
-            None if bounds is None else float(bounds[1, column]), len(numerator), n_clusters, method,
+            float(value[column]), _end(bounds, 0, column), _end(bounds, 1, column), len(numerator), n_clusters, method,
         )
         for column in range(n_columns)
     ]  # fmt: skip
+
+
+def _end(bounds: np.ndarray | None, end: int, column: int) -> float | None:
+    return None if bounds is None or not np.isfinite(bounds[end, column]) else float(bounds[end, column])
 
 
 def _weights(family_of: np.ndarray, draws: int, seed: int) -> Iterator[Float[np.ndarray, "draw cluster"]]:

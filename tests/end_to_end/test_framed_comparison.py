@@ -66,7 +66,12 @@ def test_the_distilled_models_template_is_everybodys_and_foreigners_are_named() 
 def test_one_kind_that_is_scored_behind_a_given_start_and_another_that_is_not_are_named() -> None:
     knowledge = [{"kind": "knowledge", "n_fed": 0}] * 4
     reasoning = [{"kind": "reasoning", "n_fed": fed} for fed in (1, 2, 1, 0)]
-    control = [{"kind": "control", "n_fed": 1}]
+    control = [
+        {"kind": "control", "n_fed": 1},
+        {"kind": "reasoning", "n_fed": None},
+        {"kind": "knowledge", "n_fed": None},
+    ]
+    assert given_starts([{"kind": "reasoning", "n_fed": None}]) == {}
     given = given_starts([*knowledge, *reasoning, *control])
     assert given == {"knowledge": 0.0, "reasoning": 0.75} and given_starts(reasoning) == {"reasoning": 0.75}
     opened = models(base=None, distilled=None)

@@ -42,8 +42,12 @@ function defaultWindow(entry) {
   return [entry.n_tokens - shown, entry.n_tokens - 1];
 }
 
-function clampWindow(entry) {
+/** What is chosen; else the tail, and as far to the left as the column that is looked at. */
+function clampWindow(open) {
+  const { entry } = open;
   let [a, b] = defaultWindow(entry);
+  const looked = lookedColumn(open);
+  if (looked !== undefined) a = Math.min(a, looked);
   if (state.x0 !== null) a = state.x0;
   if (state.x1 !== null) b = state.x1;
   a = Math.max(0, Math.min(a, entry.n_tokens - 1));
@@ -144,19 +148,16 @@ function fillLens(frame, open, width) {
   return { traces, layout, data: traces };
 }
 
-/** Columns at which the part of the model that is looked at acts; empty where the map doesn't name them. */
-function lookedColumns({ entry, looked }) {
-  if (!looked) return [];
-  return Object.entries(entry.positions).filter(([name]) => (name !== 'last') === looked.atSpan).map(([, t]) => t);
-}
+/** The column at which the part of the model that is looked at acts; undefined where nothing is looked at, or the map doesn't name it. */
+function lookedColumn({ entry, looked }) { return looked ? entry.positions[looked.at] : undefined; }
 
 /** Around the streams that the first of the blocks reads and the last one writes, where they act. */
 function outlined(open, [from, to]) {
   const [low, high] = open.looked.range;
-  const columns = lookedColumns(open);
-  const ends = columns.length ? columns.filter((t) => t >= from && t <= to).map((t) => [t, t]) : [[from, to]];
-  return ends.flatMap(([first, last]) => [['#ffffff', 5], ['#d55e00', 2.5]].map(([color, width]) => (
-    { type: 'rect', layer: 'above', x0: first - 0.5, x1: last + 0.5, y0: low - 0.5, y1: high + 1.5, line: { color, width } })));
+  const column = lookedColumn(open);
+  const [first, last] = column === undefined ? [from, to] : [column, column];
+  return [['#ffffff', 5], ['#d55e00', 2.5]].map(([color, width]) => (
+    { type: 'rect', layer: 'above', x0: first - 0.5, x1: last + 0.5, y0: low - 0.5, y1: high + 1.5, line: { color, width } }));
 }
 
 function lensTable(open) {
@@ -174,7 +175,7 @@ function lensTable(open) {
 
 function crossPosition(open) {
   const { entry } = open;
-  const [looked] = lookedColumns(open);
+  const looked = lookedColumn(open);
   const last = entry.positions.last === undefined ? entry.n_tokens - 1 : entry.positions.last;
   const fallback = looked === undefined ? last : looked;
   return Math.max(0, Math.min(entry.n_tokens - 1, state.pos === null ? fallback : state.pos));
@@ -253,7 +254,7 @@ function attachLens(gd) {
   gd.on('plotly_click', (event) => { const c = cellOf(event.points[0]); update({ pos: c.t, stream: c.s }); });
 }
 
-/** Draws the map of `entry` into #lens-panel. looked: {range, atSpan, words} of the blocks that are outlined there, or null. */
+/** Draws the map of `entry` into #lens-panel. looked: {range, at, words} of the blocks that are outlined there and of the position where they act, or null. */
 async function renderLens(entry, { looked = null, prompt = '' } = {}) {
   const host = $('lens-panel');
   const metrics = metricsOf(entry);
@@ -274,7 +275,7 @@ async function renderLens(entry, { looked = null, prompt = '' } = {}) {
   }
   lens.metric = metric;
   lens.looked = looked;
-  lens.window = clampWindow(entry);
+  lens.window = clampWindow(lens);
   if (!plots.get('lensmap') || !lens.reading || !host.contains(lens.reading)) {
     const map = h('div', { class: 'lensbox', tabindex: 0, role: 'application', 'aria-label': say('lens_keys'), onkeydown: lensKeys });
     const lines = h('div', { id: 'lines-panel' });

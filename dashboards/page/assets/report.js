@@ -18,8 +18,8 @@ function aboutMap({ item }) {
   if (i < 0) return {};
   const gained = brushed() ? effectThere(GAINED, i) : null;
   // Only what is replaced at a named span doesn't count from block 0.
-  const looked = gained === null ? null : { range: brushed(), atSpan: VIEW.effects.cells[partLooked()].counts_from > 0,
-    words: say('lens_looked_at', { blocks: brushWords(), gained: num(gained) }) };
+  const at = gained !== null && VIEW.effects.cells[partLooked()].counts_from > 0 ? VIEW.effects.spans[C.family[i]] : 'last';
+  const looked = gained === null ? null : { range: brushed(), at, words: say('lens_looked_at', { blocks: brushWords(), gained: num(gained) }) };
   return { looked, prompt: C.prompt[i] };
 }
 

@@ -93,17 +93,20 @@ function writeClipboard(text) {
 }
 
 async function copyText(text, said) {
+  let copied = true;
   try {
     await writeClipboard(text);
   } catch {
+    const before = document.activeElement;
     const area = h('textarea', { style: 'position:fixed;opacity:0' });
     area.value = text;
     document.body.append(area);
     area.select();
-    document.execCommand('copy');
+    copied = document.execCommand('copy');
     area.remove();
+    if (before) before.focus(); // who has begun to type elsewhere goes on there
   }
-  notice(said);
+  notice(copied ? said : say('not_copied'));
 }
 
 function copyLink() {

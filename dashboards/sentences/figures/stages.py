@@ -22,7 +22,8 @@ EFFECT_AT_A_BLOCK = "effect gained at a block"
 SCALE_WITH_CHANGE = "effect gained at a block (1: the whole answer), and its change, one scale"
 HEAD = ("panel", "part of the model", "block", "depth", "effect gained", "effect of the whole row")
 Mark = Literal[
-    "thick", "thin", "makes", "in-part", "prepares", "relays", "ends", "handover", "against", "pale", "crossed", "hatched"
+    "thick", "thin", "makes", "in-part", "prepares", "relays", "open", "ends", "handover", "against", "pale",
+    "changed", "less", "unchanged", "crossed", "hatched",
 ]  # fmt: skip
 MARKS: Mapping[Mark, str] = {
     "thick": "thick box: where the kind's answers are made",
@@ -31,10 +32,14 @@ MARKS: Mapping[Mark, str] = {
     "in-part": "dash-dot box: made in part",
     "prepares": "dashed box: prepares",
     "relays": "dotted box: relays",
+    "open": "thin solid box: acts, but what it brings can't be tested",
     "ends": "├──┤ 95 % interval of its ends",
     "handover": "▼ ▼ handover: there what counts goes over to the last token",
     "against": "−: the answer is lost there",
     "pale": "faded row: its effect doesn't count",
+    "changed": "box in Change: a block that changed",
+    "less": "− in Change: less than before",
+    "unchanged": "faded row in Change: no change is shown",
     "crossed": "crossed: token identity, not counted",
     "hatched": "hatched: not measured",
 }

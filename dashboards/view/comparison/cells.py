@@ -188,8 +188,8 @@ def _panel(rows: list[CellChangeRow], changed: list[ChangedCell], on: str, cells
         for block in cell.blocks
     )
     return Panel(
-        model_maps.CHANGE_TITLE, says, spans[0] if spans and spans[0] != "span" else None, panel_cells, outlines
-    )
+        model_maps.CHANGE_TITLE, says, spans[0] if spans and spans[0] != "span" else None, panel_cells, outlines, of_change=True
+    )  # fmt: skip
 
 
 def _block(row: CellChangeRow) -> int:

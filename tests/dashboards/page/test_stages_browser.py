@@ -57,14 +57,20 @@ def test_the_first_screen_says_what_is_found_what_stands_against_it_and_where_to
         settled(page)
         asked = parse_qs(page.evaluate("location.hash.slice(1)"))
         assert asked["item"] == [item] and {"lo", "hi"} <= set(asked)
-        assert "this item's activations bring " in page.locator(".looked").inner_text(), "it says why it is looked at"
+        assert (
+            " of the logit difference between answer and foil is gained there" in page.locator(".looked").inner_text()
+        ), "it says why it is looked at"
         assert page.locator("#lens-panel .lensmeta", has_text="Prompt:").is_visible(), "its prompt stands there"
-        rows = page.evaluate(
-            "(({y0, y1}) => [y0, y1])(document.querySelector('#lens-panel .plot').layout.shapes.at(-1))"
+        drawn = page.evaluate("document.querySelector('#lens-panel .plot').layout.shapes.at(-1)")
+        named = page.evaluate(
+            "document.querySelector('#lens-panel .plot').layout.annotations.map(({ text, x }) => [text, x])"
         )
-        assert rows == [int(asked["lo"][0]) - 0.5, int(asked["hi"][0]) + 1.5], (
-            "outlined from what is read to what is written"
+        at = "last" if asked["cell"][0] in ("move", "work_out") else "subject"
+        (column,) = {x for text, x in named if at in text}
+        assert [drawn["y0"], drawn["y1"]] == [int(asked["lo"][0]) - 0.5, int(asked["hi"][0]) + 1.5], (
+            "from what is read to what is written"
         )
+        assert [drawn["x0"], drawn["x1"]] == [column - 0.5, column + 0.5], "at the token where they act"
         page.wait_for_function("Math.abs(document.getElementById('lens').getBoundingClientRect().top) < 200")
 
 

@@ -40,6 +40,7 @@ from strata.experiments.results.comparison import (
     AnswerChange,
     ComparedKind,
     ComparedModel,
+    ComparisonCaveat,
     Warned,
 )
 from strata.experiments.results.comparison_reasons import (
@@ -265,6 +266,14 @@ def test_a_terminal_prints_every_sentence_and_every_caveat_of_the_page() -> None
     assert "Base: No item is answered in …/items." in texts and "Odd." in texts
     assert "Not comparable (distilled): similarity of streams and probe transfer: its streams have 8 dimensions, the base's 4." in texts  # fmt: skip
     assert "/home" not in "".join([*lines, *texts])
+
+
+def test_a_start_that_one_kind_is_given_is_told_with_both_shares() -> None:
+    given = ComparisonCaveat(code="start-given", given={"knowledge": 0.1, "reasoning": 0.8})
+    case = comparison_of(kind_of(UP), kind_of(DOWN), contrasted(UP)).model_copy(update={"caveats": (given,)})
+    (told_of,) = [caveat.text for caveat in caveats(case) if "start" in caveat.text]
+    assert "Answers of reasoning are scored behind a start" in told_of and "(80 % of items; knowledge 10 %)" in told_of
+    assert told_of.endswith("costs log-probability mostly on knowledge items.")
 
 
 def test_what_was_not_measured_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:

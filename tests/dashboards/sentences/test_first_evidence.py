@@ -21,7 +21,7 @@ def test_of_a_located_kind_its_interval_its_controls_and_what_is_gained_there() 
     assert located is not None and located.gained is not None and located.excess is not None
     low, high = located.interval
     assert told.startswith(
-        f"Knowledge: 95 % interval [{low}, {high}]; 1 of 2 controls made by the part of their own family; 0.62 [0.55, 0.69] of"
+        f"Knowledge: 95 % interval [{low}, {high}]; 1 of 2 controls share their family's part; 0.62 [0.55, 0.69] of"
     )
     assert told.endswith("not shown to differ from the control's (+0.08 [−0.02, +0.18])")
 
@@ -35,7 +35,7 @@ def test_of_an_undetermined_kind_how_often_its_families_places_hold_and_what_the
     of_kind = kind_localisation("reasoning", families, 30).model_copy(update={"located": None, "why_not_located": why})
     made = localisation(30, families).model_copy(update={"kinds": {"reasoning": of_kind}})
     (told,) = evidence_lines(made)
-    assert "places hold in 49 % (c) to 97 % of draws" in told and "no control has a place" in told
+    assert "families' places hold in 49 % (c) to 97 % of draws of entities" in told and "no control has a place" in told
     effect = of_kind.cells["work_out"].effect
     assert effect is not None and f"MLP at the last token: {effect.value:.2f} [" in told
 

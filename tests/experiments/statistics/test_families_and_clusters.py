@@ -74,6 +74,13 @@ def test_a_share_that_families_differ_in_is_as_wide_as_they_differ() -> None:
     assert wide.high - wide.low > 1.2 * (narrow.high - narrow.low)
 
 
+def test_a_share_of_nothing_has_no_value_and_no_interval() -> None:
+    nothing = np.zeros((12, 1))
+    clusters = [str(row) for row in range(12)]
+    (share,) = family_and_cluster_bootstrap_ratio(nothing, nothing, clusters, ["one"] * 12, draws=50, seed=0)
+    assert not np.isfinite(share.value) and (share.low, share.high) == (None, None)
+
+
 def test_a_draw_in_which_nothing_changes_is_in_no_percentile() -> None:
     whole = np.zeros((12, 1))
     whole[0] = 1.0
