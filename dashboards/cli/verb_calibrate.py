@@ -61,7 +61,7 @@ class Options:
         (), "only constructions whose name contains one of these", "models", metavar="TEXT,…"
     )
     nulls: int | None = option(
-        None, "models with nothing to find, a quarter of each kind (default: the sample's)", "models", whole, metavar="N"
+        None, "models with nothing to find, a quarter of each kind, and beside every twenty two that have no answer (default: the sample's)", "models", whole, metavar="N"
     )  # fmt: skip
     full: bool = option(False, "everything: both halves, 200 models with nothing to find, power", "models")
     shipped: Literal["sample", "compiled", "all", "none"] | None = option(
@@ -195,7 +195,7 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         from strata.experiments.calibrate.comparisons.comparison_records import compared_pairs
         from strata.experiments.calibrate.construction_lookup import construction
         from strata.experiments.calibrate.instruments import instrument_records, other_instruments
-        from strata.experiments.calibrate.nulls import NULL_KINDS, Null
+        from strata.experiments.calibrate.nulls import nulls
         from strata.experiments.calibrate.pipeline import calibrate, jobs_of
         from strata.experiments.calibrate.real_family_power import subsampled_power
         from strata.experiments.calibrate.record import record_of
@@ -221,11 +221,17 @@ def run(arguments: argparse.Namespace, command: list[str]) -> int:
         asked = _asked(options)
         effects = shared_effects() if asked.effects else ()
         workers = options.workers or min(MOST_WORKERS, os.cpu_count() or 1)
-        nulls = [Null(NULL_KINDS[number % len(NULL_KINDS)], number // len(NULL_KINDS)) for number in range(asked.nulls)]
         kept.enter_context(alone_in(Path(options.out)))
         remove_unfinished(Path(options.out), "*")
         rows = calibrate(
-            jobs_of(asked.constructions, nulls, _shipped(asked), power=asked.power, effects=effects, seed=options.seed),
+            jobs_of(
+                asked.constructions,
+                nulls(asked.nulls),
+                _shipped(asked),
+                power=asked.power,
+                effects=effects,
+                seed=options.seed,
+            ),
             localise_summary,
             Path(options.out),
             workers=workers,

@@ -1,27 +1,29 @@
-"""Models and items in which there is nothing to find, built so that they pass every gate but the last.
+"""Models and items in which there is nothing to find, most of them built so that they pass every gate but the last.
 
-A random model asked for unrelated answers stops where answers are checked, and tests nothing behind that. Here each is
-asked for its own favourites: pairs of prompts that it answers differently, and by a margin.
+A model asked for answers that it hasn't got stops where answers are checked, and tests nothing behind that (`AT_THE_GATE`). So a random
+model is asked for its own favourites: pairs of prompts that it answers differently, and by a margin.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from strata.experiments.calibrate import written_checkpoint as written_as
 from strata.experiments.calibrate.construction import Construction
 from strata.experiments.calibrate.planted_checkpoint import PlantedFiles, write_construction
-from strata.experiments.calibrate.planted_facts import ANSWERS, OPERANDS, SECOND_WORDS, SUBJECTS, World
-from strata.experiments.calibrate.planted_items import FRAMES, filled
+from strata.experiments.calibrate.planted_facts import ANSWERS, OPERANDS, SECOND_WORDS, SUBJECTS, World, world_of
+from strata.experiments.calibrate.planted_items import FRAMES, filled, items_of
 from strata.experiments.calibrate.similar_families import KNOWLEDGE, REASONING, facts, sums
 from strata.experiments.calibrate.truth import truth_of
 from strata.experiments.calibrate.written_types import Architecture
@@ -29,13 +31,17 @@ from strata.experiments.items.jsonl import write_items
 from strata.experiments.items.schema import Item, Kind
 from strata.probes.checkpoints.quiet_libraries import quietly
 
-NullKind = Literal["random", "permuted", "shuffled", "unequal"]
+NullKind = Literal["random", "permuted", "shuffled", "unequal", "shuffled-blocks", "other-facts"]
 """`random`: a random model and its favourites among few answers. `shuffled`: the same, with counterfactual prompts that prefer the
 foil to the answer but have a favourite of their own. `permuted`: a random model and, for every pair, two of few answers
 that its prompts prefer in turn, so that no input has an answer. `unequal`: a planted model whose families' places are
-drawn alike for both kinds: places are true, an order isn't.
+drawn alike for both kinds: places are true, an order isn't. `shuffled-blocks`: a planted model whose blocks stand in another order, in which
+no look-up comes before its mover. `other-facts`: a planted model asked for other invented facts and results than its own.
 """
-NULL_KINDS: tuple[NullKind, ...] = get_args(NullKind)
+AT_THE_GATE: tuple[NullKind, ...] = ("shuffled-blocks", "other-facts")
+"""Models that have no answer, so that nothing may be said of them; they are in no rate of what passes that gate."""
+NULL_KINDS: tuple[NullKind, ...] = tuple(kind for kind in get_args(NullKind) if kind not in AT_THE_GATE)
+_AT_THE_GATE_EVERY = 20
 _ARCHITECTURES: tuple[Architecture, ...] = ("llama", "gpt2")
 _FAMILIES, _ITEMS, _CANDIDATES = 4, 48, 6
 _MARGIN = 0.5
@@ -55,25 +61,66 @@ class Null:
         return f"{self.kind} {self.seed}"
 
 
+def nulls(count: int) -> list[Null]:
+    """So many, each kind of `NULL_KINDS` in turn, and beside every twenty of them one of each kind of `AT_THE_GATE`."""
+    passing = [Null(NULL_KINDS[number % len(NULL_KINDS)], number // len(NULL_KINDS)) for number in range(count)]
+    return passing + [Null(kind, seed) for kind in AT_THE_GATE for seed in range(count // _AT_THE_GATE_EVERY)]
+
+
 def write_null(directory: Path, null: Null) -> PlantedFiles:
-    """Writes `directory/model` and `items.jsonl`; `truth.json` stands there only for planted models."""
+    """Writes `directory/model` and `items.jsonl`; `truth.json`, of planted models only, says what was planted."""
     rng = Random(f"null {null.kind} {null.seed}")
     if null.kind == "unequal":
         return write_construction(directory, _unequal(null, rng))
+    if null.kind in AT_THE_GATE:
+        made = _planted(null, rng, rng.choice([8, 12, 16]), rng.choice(_ARCHITECTURES))
+        return (
+            _asked_for_other_facts(directory, made)
+            if null.kind == "other-facts"
+            else _with_shuffled_blocks(directory, made, rng)
+        )
     return _random_model(directory, null, rng)
 
 
 def _unequal(null: Null, rng: Random) -> Construction:
     """Both kinds' blocks from one draw, again until neither kind lies below the other."""
-    n_layers = rng.choice([8, 12, 16])
-    architecture = rng.choice(_ARCHITECTURES)
+    n_layers, architecture = rng.choice([8, 12, 16]), rng.choice(_ARCHITECTURES)
     while True:
-        drawn = [[rng.randrange(2, n_layers - 2) for _ in KNOWLEDGE] for _ in range(2)]
-        above = [[block + 1 for block in blocks] for blocks in drawn]
-        families = facts(drawn[0], above[0], controls=1) + sums(drawn[1], above[1], where="subject", controls=1)
-        made = Construction(f"null {null.name}", "judge", n_layers, families, architecture, seed=null.seed)
+        made = _planted(null, rng, n_layers, architecture)
         if truth_of(made).order == "undetermined":
             return made
+
+
+def _planted(null: Null, rng: Random, n_layers: int, architecture: Architecture) -> Construction:
+    """Two kinds of families, each looked up at the subject by a block of its own and moved by the next."""
+    drawn = [[rng.randrange(2, n_layers - 2) for _ in KNOWLEDGE] for _ in range(2)]
+    above = [[block + 1 for block in blocks] for blocks in drawn]
+    families = facts(drawn[0], above[0], controls=1) + sums(drawn[1], above[1], where="subject", controls=1)
+    return Construction(f"null {null.name}", "judge", n_layers, families, architecture, seed=null.seed)
+
+
+def _with_shuffled_blocks(directory: Path, made: Construction, rng: Random) -> PlantedFiles:
+    files = write_construction(directory, made)
+    # From the opposite order by exchanges that leave every mover before its look-up.
+    order = list(range(made.n_layers))[::-1]
+    for _ in range(10 * made.n_layers):
+        one, other = rng.sample(range(made.n_layers), 2)
+        exchanged = [order[{one: other, other: one}.get(block, block)] for block in range(made.n_layers)]
+        if all(exchanged[family.mover] < exchanged[block] for family in made.families for block in family.blocks):
+            order = exchanged
+    state = load_file(files.checkpoint / "model.safetensors")
+    moved = {
+        re.sub(r"\.(\d+)\.", lambda at: f".{order[int(at[1])]}.", name, count=1): value for name, value in state.items()
+    }
+    save_file(moved, files.checkpoint / "model.safetensors", metadata={"format": "pt"})
+    return files
+
+
+def _asked_for_other_facts(directory: Path, made: Construction) -> PlantedFiles:
+    files = write_construction(directory, made)
+    other = replace(made, seed=made.seed + 1_000)
+    write_items(files.items, items_of(other, world_of(other)))
+    return files
 
 
 def _random_model(directory: Path, null: Null, rng: Random) -> PlantedFiles:

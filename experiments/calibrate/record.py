@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from strata.experiments.calibrate.calibration_row import CalibrationRow
+from strata.experiments.calibrate.nulls import AT_THE_GATE
 from strata.experiments.calibrate.pipeline import MAX_PAIRS
 from strata.experiments.calibrate.score import ConstructionScore, FamilyScore, claims, score
 from strata.experiments.calibrate.shared_effects import effect_records
@@ -170,8 +171,8 @@ def _orders(models: Sequence[_Scored]) -> OrderRecord:
 def _nulls(rows: Sequence[CalibrationRow]) -> Iterator[NullRecord]:
     nulls = [row for row in rows if row.null]
     kinds = list(dict.fromkeys(row.null_kind for row in nulls if row.null_kind is not None))
-    # In models with unequal places the places are true: only their order isn't.
-    empty = [row for row in nulls if row.null_kind != "unequal"]
+    # In models with unequal places the places are true: only their order isn't. Those that stop at the gate would thin the rates out.
+    empty = [row for row in nulls if row.null_kind not in ("unequal", *AT_THE_GATE)]
     groups: list[tuple[str, list[CalibrationRow]]] = [
         (str(kind), [row for row in nulls if row.null_kind == kind]) for kind in kinds
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,13 @@ from pydantic import TypeAdapter
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from strata.experiments.calibrate.construction import Construction
-from strata.experiments.calibrate.nulls import Null, write_null
+from strata.experiments.calibrate.nulls import AT_THE_GATE, Null, nulls, write_null
 from strata.experiments.calibrate.pipeline import calibrate, jobs_of, with_names
 from strata.experiments.calibrate.record import record_of
 from strata.experiments.calibrate.resumed_rows import RESULTS, append_row, read_rows, row_as
 from strata.experiments.calibrate.similar_families import facts, sums
+from strata.experiments.locate.interventions_only import localise_summary
+from strata.probes.checkpoints.open_spec import open_checkpoint
 from strata.probes.errors import DoesNotFitError, StrataError
 
 FIRST = Construction("first", "tune", 5, facts([1], 2, controls=0) + sums([3], 2, controls=0), items=24)
@@ -134,6 +137,30 @@ def test_random_models_are_asked_for_what_they_prefer(kind: Any, seed: int, tmp_
         for entity in {record["entity"] for record in members}
     }
     assert all(len(of_entity) == 1 for of_entity in answers.values()) == (kind != "permuted")
+
+
+def test_nulls_are_a_quarter_of_each_kind_and_few_without_an_answer_beside_them() -> None:
+    drawn = nulls(40)
+    counted = Counter(null.kind for null in drawn)
+    assert counted == {
+        "random": 10,
+        "permuted": 10,
+        "shuffled": 10,
+        "unequal": 10,
+        "shuffled-blocks": 2,
+        "other-facts": 2,
+    }
+    assert len(set(drawn)) == len(drawn) and not set(AT_THE_GATE) & {null.kind for null in nulls(8)}
+
+
+@pytest.mark.parametrize("kind", AT_THE_GATE)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_model_without_an_answer_is_asked_and_nothing_is_said(kind: Any, seed: int, tmp_path: Path) -> None:
+    files = write_null(tmp_path, Null(kind, seed))
+    summary = localise_summary(open_checkpoint(str(files.checkpoint), dtype="float32", device="cpu"), files.items)
+    for of_kind in ("knowledge", "reasoning"):
+        assert summary["kinds"][of_kind]["located"] is None
+    assert summary["order"]["verdict"] == "undetermined"
 
 
 def test_families_at_unequal_places_have_true_places_and_no_order(tmp_path: Path) -> None:
