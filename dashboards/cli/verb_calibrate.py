@@ -63,7 +63,7 @@ class Options:
     nulls: int | None = option(
         None, "models with nothing to find, a quarter of each kind, and beside every twenty two that have no answer (default: the sample's)", "models", whole, metavar="N"
     )  # fmt: skip
-    full: bool = option(False, "everything: both halves, 200 models with nothing to find, power", "models")
+    full: bool = option(False, "everything: both halves, 220 models with nothing to find, power", "models")
     shipped: Literal["sample", "compiled", "all", "none"] | None = option(
         None,
         "plants that come with the package: compiled programs, and plants of the embedded model (sample: one in either order)",
