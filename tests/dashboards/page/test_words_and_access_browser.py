@@ -42,9 +42,9 @@ def test_axe_finds_nothing_in_light_and_dark(browser: Any, page_of: tuple[str, P
 
 def test_a_word_is_explained_by_pointer_and_by_keys(tab: Any) -> None:
     shown_with(tab)
-    term = tab.locator("#stages-caption .term", has_text="block").first
+    term = tab.locator("#stages-caption .term", has_text="effect").first
     tip = tab.locator("#tip")
-    means = next(term.means for term in GLOSSARY if term.id == "block")
+    means = next(term.means for term in GLOSSARY if term.id == "effect")
     term.hover()
     assert tip.is_visible() and means in tip.inner_text()
     tip.hover()
