@@ -50,7 +50,7 @@ def test_it_may_lack_double_precision() -> None:
         assert exact(there).dtype == torch.float64 and exact(there).device.type == "cpu"
 
 
-@pytest.mark.parametrize("float64", [True, False])
+@pytest.mark.parametrize("float64", [True, pytest.param(False, marks=pytest.mark.thorough)])
 def test_a_run_with_all_interventions_and_baselines_says_what_it_says_on_the_cpu(tmp_path: Path, float64: bool) -> None:
     model, items = save_checkpoint(tmp_path / "model"), write_items(tmp_path / "items.jsonl")
     config = LocateConfig(pairs=2, draws=100, lens_maps=1, folds=2, damage_texts=2, positions=("last",))

@@ -118,6 +118,7 @@ def test_what_cannot_be_decoded_is_refused() -> None:
         generate(checkpoint, ["a"], temperature=-1.0)
 
 
+@pytest.mark.thorough
 def test_a_stop_rule_that_is_asked_seldom_ends_a_text_where_one_asked_after_every_token_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
