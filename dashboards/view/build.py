@@ -107,8 +107,9 @@ def build_report(run_dir: Path) -> Report:
     blobs = {p.entry.key: p.blob for p in packed}
     if reads is not None:
         items, blobs[READ] = with_read_maps(items, reads.rows), reads.blob
-    effects = item_effects(run_dir, items.columns.item, run.n_layers, items.columns.family)
     localisation = None if run.summary.withdrawn else run.summary.localisation
+    spans = {} if localisation is None else {n: f.span for n, f in localisation.families.items() if f.span is not None}
+    effects = item_effects(run_dir, items.columns.item, run.n_layers).model_copy(update={"spans": spans})
     view = View(
         schema=SCHEMA_NAME,
         run=_run(run),

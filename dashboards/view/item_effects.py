@@ -25,8 +25,8 @@ MOST = 500_000
 """Numbers that a page keeps of one model."""
 
 
-def item_effects(run_dir: Path, items: Sequence[str], n_layers: int, families: Sequence[str] = ()) -> ItemEffects:
-    """Of the items in the order of a page's table; none where no item was in a pair. `families`: of the items, where spans are wanted.
+def item_effects(run_dir: Path, items: Sequence[str], n_layers: int) -> ItemEffects:
+    """Of the items in the order of a page's table; none where no item was in a pair.
 
     Raises StrataError where profiles.parquet is damaged.
     """
@@ -57,17 +57,7 @@ def item_effects(run_dir: Path, items: Sequence[str], n_layers: int, families: S
         CellEffects(cell=cell, label=cell_label(cell), counts_from=int(at_span(cell)), gained=_rows(grid, kept))
         for cell, grid in grids.items()
     )
-    spans = _spans(row[known], table["position"].to_numpy(zero_copy_only=False)[known], families)
-    return ItemEffects(state="ok", text=item_effects_rule(len(kept), len(paired)), step=STEP, cells=cells, spans=spans)
-
-
-def _spans(rows: Int[np.ndarray, " gain"], positions: np.ndarray, families: Sequence[str]) -> dict[str, str]:
-    """By family, of the gains at a named position before the last token."""
-    if not families:
-        return {}
-    at_span = positions != "last"
-    pairs = set(zip(rows[at_span].tolist(), positions[at_span].tolist(), strict=True))
-    return {families[row]: str(position) for row, position in sorted(pairs)}
+    return ItemEffects(state="ok", text=item_effects_rule(len(kept), len(paired)), step=STEP, cells=cells)
 
 
 def _gains(file: Path) -> pa.Table:

@@ -32,4 +32,4 @@ class ItemEffects(Record):
     """What one of the whole numbers is worth: a share of the answer."""
     cells: tuple[CellEffects, ...]
     spans: Mapping[str, str] = Field(default_factory=dict)
-    """By family: the named position at which its tokens are replaced."""
+    """By family: the named position at which its tokens are replaced. Of a single model's page, whose lens maps it is for."""
